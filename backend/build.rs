@@ -1,0 +1,2 @@
+//! To come: seccomp programs, PID 1, the embedded page.
+fn main() {}

@@ -1,0 +1,392 @@
+//! What the three processes say to each other, and the channel they say it over.
+//!
+//! A channel is one end of a `SOCK_SEQPACKET` socket pair. A message is postcard, cut into
+//! packets of at most [`PACKET_BYTES`] (a single packet cannot pass about 212 KB on a default
+//! kernel); each packet begins with a byte that says whether more follow. Descriptors travel by
+//! `SCM_RIGHTS` with the first packet.
+//!
+//! **Invariant:** a receiver never trusts a sender: lengths, counts and contents are checked, and
+//! a message that cannot be read is an error of the channel, never a panic.
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::path::PathBuf;
+
+use nix::errno::Errno;
+use nix::sys::socket::{
+    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg,
+    sendmsg, socketpair,
+};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use vitrine_shared::cgroup::{Dialect, GroupId};
+use vitrine_shared::id::{ContainerId, MachineId, ParticipantId, TerminalId};
+use vitrine_shared::message::{Answer, Command, FeedEntry, HostInfo, Machine, Sample};
+use vitrine_shared::role::Identity;
+
+/// Largest packet, its first byte included.
+pub const PACKET_BYTES: usize = 64 * 1024;
+/// Largest message, all packets together.
+pub const MESSAGE_BYTES: usize = 8 * 1024 * 1024;
+/// Most descriptors with one message.
+pub const MESSAGE_FDS: usize = 4;
+/// The descriptor on which `web` and `observer` find their channel to the launcher.
+pub const CHANNEL_FD: RawFd = 3;
+
+/// Size of a terminal's ring file: a page of counters, then the latest output.
+///
+/// The launcher makes the file (a memfd whose size is sealed) and never looks into it; web owns
+/// the contents (`web::ring`). It outlives web, which is why a restart loses no output.
+#[expect(clippy::cast_possible_truncation, reason = "a constant of 256 KiB")]
+pub const RING_FILE_BYTES: usize =
+    4096 + vitrine_shared::limits::TERMINAL_RING_BYTES.value as usize;
+
+/// From the launcher to web.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum ToWeb {
+    /// The first message. Descriptors: the listening socket, the channel to the observer.
+    Hello(Box<WebSetup>),
+    /// A machine as it is now (on start: one for each that lives).
+    Machine(Box<Machine>),
+    /// A machine is gone.
+    MachineGone {
+        /// Which.
+        machine: MachineId,
+    },
+    /// New entries of a machine's feed (on start: the latest it has).
+    Feed {
+        /// Whose.
+        machine: MachineId,
+        /// In order.
+        entries: Vec<FeedEntry>,
+    },
+    /// A terminal to serve. Descriptors: the PTY master, the ring (see `web::ring`).
+    Terminal {
+        /// Its id.
+        terminal: TerminalId,
+        /// Its container's machine.
+        machine: MachineId,
+        /// Its container.
+        container: ContainerId,
+    },
+    /// The program on a terminal has ended; what it wrote may still be read from the PTY.
+    TerminalEnded {
+        /// Which.
+        terminal: TerminalId,
+        /// As a shell writes it.
+        status: i32,
+    },
+    /// The answer to a request.
+    Answer {
+        /// The request's number.
+        request: u64,
+        /// What came of it.
+        answer: Answer,
+    },
+    /// Everything that was there at the start has been told.
+    Synced,
+    /// The observer was restarted. Descriptor: the new channel to it.
+    Observer,
+}
+
+/// What web needs to know.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WebSetup {
+    /// Signs cookies; drawn once by the launcher, so that sessions outlive web.
+    pub cookie_key: [u8; 32],
+    /// The one-time token that has not been exchanged yet, as text.
+    pub token: Option<String>,
+    /// Whom the token makes its bearer.
+    pub teacher: ParticipantId,
+    /// Where the listening socket is bound.
+    pub listen: SocketAddr,
+    /// Origins allowed beside the listening address itself.
+    pub allowed_origins: Vec<String>,
+    /// Serve the page from here and not from the binary (for development).
+    pub assets: Option<PathBuf>,
+    /// Told to every page.
+    pub host: HostInfo,
+}
+
+/// From web to the launcher.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum FromWeb {
+    /// Web serves.
+    Ready,
+    /// A command that web has found allowed; the launcher looks again.
+    Request {
+        /// Chosen by web.
+        request: u64,
+        /// Who asks.
+        by: Identity,
+        /// What.
+        command: Command,
+    },
+    /// The one-time token has been exchanged.
+    TokenSpent,
+}
+
+/// From the launcher to the observer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum ToObserver {
+    /// A machine as the observer must know it; repeated when its containers change.
+    Machine(ObservedMachine),
+    /// A machine is gone.
+    MachineGone {
+        /// Which.
+        machine: MachineId,
+    },
+    /// Web was (re)started. Descriptor: the new channel to it. What the old one asked for is
+    /// forgotten.
+    Web,
+}
+
+/// What the observer must know of a machine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ObservedMachine {
+    /// Its id.
+    pub machine: MachineId,
+    /// The first of its uids on the host.
+    pub uid_base: u32,
+    /// Its hierarchies: controller names, dialect, and the directory of the machine's cap there
+    /// (such as `/sys/fs/cgroup/cpu/vitrine/…`).
+    pub hierarchies: Vec<ObservedHierarchy>,
+    /// Its groups, parents first: the id and the path below the cap (``, `root`, `root/c1`).
+    pub groups: Vec<(GroupId, String)>,
+}
+
+/// One mounted hierarchy.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ObservedHierarchy {
+    /// Names of the controllers that are mounted together here.
+    pub controllers: Vec<String>,
+    /// Its dialect.
+    pub dialect: Dialect,
+    /// The directory of the machine's cap.
+    pub directory: PathBuf,
+}
+
+/// From the observer to the launcher.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum FromObserver {
+    /// The kernel killed something for memory in this group.
+    OomKilled {
+        /// Which machine.
+        machine: MachineId,
+        /// Which group.
+        group: GroupId,
+    },
+}
+
+/// From web to the observer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum WebToObserver {
+    /// Read this machine at this rate; 0 stops.
+    Watch {
+        /// Which.
+        machine: MachineId,
+        /// Samples a second, at most 20.
+        hertz: u8,
+    },
+}
+
+/// From the observer to web.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum ObserverToWeb {
+    /// A reading.
+    Sample(Box<Sample>),
+}
+
+/// One end of a channel. Non-blocking; closed on `execve` unless it is made to stay.
+#[derive(Debug)]
+pub struct Channel {
+    socket: OwnedFd,
+}
+
+/// Packets of a message that has begun to arrive.
+#[derive(Debug, Default)]
+pub struct Inbox {
+    bytes: Vec<u8>,
+    fds: Vec<OwnedFd>,
+}
+
+impl Channel {
+    /// Two connected ends.
+    pub fn pair() -> io::Result<(Channel, Channel)> {
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        let (a, b) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)?;
+        Ok((Channel { socket: a }, Channel { socket: b }))
+    }
+
+    /// The end that was inherited or received as a descriptor.
+    pub fn from_fd(socket: OwnedFd) -> Self {
+        Channel { socket }
+    }
+
+    /// The descriptor itself, to hand it on.
+    pub fn into_fd(self) -> OwnedFd {
+        self.socket
+    }
+
+    /// Sends a message and descriptors with it.
+    ///
+    /// A full socket before the first packet is `WouldBlock` and nothing was sent; once a message
+    /// has begun, the rest of it is waited for (the other side reads it at once or is broken).
+    pub fn send<T: Serialize>(&self, message: &T, fds: &[BorrowedFd<'_>]) -> io::Result<()> {
+        let bytes = postcard::to_stdvec(message).map_err(io::Error::other)?;
+        if bytes.len() > MESSAGE_BYTES || fds.len() > MESSAGE_FDS {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "message too large"));
+        }
+        let raw: Vec<RawFd> = fds.iter().map(AsRawFd::as_raw_fd).collect();
+        let mut parts = bytes.chunks(PACKET_BYTES - 1).peekable();
+        let mut first = true;
+        if parts.peek().is_none() {
+            return self.send_packet(0, &[], &raw, true);
+        }
+        while let Some(part) = parts.next() {
+            let more = u8::from(parts.peek().is_some());
+            self.send_packet(more, part, if first { &raw } else { &[] }, first)?;
+            first = false;
+        }
+        Ok(())
+    }
+
+    fn send_packet(&self, more: u8, part: &[u8], fds: &[RawFd], first: bool) -> io::Result<()> {
+        let head = [more];
+        let iov = [IoSlice::new(&head), IoSlice::new(part)];
+        let rights = [ControlMessage::ScmRights(fds)];
+        let control = if fds.is_empty() { &[][..] } else { &rights[..] };
+        loop {
+            match sendmsg::<()>(
+                self.socket.as_raw_fd(),
+                &iov,
+                control,
+                MsgFlags::MSG_NOSIGNAL,
+                None,
+            ) {
+                Ok(_) => return Ok(()),
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) if !first => self.wait_writable()?,
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+    }
+
+    fn wait_writable(&self) -> io::Result<()> {
+        use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+        let mut fds = [PollFd::new(self.socket.as_fd(), PollFlags::POLLOUT)];
+        match poll(&mut fds, PollTimeout::from(1_000u16)) {
+            Ok(0) => Err(io::Error::new(io::ErrorKind::BrokenPipe, "the other side does not read")),
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    /// The next whole message, or `None` when the other side has gone.
+    ///
+    /// `WouldBlock` when there is none yet; what has arrived of it waits in `inbox`.
+    pub fn recv<T: DeserializeOwned>(
+        &self,
+        inbox: &mut Inbox,
+    ) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
+        loop {
+            let Some(more) = self.recv_packet(inbox)? else { return Ok(None) };
+            if more {
+                continue;
+            }
+            let bytes = std::mem::take(&mut inbox.bytes);
+            let fds = std::mem::take(&mut inbox.fds);
+            let message = postcard::from_bytes(&bytes)
+                .map_err(|err| io::Error::new(io::ErrorKind::InvalidData, err))?;
+            return Ok(Some((message, fds)));
+        }
+    }
+
+    fn recv_packet(&self, inbox: &mut Inbox) -> io::Result<Option<bool>> {
+        let mut buffer = vec![0u8; PACKET_BYTES];
+        let mut space = nix::cmsg_space!([RawFd; MESSAGE_FDS]);
+        let (len, truncated) = {
+            let mut iov = [IoSliceMut::new(&mut buffer)];
+            let flags = MsgFlags::MSG_CMSG_CLOEXEC | MsgFlags::MSG_DONTWAIT;
+            let message = loop {
+                match recvmsg::<()>(self.socket.as_raw_fd(), &mut iov, Some(&mut space), flags) {
+                    Err(Errno::EINTR) => {}
+                    other => break other?,
+                }
+            };
+            for control in message.cmsgs()? {
+                if let ControlMessageOwned::ScmRights(fds) = control {
+                    // SAFETY: the kernel has just made these descriptors for us, and nobody else
+                    // has seen their numbers.
+                    inbox.fds.extend(fds.into_iter().map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }));
+                }
+            }
+            (message.bytes, message.flags.intersects(MsgFlags::MSG_TRUNC | MsgFlags::MSG_CTRUNC))
+        };
+        if len == 0 {
+            return Ok(None);
+        }
+        inbox.bytes.extend_from_slice(&buffer[1..len]);
+        if truncated || inbox.bytes.len() > MESSAGE_BYTES || inbox.fds.len() > MESSAGE_FDS {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "message too large"));
+        }
+        Ok(Some(buffer[0] != 0))
+    }
+}
+
+impl AsFd for Channel {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl AsRawFd for Channel {
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn round_trip(message: &str, fds: &[BorrowedFd<'_>]) -> (String, usize) {
+        let (a, b) = Channel::pair().unwrap();
+        let text = message.to_string();
+        std::thread::scope(|scope| {
+            scope.spawn(|| a.send(&text, fds).unwrap());
+            let mut inbox = Inbox::default();
+            loop {
+                match b.recv::<String>(&mut inbox) {
+                    Ok(Some((message, fds))) => return (message, fds.len()),
+                    Err(err) if err.kind() == io::ErrorKind::WouldBlock => std::thread::yield_now(),
+                    other => panic!("{other:?}"),
+                }
+            }
+        })
+    }
+
+    #[test]
+    fn small_and_large_messages_arrive_whole() {
+        for len in [0, 1, PACKET_BYTES - 2, PACKET_BYTES, 1_000_000] {
+            let message = "x".repeat(len);
+            assert_eq!(round_trip(&message, &[]).0.len(), len);
+        }
+    }
+
+    #[test]
+    fn descriptors_travel_with_it() {
+        let null = std::fs::File::open("/dev/null").unwrap();
+        assert_eq!(round_trip("fds", &[null.as_fd(), null.as_fd()]).1, 2);
+    }
+
+    #[test]
+    fn a_closed_channel_is_none_and_nonsense_an_error() {
+        let (a, b) = Channel::pair().unwrap();
+        a.send(&7u8, &[]).unwrap();
+        assert!(b.recv::<String>(&mut Inbox::default()).is_err());
+        drop(a);
+        assert!(matches!(b.recv::<String>(&mut Inbox::default()), Ok(None)));
+    }
+}

@@ -1,0 +1,12 @@
+//! The `vitrine` server: three processes, each with just the privilege it needs.
+//!
+//! ```text
+//! launcher   root, one thread, never reads the network   clone3, id maps, mounts, cgroup writes
+//!   ├─ web       own uid, no capabilities                HTTP, WebSocket, who may do what
+//!   ├─ observer  own uid, two capabilities               reads /proc and cgroup files, once for all
+//!   └─ machines
+//! ```
+//!
+//! In reading order: [`ipc`] (what the three say to each other), then the three themselves.
+
+pub mod ipc;

@@ -1,0 +1,31 @@
+//! The words both ends of Vitrine speak, and the pure models behind the pictures.
+//!
+//! In reading order:
+//!
+//! 1. [`id`]: who is who, by globally unique ids
+//! 2. [`namespace`]: the eight types, their letters and flags
+//! 3. [`spec`]: what a container should be, checked
+//! 4. [`limits`]: every bound on what a participant can use, with its name and default
+//! 5. [`cgroup`]: controllers, knobs and files, in both dialects
+//! 6. [`process`]: one process as the kernel tells it
+//! 7. [`role`]: who may do what
+//! 8. [`message`]: commands, answers and events
+//! 9. [`wire`]: how they look on a WebSocket
+//! 10. [`terminal`]: the frames of a terminal's own socket
+//! 11. [`sim`]: the model of CFS bandwidth control that plays on the start page
+//!
+//! **Invariant:** nothing here does I/O, reads a clock or depends on a platform.
+
+#![forbid(unsafe_code)]
+
+pub mod cgroup;
+pub mod id;
+pub mod limits;
+pub mod message;
+pub mod namespace;
+pub mod process;
+pub mod role;
+pub mod sim;
+pub mod spec;
+pub mod terminal;
+pub mod wire;

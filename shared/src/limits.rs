@@ -1,0 +1,124 @@
+//! Every bound on what a participant can use up: its name, its default, its unit.
+//!
+//! A refusal quotes the name, so that whoever meets a limit can find it here.
+
+use serde::{Deserialize, Serialize};
+
+/// A named limit and its default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// The name that messages quote.
+    pub name: &'static str,
+    /// The value in force.
+    pub value: u64,
+    /// What it counts.
+    pub unit: &'static str,
+}
+
+const fn limit(name: &'static str, value: u64, unit: &'static str) -> Limit {
+    Limit { name, value, unit }
+}
+
+/// Machines on one server.
+pub const MACHINES: Limit = limit("machines", 100, "machines");
+/// Machines of one participant.
+pub const MACHINES_PER_PARTICIPANT: Limit = limit("machines-per-participant", 4, "machines");
+/// Living containers in one machine.
+pub const CONTAINERS_PER_MACHINE: Limit = limit("containers-per-machine", 4, "containers");
+/// Extra commands started in one container by the page.
+pub const EXECS_PER_CONTAINER: Limit = limit("execs-per-container", 8, "commands");
+/// Records of ended containers kept in one machine.
+pub const ENDED_CONTAINERS: Limit = limit("ended-containers", 8, "records");
+/// Sockets of one participant, telemetry and terminals together.
+pub const SOCKETS_PER_PARTICIPANT: Limit = limit("sockets-per-participant", 16, "sockets");
+/// Sockets on the whole server.
+pub const SOCKETS: Limit = limit("sockets", 2_000, "sockets");
+/// A frame from a page on the telemetry socket.
+pub const COMMAND_BYTES: Limit = limit("command-bytes", 16 * 1024, "bytes");
+/// A frame from a page on a terminal socket.
+pub const TERMINAL_FRAME_BYTES: Limit = limit("terminal-frame-bytes", 64 * 1024, "bytes");
+/// Commands of one connection in a burst.
+pub const COMMAND_BURST: Limit = limit("command-burst", 60, "commands");
+/// Commands of one connection, sustained.
+pub const COMMAND_RATE: Limit = limit("command-rate", 20, "commands a second");
+/// Refused messages in a row after which a connection is closed.
+pub const BAD_MESSAGES: Limit = limit("bad-messages", 50, "messages");
+/// Terminal output kept for those who come back.
+pub const TERMINAL_RING_BYTES: Limit = limit("terminal-ring-bytes", 256 * 1024, "bytes");
+/// Terminal output sent and not yet acknowledged; reading stops above it.
+pub const TERMINAL_UNACKED_BYTES: Limit = limit("terminal-unacked-bytes", 128 * 1024, "bytes");
+/// Largest terminal, in either direction.
+pub const TERMINAL_CELLS: Limit = limit("terminal-cells", 500, "columns or rows");
+/// Command-line words of a container.
+pub const ARGV_WORDS: Limit = limit("argv-words", 64, "words");
+/// Bytes of a container's command line.
+pub const ARGV_BYTES: Limit = limit("argv-bytes", 4096, "bytes");
+/// Processes in one machine (`pids.max` of its cap).
+pub const MACHINE_PIDS: Limit = limit("machine-pids", 256, "processes");
+/// Memory of one machine, its tmpfs included.
+pub const MACHINE_MEMORY: Limit = limit("machine-memory", 256 << 20, "bytes");
+/// CPU of one machine, in thousandths of one CPU.
+pub const MACHINE_CPU: Limit = limit("machine-cpu", 1000, "thousandths of one CPU");
+/// What can be written to one rootfs.
+pub const ROOTFS_BYTES: Limit = limit("rootfs-bytes", 64 << 20, "bytes");
+/// Files and directories that can be made in one rootfs.
+pub const ROOTFS_INODES: Limit = limit("rootfs-inodes", 16_384, "inodes");
+/// Pseudo-terminals in one container.
+pub const CONTAINER_PTYS: Limit = limit("container-ptys", 16, "terminals");
+
+/// All of them, for `vitrine doctor`, the documentation and the tests.
+pub const ALL: &[Limit] = &[
+    MACHINES,
+    MACHINES_PER_PARTICIPANT,
+    CONTAINERS_PER_MACHINE,
+    EXECS_PER_CONTAINER,
+    ENDED_CONTAINERS,
+    SOCKETS_PER_PARTICIPANT,
+    SOCKETS,
+    COMMAND_BYTES,
+    TERMINAL_FRAME_BYTES,
+    COMMAND_BURST,
+    COMMAND_RATE,
+    BAD_MESSAGES,
+    TERMINAL_RING_BYTES,
+    TERMINAL_UNACKED_BYTES,
+    TERMINAL_CELLS,
+    ARGV_WORDS,
+    ARGV_BYTES,
+    MACHINE_PIDS,
+    MACHINE_MEMORY,
+    MACHINE_CPU,
+    ROOTFS_BYTES,
+    ROOTFS_INODES,
+    CONTAINER_PTYS,
+];
+
+/// A limit as a message carries it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reached {
+    /// The limit's name.
+    pub name: String,
+    /// Its value.
+    pub value: u64,
+    /// What it counts.
+    pub unit: String,
+}
+
+impl From<Limit> for Reached {
+    fn from(limit: Limit) -> Self {
+        Reached { name: limit.name.into(), value: limit.value, unit: limit.unit.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_values_positive() {
+        for (i, limit) in ALL.iter().enumerate() {
+            assert!(limit.value > 0, "{}", limit.name);
+            assert!(ALL[..i].iter().all(|other| other.name != limit.name), "{}", limit.name);
+        }
+    }
+}

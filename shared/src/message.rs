@@ -1,0 +1,518 @@
+//! Commands, answers and events: everything that crosses the line between page and server.
+//!
+//! Everything the page shows is a fold over [`Event`]s. Events carry values, never differences,
+//! and are safe to hear twice. Each [`Command`] gets exactly one [`Answer`].
+//!
+//! The types are written so that postcard can carry them: externally tagged, no `flatten`, no
+//! `untagged`, no `skip_serializing_if`. A test takes every message through both encodings.
+
+use serde::{Deserialize, Serialize};
+
+use crate::cgroup::{BadWrite, CgroupSample, Dialect, GroupId, Knob};
+use crate::id::{ContainerId, MachineId, ParticipantId, TerminalId};
+use crate::limits::Reached;
+use crate::process::Process;
+use crate::role::{Identity, Role};
+use crate::spec::{ContainerSpec, SpecError};
+
+/// What a page asks for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Command {
+    /// Asks for nothing; the answer measures the way there and back.
+    Ping {
+        /// Anything; the page puts its clock here.
+        token: u64,
+    },
+    /// Look at one machine in full, at this rate; `None` looks at none.
+    Subscribe {
+        /// Which machine.
+        machine: Option<MachineId>,
+        /// Samples a second, 1 to 4 (20 is kept for the CPU lens).
+        hertz: u8,
+    },
+    /// Start a container; without a machine, start that too.
+    StartContainer {
+        /// Where; `None` for a new machine of the participant's.
+        machine: Option<MachineId>,
+        /// What.
+        spec: ContainerSpec,
+    },
+    /// Run one more command in a container, without a terminal.
+    Exec {
+        /// The container's machine.
+        machine: MachineId,
+        /// Where.
+        container: ContainerId,
+        /// What.
+        argv: Vec<String>,
+    },
+    /// End a container and everything in it.
+    StopContainer {
+        /// The container's machine.
+        machine: MachineId,
+        /// Which.
+        container: ContainerId,
+    },
+    /// Kill the commands that [`Command::Exec`] started in a container, and nothing else.
+    StopExecs {
+        /// The container's machine.
+        machine: MachineId,
+        /// Which container's.
+        container: ContainerId,
+    },
+    /// End a machine and everything in it.
+    EndMachine {
+        /// Which.
+        machine: MachineId,
+    },
+    /// Turn a knob of a group, in whatever dialect the host speaks.
+    SetKnob {
+        /// The group's machine.
+        machine: MachineId,
+        /// Which group.
+        group: GroupId,
+        /// The new setting.
+        knob: Knob,
+    },
+    /// Write one raw file of a group.
+    WriteFile {
+        /// The group's machine.
+        machine: MachineId,
+        /// Which group.
+        group: GroupId,
+        /// The file's name, one of [`crate::cgroup::FILES`].
+        file: String,
+        /// The text.
+        value: String,
+    },
+}
+
+/// What came of a command.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Answer {
+    /// It was done.
+    Done {
+        /// What was really done, in order.
+        deeds: Vec<Deed>,
+        /// What it made, if anything.
+        made: Option<Made>,
+    },
+    /// The request was wrong; nothing changed.
+    Refused {
+        /// Why.
+        reason: Refusal,
+        /// What to do, in English.
+        hint: String,
+    },
+    /// The server failed; what had been done was undone.
+    Failed {
+        /// The step that failed.
+        step: String,
+        /// The kernel's error, by name (`EPERM`); empty when it was not the kernel's.
+        errno: String,
+        /// What to do, in English.
+        hint: String,
+    },
+}
+
+/// What a command made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Made {
+    /// A container.
+    Container {
+        /// In this machine.
+        machine: MachineId,
+        /// Its id.
+        container: ContainerId,
+        /// Its terminal, if it has one.
+        terminal: Option<TerminalId>,
+    },
+    /// A process, by its PID on the host.
+    Process {
+        /// The PID.
+        pid: u32,
+    },
+}
+
+/// One thing that was really done, and the shell line that does the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deed {
+    /// What.
+    pub act: Act,
+    /// The shell equivalent; empty where there is none.
+    pub shell: String,
+}
+
+/// What was done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Act {
+    /// A system call, as `strace` would write it.
+    Syscall {
+        /// The call.
+        call: String,
+    },
+    /// A file was written.
+    Wrote {
+        /// Its full path.
+        path: String,
+        /// What it said before.
+        old: String,
+        /// What it says now, read back.
+        new: String,
+    },
+}
+
+/// Why a command was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+pub enum Refusal {
+    /// The role does not allow it.
+    #[error("a {role:?} may not do this")]
+    NotAllowed {
+        /// The role on this connection.
+        role: Role,
+    },
+    /// No such thing, or none of yours.
+    #[error("there is no such {what} here")]
+    Unknown {
+        /// `machine`, `container`, `terminal`, `group`.
+        what: String,
+    },
+    /// A limit is reached.
+    #[error("the limit {} is reached: {} {}", .0.name, .0.value, .0.unit)]
+    Limit(Reached),
+    /// Commands come faster than the limit allows.
+    #[error("too fast: the limit {} is {} {}", .0.name, .0.value, .0.unit)]
+    TooFast(Reached),
+    /// The spec cannot be.
+    #[error(transparent)]
+    Spec(SpecError),
+    /// The file or value cannot be.
+    #[error(transparent)]
+    Write(BadWrite),
+    /// The kernel said no.
+    #[error("the kernel refused {text:?} in {file}: {errno}")]
+    Kernel {
+        /// The full path.
+        file: String,
+        /// What was to be written.
+        text: String,
+        /// The error's name, such as `EINVAL`.
+        errno: String,
+        /// Why, when it is known.
+        why: Why,
+    },
+    /// It has ended already.
+    #[error("the {what} is not running any more")]
+    NotRunning {
+        /// `container` or `machine`.
+        what: String,
+    },
+    /// This host cannot do it.
+    #[error("this host has no {what}")]
+    Missing {
+        /// What is missing, such as `cpuset controller`.
+        what: String,
+    },
+    /// The message could not be read.
+    #[error("the message cannot be read: {detail}")]
+    Unreadable {
+        /// What is wrong with it.
+        detail: String,
+    },
+}
+
+/// The kernel's known reasons, which a page explains in words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Why {
+    /// No known reason.
+    Unknown,
+    /// A child's quota ÷ period may not be above its parent's (v1: `EINVAL`).
+    ChildAboveParent,
+    /// A parent may not be set below what a child has (v1: `EINVAL`).
+    ParentBelowChild,
+    /// More memory is in use than the new limit (`EBUSY`).
+    InUse,
+}
+
+/// What the server tells.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Event {
+    /// A machine, as it is now.
+    Machine(Machine),
+    /// A machine is gone.
+    MachineGone {
+        /// Which.
+        machine: MachineId,
+    },
+    /// What was measured in the subscribed machine.
+    Sample(Sample),
+    /// The latest entries of a machine's feed.
+    Feed {
+        /// Whose.
+        machine: MachineId,
+        /// In order; a page keeps those whose `seq` is new to it.
+        entries: Vec<FeedEntry>,
+    },
+    /// The snapshot is complete; what follows are changes.
+    Synced,
+    /// How many pages are connected, for the header.
+    Viewers {
+        /// Connections on this server.
+        count: u32,
+    },
+}
+
+/// A machine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Machine {
+    /// Its id.
+    pub id: MachineId,
+    /// Whose it is.
+    pub owner: ParticipantId,
+    /// What it lets its owner do.
+    pub profile: Profile,
+    /// The host PID of its PID 1.
+    pub init_pid: u32,
+    /// The first of its 65,536 uids on the host.
+    pub uid_base: u32,
+    /// Where its cgroups are below each hierarchy.
+    pub cgroup_path: String,
+    /// Unix time of its birth, in milliseconds.
+    pub born_msec: u64,
+    /// How it was born.
+    pub steps: Vec<Step>,
+    /// Its containers, oldest first; a few that have ended among them.
+    pub containers: Vec<Container>,
+}
+
+/// What a machine lets its owner do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Profile {
+    /// Safe to expose to strangers: no capabilities, no nested namespaces, no cgroupfs inside.
+    Strict,
+}
+
+/// A container.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Container {
+    /// Its id.
+    pub id: ContainerId,
+    /// Its short name in the machine: `c1`, `c2` …
+    pub name: String,
+    /// What was asked for.
+    pub spec: ContainerSpec,
+    /// Alive or not.
+    pub state: ContainerState,
+    /// Its terminal, while it lives.
+    pub terminal: Option<TerminalId>,
+    /// Which level of [`Process::pids`] its `/proc` shows: 2 for a PID namespace of its own with
+    /// `/proc` remounted, 1 (the machine's) otherwise.
+    pub proc_depth: u8,
+    /// Unix time of its birth, in milliseconds.
+    pub born_msec: u64,
+    /// How it was born.
+    pub steps: Vec<Step>,
+}
+
+/// Alive or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ContainerState {
+    /// It runs; its first process has this PID on the host.
+    Running {
+        /// The PID.
+        pid: u32,
+    },
+    /// It has ended.
+    Exited {
+        /// As a shell writes it: 128 + n for signal n.
+        status: i32,
+        /// CPU time it used, in milliseconds.
+        cpu_msec: u64,
+        /// Its largest resident set, in bytes.
+        max_rss_bytes: u64,
+    },
+}
+
+/// One step of a birth.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// What it is called; the page has a sentence for each.
+    pub name: StepName,
+    /// The call as `strace` would write it.
+    pub call: String,
+    /// How long it took, in microseconds.
+    pub took_usec: u32,
+}
+
+/// The steps of a birth, in their usual order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum StepName {
+    /// Make the cgroups and write their limits.
+    Cgroup,
+    /// Make the user namespace and write its id maps.
+    IdMap,
+    /// `clone3` with the new namespaces.
+    Clone,
+    /// Enter the namespaces that are shared with the machine.
+    Setns,
+    /// Move into the cgroup, then unshare the cgroup namespace.
+    EnterCgroup,
+    /// Set the host name.
+    Hostname,
+    /// Bring the loopback device up.
+    Loopback,
+    /// Id-mapped lower layer, tmpfs upper layer, overlay.
+    Rootfs,
+    /// Mount `/proc` and mask it, or bind the machine's.
+    Proc,
+    /// A minimal `/dev` with its own devpts.
+    Dev,
+    /// A pseudo-terminal in that devpts.
+    Pty,
+    /// `pivot_root`, or `chroot` without a mount namespace.
+    PivotRoot,
+    /// Enter the user namespace and become its root.
+    EnterUser,
+    /// Drop every capability, lock securebits, set `no_new_privs`.
+    Capabilities,
+    /// Resource limits, keyring, parent-death signal.
+    Rlimits,
+    /// Load the seccomp program.
+    Seccomp,
+    /// Close every other descriptor and `execve`.
+    Execve,
+}
+
+/// What was measured in one machine at one moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    /// Which machine.
+    pub machine: MachineId,
+    /// Monotonic time of the reading, in milliseconds.
+    pub at_msec: u64,
+    /// Its processes, by host PID.
+    pub processes: Vec<Process>,
+    /// Its groups, parents first.
+    pub groups: Vec<CgroupSample>,
+    /// Processes on the host that are not this machine's.
+    pub other_processes: u32,
+}
+
+/// Something that happened in a machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeedEntry {
+    /// Counts up from 1 in each machine.
+    pub seq: u64,
+    /// Unix time, in milliseconds.
+    pub at_msec: u64,
+    /// What.
+    pub what: Happening,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Happening {
+    /// The machine was born.
+    MachineBorn {
+        /// How long it took, in microseconds.
+        took_usec: u32,
+    },
+    /// A container was born.
+    ContainerBorn {
+        /// Its name.
+        name: String,
+        /// How long it took, in microseconds.
+        took_usec: u32,
+    },
+    /// A container ended.
+    ContainerExited {
+        /// Its name.
+        name: String,
+        /// As a shell writes it.
+        status: i32,
+    },
+    /// A command was started in a container.
+    ExecStarted {
+        /// The container's name.
+        name: String,
+        /// The command line.
+        command: String,
+        /// Its host PID.
+        pid: u32,
+    },
+    /// A file was written.
+    Wrote {
+        /// Its full path.
+        path: String,
+        /// What it said before.
+        old: String,
+        /// What it says now.
+        new: String,
+        /// The shell line that does the same.
+        shell: String,
+    },
+    /// The kernel refused a write.
+    KernelRefused {
+        /// The full path.
+        path: String,
+        /// What was to be written.
+        text: String,
+        /// The error's name.
+        errno: String,
+    },
+    /// The kernel killed a process for memory.
+    OomKilled {
+        /// The container's name; empty for the machine.
+        name: String,
+    },
+}
+
+/// What this server stands on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostInfo {
+    /// Version of Vitrine.
+    pub version: String,
+    /// Kernel release.
+    pub kernel: String,
+    /// CPUs online.
+    pub cpus: u32,
+    /// Memory, in bytes.
+    pub memory_bytes: u64,
+    /// The dialect of the cpu controller.
+    pub cpu_dialect: Dialect,
+}
+
+/// From a page: a command and the number its answer will carry.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClientMessage {
+    /// Chosen by the page.
+    pub id: u32,
+    /// The command.
+    pub command: Command,
+}
+
+/// From the server.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum ServerMessage {
+    /// The first message.
+    Welcome {
+        /// Who you are here.
+        identity: Identity,
+        /// What you are talking to.
+        host: HostInfo,
+    },
+    /// The answer to a command.
+    Answer {
+        /// The command's number.
+        id: u32,
+        /// What came of it.
+        answer: Answer,
+    },
+    /// Something to know.
+    Event(Event),
+    /// A message that could not be read, and so has no number to answer to.
+    Unreadable {
+        /// Why.
+        reason: Refusal,
+    },
+}
