@@ -1,2 +1,8 @@
-//! To come: seccomp programs, PID 1, the embedded page.
-fn main() {}
+//! Build-time parts of the binary, each in a file of its own.
+
+#[path = "build/page.rs"]
+mod page;
+
+fn main() {
+    page::embed();
+}
