@@ -1,0 +1,61 @@
+//! The first moments of web and observer: confinement before the first byte from anybody.
+
+use std::os::fd::OwnedFd;
+
+use anyhow::Context as _;
+use landlock::{
+    ABI, Access as _, AccessFs, AccessNet, PathBeneath, PathFd, Ruleset, RulesetAttr as _,
+    RulesetCreatedAttr as _,
+};
+use tracing_subscriber::EnvFilter;
+
+use crate::ipc::{CHANNEL_FD, Channel};
+use crate::launcher::confine::filter;
+use crate::launcher::sys;
+
+/// The newest Landlock interface that is asked for; an older kernel gives what it has.
+const LANDLOCK: ABI = ABI::V5;
+
+fn begin() -> anyhow::Result<Channel> {
+    let fd = sys::inherited_fd(CHANNEL_FD)
+        .context("this is a part of `vitrine serve` and is not started by hand")?;
+    let filter = std::env::var("VITRINE_LOG").unwrap_or_default();
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    sys::prctl(libc::PR_SET_DUMPABLE, 0, 0)?;
+    let fd: OwnedFd = fd;
+    nix::fcntl::fcntl(&fd, nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC))?;
+    Ok(Channel::from_fd(fd))
+}
+
+/// `vitrine-web`.
+pub fn web() -> anyhow::Result<()> {
+    let channel = begin()?;
+    restrict_files(&[])?;
+    sys::seccomp(filter::WEB).context("seccomp(web)")?;
+    let _ = channel;
+    anyhow::bail!("to come")
+}
+
+/// `vitrine-observer`.
+pub fn observer() -> anyhow::Result<()> {
+    let channel = begin()?;
+    restrict_files(&["/proc", "/sys/fs/cgroup"])?;
+    sys::seccomp(filter::OBSERVER).context("seccomp(observer)")?;
+    let _ = channel;
+    anyhow::bail!("to come")
+}
+
+/// Landlock: nothing but reading below `readable`, and no TCP of one's own.
+fn restrict_files(readable: &[&str]) -> anyhow::Result<()> {
+    let mut rules = Ruleset::default()
+        .handle_access(AccessFs::from_all(LANDLOCK))?
+        .handle_access(AccessNet::from_all(LANDLOCK))?
+        .create()?;
+    for path in readable {
+        let beneath = PathBeneath::new(PathFd::new(path)?, AccessFs::from_read(LANDLOCK));
+        rules = rules.add_rule(beneath)?;
+    }
+    rules.restrict_self()?;
+    Ok(())
+}
