@@ -12,4 +12,5 @@
 pub mod cli;
 pub mod ipc;
 pub mod launcher;
+pub mod observer;
 pub mod service;

@@ -42,8 +42,7 @@ pub fn observer() -> anyhow::Result<()> {
     let channel = begin()?;
     restrict_files(&["/proc", "/sys/fs/cgroup"])?;
     sys::seccomp(filter::OBSERVER).context("seccomp(observer)")?;
-    let _ = channel;
-    anyhow::bail!("to come")
+    crate::observer::run(channel)
 }
 
 /// Landlock: nothing but reading below `readable`, and no TCP of one's own.
