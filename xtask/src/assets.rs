@@ -18,7 +18,7 @@ use crate::stamp;
 
 /// Short names for placeholders: what they stand for, and whether the page waits for it.
 pub(crate) const SHORT: [(&str, &str, When); 6] = [
-    ("glue", "page.js", When::Critical),
+    ("glue", GLUE, When::Critical),
     ("wasm", "page.wasm", When::Critical),
     ("boot", "boot.js", When::Critical),
     ("css", "style.css", When::Critical),
@@ -26,6 +26,8 @@ pub(crate) const SHORT: [(&str, &str, When); 6] = [
     ("term-css", "xterm.css", When::Lazy),
 ];
 
+/// What wasm-bindgen makes: it loads the wasm, and stands between it and the browser.
+const GLUE: &str = "page.js";
 /// The page itself.
 const INDEX: &str = "index.html";
 
@@ -127,6 +129,11 @@ impl Naming<'_> {
             _ => (reference.trim_start_matches("./"), loads(reference)),
         };
         if !self.sources.contains_key(name) {
+            // The glue's strings are not ours to judge: it names a module `./page_bg.js` that never exists.
+            let glue = self.open.last().is_some_and(|file| file == GLUE);
+            if glue {
+                return Ok(format!("./{reference}"));
+            }
             return match marks.unknown(reference, when) {
                 Some(kept) => Ok(kept),
                 None => bail!("it refers to `{reference}`, which is not there. {}", self.known()),

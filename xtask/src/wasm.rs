@@ -83,7 +83,7 @@ impl Compiler {
         command.args(["build", "--profile", profile]);
         self.finish(project, &mut command);
         // Paths of this machine have no place in panic messages, and two machines build the same.
-        command.env("CARGO_ENCODED_RUSTFLAGS", self.remapped(project));
+        command.env("CARGO_ENCODED_RUSTFLAGS", Self::remapped(project));
         command
     }
 
@@ -115,14 +115,20 @@ impl Compiler {
     }
 
     /// Flags that shorten paths; where two match, rustc takes the later.
-    fn remapped(&self, project: &Project) -> String {
-        let home = env::var("HOME").unwrap_or_default();
-        let cargo_home = env::var("CARGO_HOME").unwrap_or_else(|_| format!("{home}/.cargo"));
-        let root = project.root.display().to_string();
-        let pairs = [(home, "~"), (cargo_home, "cargo"), (root, ".")];
-        let shorter = |(long, short): (String, &str)| format!("--remap-path-prefix={long}={short}");
-        let given = pairs.into_iter().filter(|(long, _)| !long.is_empty());
-        given.map(shorter).collect::<Vec<_>>().join("\x1f")
+    fn remapped(project: &Project) -> String {
+        let home = PathBuf::from(env::var_os("HOME").unwrap_or_default());
+        let cargo_home =
+            env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from);
+        let registries =
+            fs::read_dir(cargo_home.join("registry/src")).into_iter().flatten().flatten();
+        let mut pairs = vec![(home, "~"), (cargo_home, "cargo"), (project.root.clone(), ".")];
+        pairs.extend(registries.map(|registry| (registry.path(), "crates")));
+        pairs.retain(|(long, _)| long.is_absolute());
+        pairs.sort();
+        let shorter = |(long, short): &(PathBuf, &str)| {
+            format!("--remap-path-prefix={}={short}", long.display())
+        };
+        pairs.iter().map(shorter).collect::<Vec<_>>().join("\x1f")
     }
 }
 

@@ -13,7 +13,7 @@ fn page() -> Sources {
             r#"<link href="{{css}}"><script src="{{boot}}"></script><meta content="{{term}}"><link rel="icon" href="{{icons/i.svg}}">"#,
         ),
         ("boot.js", r#"import init from "./page.js";"#),
-        ("page.js", "fetch('./page.wasm')"),
+        ("page.js", "fetch('./page.wasm'); names('./page_bg.js')"),
         ("page.wasm", "\0asm"),
         ("style.css", "a { background: url(icons/i.svg), url(\"data:x\"), url('./icons/i.svg') }"),
         ("icons/i.svg", "<svg/>"),
