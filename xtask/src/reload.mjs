@@ -1,5 +1,9 @@
 // Only in `cargo xtask dev`: index.html names every file by its content, so when it changes, something did.
-const look = async () => (await fetch('./', { cache: 'no-store' })).text();
+const look = async () => {
+  const response = await fetch('./', { cache: 'no-store' });
+  if (!response.ok) throw new Error(`index.html: ${response.status}`);
+  return response.text();
+};
 
 let first = await look();
 setInterval(async () => {

@@ -98,7 +98,8 @@ impl Compiler {
                 project.command(DEBIAN_CLIPPY)
             }
         };
-        command.arg("clippy");
+        // The profile of the page itself: macros and build scripts are then compiled already.
+        command.args(["clippy", "--profile", "web"]);
         self.finish(project, &mut command);
         Ok(command)
     }
@@ -121,7 +122,9 @@ impl Compiler {
             env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from);
         let registries =
             fs::read_dir(cargo_home.join("registry/src")).into_iter().flatten().flatten();
-        let mut pairs = vec![(home, "~"), (cargo_home, "cargo"), (project.root.clone(), ".")];
+        let root = project.root.clone();
+        let library = PathBuf::from(DEBIAN_LIBRARY);
+        let mut pairs = vec![(home, "~"), (cargo_home, "cargo"), (root, "."), (library, "std")];
         pairs.extend(registries.map(|registry| (registry.path(), "crates")));
         pairs.retain(|(long, _)| long.is_absolute());
         pairs.sort();

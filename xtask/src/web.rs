@@ -228,11 +228,22 @@ fn write(project: &Project, kind: Kind, assets: &[Asset]) -> Result<String> {
     if kind == Kind::Small {
         gate::check(&rows).inspect_err(|_| say::table(&table))?;
     }
-    if dist.exists() {
-        fs::remove_dir_all(&dist).with_context(|| format!("remove {}", dist.display()))?;
-    }
-    fs::rename(&fresh, &dist).with_context(|| format!("move to {}", dist.display()))?;
+    replace(&fresh, &dist)?;
     Ok(table)
+}
+
+/// Two renames, so that a server which reads from disk finds one page or the other.
+fn replace(fresh: &Path, dist: &Path) -> Result<()> {
+    let old = dist.with_extension("old");
+    let _ = fs::remove_dir_all(&old);
+    if dist.exists() {
+        fs::rename(dist, &old).with_context(|| format!("move {}", dist.display()))?;
+    }
+    fs::rename(fresh, dist).with_context(|| format!("move to {}", dist.display()))?;
+    if old.exists() {
+        fs::remove_dir_all(&old).with_context(|| format!("remove {}", old.display()))?;
+    }
+    Ok(())
 }
 
 fn write_one(dist: &Path, kind: Kind, asset: &Asset) -> Result<Row> {
