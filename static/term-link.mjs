@@ -192,16 +192,20 @@ export class Link {
     if (this.#replayLeft > 0) this.#replay(0);
   }
 
-  // A replay is over when nothing has come for a while, or more than a server keeps.
+  // A replay is over when nothing has come for a while, or more than a server keeps, or too long.
   #replay(length) {
     const end = () => {
       this.#replayLeft = 0;
       this.#replayEnd = this.#have;
+      this.#stop('quiet');
+      this.#stop('late');
     };
-    this.#stop('replay');
     this.#replayLeft -= length;
-    if (this.#replayLeft <= 0) end();
-    else if (this.#live) this.#start('replay', 200, end);
+    if (this.#replayLeft <= 0) return end();
+    if (!this.#live) return;
+    this.#stop('quiet');
+    this.#start('quiet', 200, end);
+    this.#start('late', 3000, end);
   }
 
   #confirm(seq) {

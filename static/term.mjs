@@ -46,6 +46,7 @@ class Screen {
 
   attach(host) {
     loadStyles();
+    allowSpanStyles();
     this.#host = host;
     host.vitrineTerminal = this; // for the tests and for people at the console
     this.#terminal.open(host);
@@ -245,6 +246,17 @@ function socketUrl(path) {
   const url = new URL(path, document.baseURI);
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
   return url.href;
+}
+
+// xterm.js colours its spans (24-bit colours, the contrast it adds) by a style attribute, which a
+// strict policy refuses; the same text through the CSSOM is allowed.
+function allowSpanStyles() {
+  const { prototype } = HTMLSpanElement;
+  if (Object.hasOwn(prototype, 'setAttribute')) return;
+  prototype.setAttribute = function setAttribute(name, value) {
+    if (name === 'style') this.style.cssText = value;
+    else Element.prototype.setAttribute.call(this, name, value);
+  };
 }
 
 function loadStyles() {

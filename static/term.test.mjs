@@ -138,6 +138,7 @@ describe('output', () => {
         d.drop();
         const second = d.join();
         assert.deepEqual(second.frames[0], { kind: 'resume', seq: cut });
+        second.hear(data(0, whole.slice(0, again))); // nothing new
         second.hear(data(again, whole.slice(again, cut + 3))); // from earlier than was asked for
         second.hear(data(again, whole.slice(again)));
         assert.equal(d.screen, whole);
@@ -184,6 +185,15 @@ describe('output', () => {
     assert.equal(d.screen, 'new');
     d.drop();
     assert.deepEqual(d.join().frames[0], { kind: 'resume', seq: 2 ** 33 + 3 });
+  });
+
+  it('that was thrown away by a reset is not acknowledged in place of the new', () => {
+    const d = desk({ draws: false });
+    d.join().hear(data(0, 'old old old'));
+    d.socket.hear(number(1, 2));
+    d.undrawn.shift()();
+    d.tick();
+    assert.deepEqual(d.socket.of('ack'), []);
   });
 
   it('is acknowledged when it is drawn: every 16 KiB, and when it rests', () => {
@@ -297,6 +307,8 @@ describe('input', () => {
     viewer.link.resize(80, 24);
     assert.deepEqual(viewer.socket.frames, [{ kind: 'resume', seq: 0 }]);
     assert.equal(viewer.statuses.at(-1), 'readonly');
+    viewer.drop();
+    assert.deepEqual(viewer.join(true).of('data'), [], 'what a viewer typed is not kept');
     const locked = desk();
     locked.join();
     locked.link.mute(true);
