@@ -38,8 +38,13 @@ export function spec(name, desk, run, timeout = 60_000) {
   });
 }
 
+/** Waits until the large button may be pressed: the line to the server is open. */
+export const mayStart = (page) => until('the button may be pressed', async () =>
+  await hook(page, 'start').getAttribute('aria-disabled') === 'false');
+
 /** The large button; gives back when a prompt is there to be typed at. */
 export async function startContainer(page) {
+  await mayStart(page);
   await hook(page, 'start').click();
   await prompt(page);
 }

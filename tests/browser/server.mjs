@@ -7,6 +7,8 @@ import { join, resolve } from 'node:path';
 
 import { ROOT, needProgram, until } from './harness.mjs';
 
+/** The eight types of namespace, by their names in /proc. */
+export const TYPES = ['pid', 'mnt', 'uts', 'ipc', 'user', 'net', 'cgroup', 'time'];
 const BINARY = process.env.VITRINE_BIN ?? join(ROOT, 'target/release/vitrine');
 const TICKS = 100; // USER_HZ of every Linux
 const START_MSEC = 20_000; // the first start builds the image

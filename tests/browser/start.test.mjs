@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe } from 'node:test';
 
 import { launch, tellViolations, until, watch } from './harness.mjs';
-import { LOCALE, ask, hook, open, prompt, screen, spec } from './lab.mjs';
+import { LOCALE, ask, hook, mayStart, open, prompt, screen, spec } from './lab.mjs';
 import { Server } from './server.mjs';
 
 const ONE_SECOND = 1000;
@@ -70,8 +70,7 @@ describe('by keyboard alone', () => {
     page.evaluate((what) => document.activeElement?.matches(what) ?? false, selector);
 
   spec('Tab to the button, Enter, and type', () => desk, async (page) => {
-    await hook(page, 'start').waitFor();
-    await until('the button may be used', () => hook(page, 'start').isEnabled());
+    await mayStart(page);
     const start = '[data-test="start"]';
     for (let tabs = 0; tabs < TABS && !await focused(page, start); tabs += 1) {
       await page.keyboard.press('Tab');
