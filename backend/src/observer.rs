@@ -9,11 +9,11 @@
 //!    GROUP/cgroup.procs           open, read ─────┤  who belongs to which container
 //!    CPU clock of PID             no descriptor ──┤  CPU time of all its threads, in ns
 //!    GROUP/cpu.stat, pids.max …   kept, pread ────┤  the raw files, and the meters out of them
-//!  each tick, but not within 200 ms               │
+//!  each tick, but not within 450 ms               │
 //!    /proc, once for all machines readdir ────────┤  how many processes the host has
 //!  when PID has run since the last time           │
-//!    /proc/PID/stat               kept, pread ────┤  state, parent, start   (else every 200 ms)
-//!    /proc/PID/status             open, read ─────┤  NSpid, Uid, VmRSS      (else every 2 s)
+//!    /proc/PID/stat               kept, pread ────┤  state, parent, start   (else every ½ s)
+//!    /proc/PID/status             open, read ─────┤  NSpid, Uid, VmRSS      (else every 5 s)
 //!    /proc/PID/ns/*               readlink ───────┤  eight inode numbers    (at most every ½ s)
 //!    /proc/PID/cmdline            other thread ───┤  may block; never waited for
 //!  each second, for all machines                  │

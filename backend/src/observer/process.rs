@@ -5,8 +5,8 @@
 //! | what | when | because |
 //! |---|---|---|
 //! | CPU clock | always | costs a sixth of `stat` |
-//! | `stat` | when it has run since, or after 200 ms | a process runs to change its state; its parent can die any time |
-//! | `status` | when it has run since, or after 2 s | only a running process changes its uid; memory can be reclaimed |
+//! | `stat` | when it has run since, or after ½ s | a process runs to change its state; its parent can die any time |
+//! | `status` | when it has run since, or after 5 s | only a running process changes its uid; memory can be reclaimed |
 //! | `ns/*` | when it has run since, at most twice a second | only a running process calls `setns` or `unshare` |
 //! | `cmdline` | when it has run since and its name changed or a second passed | off the tick, see `command_line` |
 //!
@@ -28,8 +28,10 @@ use super::file::{self, Ledger, Place};
 use super::parse;
 
 const MSEC: u64 = 1_000_000;
-/// How old the `stat` of a process that has not run may be.
-const IDLE_MSEC: u64 = 200;
+/// How old `stat` and `status` of a process that has not run may be. Each is spread by PID over
+/// as much again, so that idle processes are not all read in the same tick.
+const IDLE_STAT_MSEC: u64 = 300;
+const IDLE_STATUS_MSEC: u64 = 5_000;
 /// Uids of one machine.
 const MACHINE_UIDS: u32 = 65_536;
 /// What the kernel shows for a user that has no number in a user namespace.
@@ -195,7 +197,7 @@ impl Entry {
         let cpu_nsec = (means.cpu_clock)(self.pid);
         if let (Some(cpu_nsec), Some((stat, at))) = (cpu_nsec, self.stat) {
             let now = Mark { at_nsec: clock::monotonic_nsec(), cpu_nsec };
-            if !at.has_run(now) && !at.is_older(now, IDLE_MSEC) {
+            if !at.has_run(now) && !at.is_older(now, self.spread(IDLE_STAT_MSEC)) {
                 return Some(self.process(stat, now));
             }
         }
@@ -231,9 +233,12 @@ impl Entry {
         Some(self.process(kept, now))
     }
 
+    fn spread(&self, msec: u64) -> u64 {
+        msec + msec * u64::from(self.pid % 16) / 16
+    }
+
     fn read_status(&mut self, directory: impl AsFd, buffer: &mut Vec<u8>, now: Mark) -> Option<()> {
-        // Spread by PID, so that idle processes are not all read again in the same tick.
-        let max_age_msec = 2_000 + u64::from(self.pid % 16) * 125;
+        let max_age_msec = self.spread(IDLE_STATUS_MSEC);
         if self.status_at.is_some_and(|at| !at.has_run(now) && !at.is_older(now, max_age_msec)) {
             return Some(());
         }

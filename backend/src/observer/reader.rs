@@ -20,7 +20,7 @@ use super::process::{Means, Processes};
 use crate::ipc::ObservedMachine;
 
 /// How old the number of all processes may be.
-const LISTING_NSEC: u64 = 200_000_000;
+const LISTING_NSEC: u64 = 450_000_000;
 /// Most processes of one machine that are read.
 const MAX_PROCESSES: usize = 4_096;
 
