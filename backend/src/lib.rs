@@ -10,3 +10,4 @@
 //! In reading order: [`ipc`] (what the three say to each other), then the three themselves.
 
 pub mod ipc;
+pub mod web;
