@@ -21,7 +21,7 @@ use vitrine_shared::limits::CONNECTIONS;
 use super::Web;
 
 /// A request's head must be there within this time, and an idle connection is closed after it.
-const HEAD: Duration = Duration::from_secs(15);
+const HEAD: Duration = Duration::from_secs(10);
 /// Bytes of a request's head.
 const HEAD_BYTES: usize = 16 * 1024;
 /// Headers of a request.
