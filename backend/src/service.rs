@@ -33,14 +33,15 @@ pub fn web() -> anyhow::Result<()> {
     let channel = begin()?;
     restrict_files(&[])?;
     sys::seccomp(filter::WEB).context("seccomp(web)")?;
-    let _ = channel;
-    anyhow::bail!("to come")
+    crate::web::run(channel)
 }
 
 /// `vitrine-observer`.
 pub fn observer() -> anyhow::Result<()> {
     let channel = begin()?;
-    restrict_files(&["/proc", "/sys/fs/cgroup"])?;
+    // No Landlock here: it would hide /proc/PID/ns of every process outside its own domain. The
+    // launcher has put this process into an empty root instead, with nothing in it but /proc and
+    // the cgroup hierarchies, read-only.
     sys::seccomp(filter::OBSERVER).context("seccomp(observer)")?;
     crate::observer::run(channel)
 }

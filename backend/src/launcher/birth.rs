@@ -416,13 +416,13 @@ fn become_program(
 fn enter_cgroup(plan: &Plan<'_>, steps: &mut Steps) -> Result<(), StepError> {
     let step = StepName::EnterCgroup;
     for procs in &plan.procs {
-        nix::unistd::write(procs, b"0").at(step, "write 0 > cgroup.procs")?;
+        nix::unistd::write(procs, b"0").at(step, "write 0 > tasks")?;
     }
     if plan.namespaces.has(Namespace::Cgroup) {
         unshare(CloneFlags::CLONE_NEWCGROUP).at(step, "unshare(CLONE_NEWCGROUP)")?;
-        steps.done(step, "write(cgroup.procs, \"0\"); unshare(CLONE_NEWCGROUP)");
+        steps.done(step, "write(tasks, \"0\"); unshare(CLONE_NEWCGROUP)");
     } else {
-        steps.done(step, "write(cgroup.procs, \"0\")");
+        steps.done(step, "write(tasks, \"0\")");
     }
     Ok(())
 }

@@ -8,8 +8,8 @@ use nix::errno::Errno;
 use nix::unistd::{Gid, Uid, dup2_raw, setgroups, setresgid, setresuid};
 
 use super::confine::{self, CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE, SECUREBITS_AMBIENT};
-use super::memfd;
 use super::sys::{self, Side};
+use super::{memfd, mounts};
 use crate::ipc::{CHANNEL_FD, Channel, Inbox};
 
 /// One of the two.
@@ -92,6 +92,9 @@ fn become_service(
     nix::unistd::dup2_stdin(null.as_fd())?;
     nix::unistd::chdir("/")?;
     nix::unistd::setsid()?;
+    if role == Role::Observer {
+        mounts::observers_root()?;
+    }
     give_up_privileges(role, uid)?;
     confine::reset_signals()?;
     confine::die_with_parent()?;

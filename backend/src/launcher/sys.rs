@@ -164,9 +164,11 @@ fn close_range(first: u32, last: u32) -> nix::Result<()> {
     Errno::result(unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) }).map(drop)
 }
 
-/// A detached copy of the mount at `path`: `open_tree(2)` with `OPEN_TREE_CLONE`.
-pub(crate) fn open_tree_clone(path: &CStr) -> nix::Result<OwnedFd> {
-    let flags = OPEN_TREE_CLONE | libc::O_CLOEXEC.unsigned_abs();
+/// A detached copy of the mount at `path`, with what is mounted below when `recursive`:
+/// `open_tree(2)` with `OPEN_TREE_CLONE`.
+pub(crate) fn open_tree_clone(path: &CStr, recursive: bool) -> nix::Result<OwnedFd> {
+    let below = if recursive { libc::AT_RECURSIVE.unsigned_abs() } else { 0 };
+    let flags = OPEN_TREE_CLONE | libc::O_CLOEXEC.unsigned_abs() | below;
     // SAFETY: `path` is a C string; the call gives a new descriptor, which is ours.
     unsafe { new_fd(libc::syscall(libc::SYS_open_tree, libc::AT_FDCWD, path.as_ptr(), flags)) }
 }
@@ -185,6 +187,8 @@ pub(crate) fn mount_setattr(
         propagation: u64,
         userns_fd: u64,
     }
+    // An id map is for one mount; flags alone are for everything below it too.
+    let below = if userns.is_some() { 0 } else { libc::AT_RECURSIVE };
     let fd = userns.map_or(0, |fd| u64::from(fd.as_raw_fd().unsigned_abs()));
     let set = set | if userns.is_some() { MOUNT_ATTR_IDMAP } else { 0 };
     let attr = MountAttr { attr_set: set, attr_clr: 0, propagation: 0, userns_fd: fd };
@@ -194,7 +198,7 @@ pub(crate) fn mount_setattr(
             libc::SYS_mount_setattr,
             mount.as_raw_fd(),
             c"".as_ptr(),
-            libc::AT_EMPTY_PATH,
+            libc::AT_EMPTY_PATH | below,
             &raw const attr,
             size_of::<MountAttr>(),
         )
