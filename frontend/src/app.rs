@@ -38,7 +38,7 @@ pub(crate) fn mount() {
     let root = document.and_then(|document| document.get_element_by_id("app"));
     match root {
         Some(root) => {
-            root.set_inner_html("");
+            root.replace_children_with_node_0();
             yew::Renderer::<App>::with_root(root).render();
         }
         None => crashed("index.html has no element with the id app"),

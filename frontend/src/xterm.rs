@@ -99,5 +99,8 @@ pub(crate) async fn attach(
 /// Where `term.mjs` is: its name carries a hash that only `index.html` knows.
 fn module_url() -> Option<String> {
     let document = web_sys::window()?.document()?;
-    document.query_selector("meta[name=vitrine-term]").ok()??.get_attribute("content")
+    let meta = document.query_selector("meta[name=vitrine-term]").ok()??;
+    // Empty where the page was built without npm; relative to the page, not to `boot.js`.
+    let path = meta.get_attribute("content").filter(|path| !path.is_empty())?;
+    web_sys::Url::new_with_base(&path, &document.base_uri().ok()??).ok().map(|url| url.href())
 }

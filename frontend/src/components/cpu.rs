@@ -151,7 +151,7 @@ fn Chart(props: &ChartProps) -> Html {
                 onpointerdown={drag(Phase::Down)} onpointermove={drag(Phase::Move)}
                 onpointerup={drag(Phase::Up)} onpointercancel={drag(Phase::Up)}>
                 <path class="chart-grid" d={format!("M0 {h:.1}H{width:.1}M0 0.5H{width:.1}", h = height - 0.5)} />
-                <path class="hatched" d={paths.throttled} />
+                <path class="hatched" fill="url(#hatch)" d={paths.throttled} />
                 <path class="chart-area" d={paths.area} />
                 <path class="chart-edge" d={paths.edge} />
                 <path class="chart-past-quota" d={paths.quota} />

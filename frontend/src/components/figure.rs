@@ -257,7 +257,7 @@ fn bar(play: &Play, width: f64) -> Html {
         <svg class="play" width={px(width)} height="44" aria-hidden="true">
             <rect class="meter-whole" x={px(THUMB)} y="8" width={px(whole)} height="28" rx="4" />
             {waits.map(|from| html! {
-                <rect class="hatched" x={px(THUMB + from)} y="8" width={px(whole - from)} height="28" />
+                <rect class="hatched" fill="url(#hatch)" x={px(THUMB + from)} y="8" width={px(whole - from)} height="28" />
             })}
             <rect class="meter-used" x={px(THUMB)} y="8" width={px(used)} height="28" rx="4" />
             {quota.map(|quota| html! {
@@ -275,6 +275,7 @@ fn strip(play: &Play, width: f64) -> Html {
         <svg class="play strip" width={px(width)} height="34" aria-hidden="true">
             <g>{for play.strip().into_iter().filter(|_| shown).enumerate().map(|(at, (from, to, running))| html! {
                 <rect key={at} class={if running { "meter-used" } else { "hatched" }}
+                    fill={(!running).then_some("url(#hatch)")}
                     x={px(THUMB + from * whole)} y="9" width={px((to - from) * whole)} height="16" />
             })}</g>
             <g>{for play.boundaries().into_iter().enumerate().map(|(at, share)| html! {

@@ -112,7 +112,7 @@ fn Gauge(props: &GaugeProps) -> Html {
     html! {
         <svg class="gauge" width="100%" height="10" aria-hidden="true">
             <rect class="gauge-whole" x="0" y="3" width="100%" height="6" rx="1" />
-            <rect class="hatched" x={percent(from)} y="3" width={percent(waits)} height="6" />
+            <rect class="hatched" fill="url(#hatch)" x={percent(from)} y="3" width={percent(waits)} height="6" />
             <rect class="meter-used" x="0" y="3" width={percent(used)} height="6" rx="1" />
             <rect class="quota-tick" x={percent((from - 0.5).max(0.0))} y="0" width="2" height="10"
                 visibility={if props.quota.is_some() { "visible" } else { "hidden" }} />
