@@ -4,7 +4,10 @@ use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
 
 use anyhow::Context as _;
-use landlock::{ABI, Access as _, AccessFs, AccessNet, Ruleset, RulesetAttr as _};
+use landlock::{
+    ABI, Access as _, AccessFs, AccessNet, PathBeneath, PathFd, Ruleset, RulesetAttr as _,
+    RulesetCreatedAttr as _,
+};
 use tracing_subscriber::EnvFilter;
 
 use crate::ipc::{CHANNEL_FD, Channel};
