@@ -52,13 +52,6 @@ impl Play {
         }
     }
 
-    /// The play after its last moment, for those who want no motion.
-    pub(crate) fn settled() -> Self {
-        let mut play = Play::new();
-        play.advance(scene::END);
-        play
-    }
-
     /// Lets time pass. Long pauses (a hidden tab) are played in small steps, so that the
     /// simulation sees the quota slide.
     pub(crate) fn advance(&mut self, msec: f64) {
@@ -103,6 +96,11 @@ impl Play {
         self.at_msec = self.at_msec.max(scene::QUOTA.1);
         self.until_msec = self.at_msec + scene::AFTER_HAND;
         self.by_hand = Some(percent.clamp(1, 100));
+    }
+
+    /// Goes to its last moment at once, for those who want no motion.
+    pub(crate) fn finish(&mut self) {
+        self.advance(scene::END);
     }
 
     /// Stops where it is.
@@ -200,6 +198,12 @@ fn smooth(t: f64) -> f64 {
 mod tests {
     use super::*;
 
+    fn settled() -> Play {
+        let mut play = Play::new();
+        play.finish();
+        play
+    }
+
     fn at(msec: f64) -> Play {
         let mut play = Play::new();
         play.advance(msec);
@@ -220,7 +224,7 @@ mod tests {
 
     #[test]
     fn it_settles_at_twenty_percent() {
-        let end = Play::settled();
+        let end = settled();
         assert!(end.is_over() && end.is_throttled());
         assert!((end.used_percent() - 20.0).abs() < 1.0, "{}", end.used_percent());
         assert_eq!(end.quota_percent(), Some(20.0));
@@ -228,7 +232,7 @@ mod tests {
 
     #[test]
     fn a_quota_in_hand_is_obeyed() {
-        let mut play = Play::settled();
+        let mut play = settled();
         play.take_quota(50);
         assert!(!play.is_over());
         play.advance(5_000.0);
@@ -239,7 +243,7 @@ mod tests {
 
     #[test]
     fn the_strip_covers_its_width_without_gaps() {
-        let strip = Play::settled().strip();
+        let strip = settled().strip();
         assert!((strip[0].0).abs() < 0.01 && (strip[strip.len() - 1].1 - 1.0).abs() < 0.01);
         assert!(strip.windows(2).all(|pair| (pair[0].1 - pair[1].0).abs() < 1e-9));
         assert!(strip.iter().any(|slice| slice.2) && strip.iter().any(|slice| !slice.2));

@@ -5,12 +5,14 @@
 use std::rc::Rc;
 
 use vitrine_shared::message::{Container, ContainerState, Sample};
+use vitrine_shared::namespace::{Namespace, NamespaceSet};
 use yew::prelude::*;
 
+use super::parts::Letter;
 use super::threads::use_threads;
 use crate::eyes::{Row, container, host};
 use crate::format;
-use crate::text::other_processes;
+use crate::text::{kernel, other_processes};
 use crate::ui::{Ui, use_ui};
 
 /// What the eyes look at.
@@ -37,6 +39,7 @@ pub(crate) fn Eyes(props: &Props) -> Html {
     };
     use_threads(&region, &threads);
     let ended = matches!(props.container.state, ContainerState::Exited { .. });
+    let own_pids = props.container.spec.namespaces.has(Namespace::Pid);
     let machines = props.container.proc_depth < 2 && !ended;
     html! {
         // A region that scrolls must be reachable by keyboard.
@@ -46,7 +49,9 @@ pub(crate) fn Eyes(props: &Props) -> Html {
                     {table(&ui, t.eye_host, &host_rows, true)}
                     <p class="muted others">{other_processes(ui.lang, others)}</p>
                 </div>
-                <div class="eye eye-container" data-test="eye-container">
+                <div class={classes!("eye", "eye-container", (!own_pids).then_some("is-open"))}
+                    data-test="eye-container">
+                    {corner(&ui, props.container.spec.namespaces)}
                     {table(&ui, t.eye_container, &container_rows, false)}
                     <p class="muted" hidden={!machines}>{t.machine_proc}</p>
                     <p class="muted" hidden={!container_rows.is_empty()}>
@@ -56,6 +61,18 @@ pub(crate) fn Eyes(props: &Props) -> Html {
                 <svg class="threads" ref={threads} aria-hidden="true"></svg>
             </div>
         </div>
+    }
+}
+
+/// The letters of the panes of glass around it.
+fn corner(ui: &Ui, namespaces: NamespaceSet) -> Html {
+    let new = || Namespace::ALL.into_iter().filter(move |namespace| namespaces.has(*namespace));
+    let names: Vec<_> = new().map(|namespace| kernel::namespace_name(ui.lang, namespace)).collect();
+    let label = format!("{}: {}", ui.t().panes, names.join(ui.lang.pick(", ", "、")));
+    html! {
+        <span class="letters" role="img" aria-label={label.clone()} title={label}>
+            {for new().map(|namespace| html! { <Letter key={namespace.option()} {namespace} /> })}
+        </span>
     }
 }
 

@@ -102,8 +102,7 @@ fn use_first_run(stage: &std::rc::Rc<std::cell::RefCell<Stage>>, ticked: &UseFor
 /// Goes on, a frame at a time, until the play is over.
 fn run(stage: &std::rc::Rc<std::cell::RefCell<Stage>>, ticked: &UseForceUpdateHandle) {
     if prefs::reduced_motion() {
-        let mut stage = stage.borrow_mut();
-        stage.play.advance(f64::MAX);
+        stage.borrow_mut().play.finish();
         ticked.force_update();
         return;
     }

@@ -96,6 +96,7 @@ words! {
     eyes_question: "Whose PID 1 is this?" / "这是谁的 PID 1？";
     eye_host: "the host’s ps" / "宿主机的 ps";
     eye_container: "the container’s ps" / "容器的 ps";
+    panes: "new namespaces" / "新的命名空间";
     pid: "PID" / "PID";
     nspid: "NSpid" / "NSpid";
     nspid_title: "its PID in every PID namespace it is in: host, machine, container (NSpid in /proc/PID/status)"
