@@ -64,10 +64,14 @@ fn compile_one(file: &Path) -> Vec<u8> {
     let (with, without): (Vec<&str>, Vec<&str>) = source.lines().partition(has_condition);
     let default: Vec<&str> =
         source.lines().filter(|line| line.starts_with("default")).collect();
-    let conditions = seccompile(&[default, with].concat().join("\n"), file);
     let plain = seccompile(&without.join("\n"), file);
     let verdicts: Vec<u32> = (0..CALLS).map(|number| verdict(&plain, number)).collect();
-    let program = assemble(&verdicts, verdict(&plain, CALLS), arch_of(&plain), &conditions);
+    let otherwise = verdict(&plain, CALLS);
+    let conditions = match with.as_slice() {
+        [] => vec![(bpf::RETURN, 0, 0, otherwise)],
+        _ => seccompile(&[default, with].concat().join("\n"), file),
+    };
+    let program = assemble(&verdicts, otherwise, arch_of(&plain), &conditions);
     let bytes = |(code, jt, jf, k): &Instruction| {
         let [c0, c1] = code.to_ne_bytes();
         let [k0, k1, k2, k3] = k.to_ne_bytes();
