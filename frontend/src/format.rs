@@ -32,8 +32,11 @@ pub(crate) fn bytes(bytes: u64) -> String {
     }
 }
 
-/// Microseconds as milliseconds with two decimals: `1.25`.
+/// Microseconds as milliseconds with two decimals, three where two would say little: `1.25`.
 pub(crate) fn msec(usec: u64) -> String {
+    if usec < 100 {
+        return format!("0.{usec:03}");
+    }
     format!("{}.{:02}", usec / 1_000, usec % 1_000 / 10)
 }
 
@@ -71,7 +74,8 @@ mod tests {
     #[test]
     fn times() {
         assert_eq!(msec(1_259), "1.25");
-        assert_eq!(msec(80), "0.08");
+        assert_eq!(msec(9), "0.009");
+        assert_eq!(msec(100), "0.10");
         assert_eq!(time_of_day(0, 0), "00:00:00");
         assert_eq!(time_of_day(3_661_000, 480), "09:01:01");
         assert_eq!(time_of_day(0, -60), "23:00:00");

@@ -238,6 +238,7 @@ impl State {
             return;
         }
         let Some(place) = Place::of(&command) else { return };
+        let by_hand = place != Place::Link;
         self.troubles.remove(&place);
         match &answer {
             Answer::Refused { reason, hint } => {
@@ -254,6 +255,9 @@ impl State {
                 self.made += 1;
             }
             Answer::Done { .. } => {}
+        }
+        if !by_hand {
+            return;
         }
         let number = self.last.as_ref().map_or(1, |told| told.number + 1);
         self.last = Some(Rc::new(Told { number, command, answer }));

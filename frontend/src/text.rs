@@ -45,11 +45,6 @@ pub(crate) fn born_in(lang: Lang, msec: &str) -> String {
     lang.pick(format!("born in {msec} ms"), format!("诞生用时 {msec} 毫秒"))
 }
 
-/// "c1 is running, PID 4821 on the host"
-pub(crate) fn running_as(lang: Lang, pid: u32) -> String {
-    lang.pick(format!("running · host PID {pid}"), format!("运行中 · 宿主机 PID {pid}"))
-}
-
 /// "ended with 137"
 pub(crate) fn ended_with(lang: Lang, status: i32) -> String {
     lang.pick(format!("ended with status {status}"), format!("已结束，状态 {status}"))

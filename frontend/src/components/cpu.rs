@@ -47,10 +47,10 @@ pub(crate) fn Cpu(props: &Props) -> Html {
     let now = props.group.as_ref().map(|group| format::percent(group.cpu_permille));
     let recent = props.history.as_ref().and_then(History::recent_periods);
     html! {
-        <section class="cpu" aria-labelledby="cpu-title">
-            <div class="cpu-now">
-                <h2 id="cpu-title">{t.cpu_question}</h2>
-                <p class="cpu-number" data-test="cpu-now">
+        <section class="lens" aria-labelledby="cpu-title">
+            <h2 id="cpu-title">{t.cpu_question}</h2>
+            <div class="lens-now">
+                <p class="lens-number" data-test="cpu-now">
                     <strong>{now.unwrap_or_else(|| "–".into())}{" %"}</strong>{" "}
                     <span>{t.of_one_cpu}</span>
                 </p>
@@ -64,9 +64,11 @@ pub(crate) fn Cpu(props: &Props) -> Html {
                 <Busy machine={props.machine} container={props.container}
                     may_change={props.may_change} trouble={props.exec_trouble.clone()} />
             </div>
-            <div class="cpu-picture">
+            <div class="lens-picture">
                 <Chart history={props.history.clone().unwrap_or_default()} quota={wanted.or(measured)}
                     want={props.may_change.then(|| want.clone())} />
+            </div>
+            <div class="lens-quota">
                 <Quota machine={props.machine} container={props.container} quota_usec={cpu.quota_usec}
                     period_usec={period} wanted={wanted} {want} may_change={props.may_change}
                     trouble={props.quota_trouble.clone()} />
@@ -136,7 +138,7 @@ fn Chart(props: &ChartProps) -> Html {
     let region = use_node_ref();
     let width = use_width(&region);
     let held = use_mut_ref(|| false);
-    let height = 132.0 * if ui.projector { 1.3 } else { 1.0 };
+    let height = 96.0 * if ui.projector { 1.3 } else { 1.0 };
     let frame = Frame { width, height, top_permille: chart::top_permille(&props.history) };
     let paths = chart::paths(&props.history, &frame);
     let now = props.history.points().next_back().map_or(0, |point| point.cpu_permille);
@@ -155,8 +157,10 @@ fn Chart(props: &ChartProps) -> Html {
                 <path class="chart-area" d={paths.area} />
                 <path class="chart-edge" d={paths.edge} />
                 <path class="chart-past-quota" d={paths.quota} />
-                <path class="quota-line" visibility={if line_y.is_some() { "visible" } else { "hidden" }}
-                    d={line_y.map(|y| format!("M0 {y:.1}H{width:.1}")).unwrap_or_default()} />
+                <g class="quota-hand" visibility={if line_y.is_some() { "visible" } else { "hidden" }}>
+                    <path d={line_y.map(|y| format!("M0 {y:.1}H{width:.1}")).unwrap_or_default()} />
+                    <circle cx={(width - 8.0).to_string()} cy={line_y.unwrap_or_default().to_string()} r="6" />
+                </g>
             </svg>
             <p class="legend" aria-hidden="true">
                 <span>{"60 s"}</span>

@@ -53,6 +53,11 @@ fn told(ui: &Ui, entry: &FeedEntry) -> Html {
                 {shell_line(shell)}
             </>
         },
+        Happening::KernelRefused { path, text, errno } => {
+            let (path, text, errno) = (file(path), text.clone(), errno.clone());
+            let short = Happening::KernelRefused { path, text, errno };
+            html! { <>{time}{" ✕ "}<span>{happening(ui.lang, &short)}</span></> }
+        }
         other => html! { <>{time}{" "}<span>{happening(ui.lang, other)}</span></> },
     }
 }

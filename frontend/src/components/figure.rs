@@ -14,9 +14,11 @@ use crate::ui::{Ui, use_ui};
 
 /// Half the width of the slider's thumb: the bar begins and ends under its centre.
 const THUMB: f64 = 12.0;
+/// Where the host's PIDs end.
+const HOST_PID: f64 = 118.0;
 /// Height of a row of the process lists.
 const ROW: f64 = 30.0;
-/// The host's processes: the third column is the row that is lifted.
+/// The host's processes; the last is the one that is lifted.
 const HOST: [(u32, &str); 4] = [(1, "systemd"), (812, "sshd"), (1377, "nginx"), (4821, "sh")];
 /// The busy loop, once it runs.
 const BUSY: (u32, &str) = (4907, "while…");
@@ -178,47 +180,60 @@ fn drawing(play: &Play, width: f64, ui: &Ui) -> Drawn {
 /// Both process lists, the pane and the threads.
 fn lists(play: &Play, width: f64, t: &'static Text) -> Html {
     if width < 1.0 {
-        return html! { <svg class="play" height="248" aria-hidden="true"></svg> };
+        return html! { <svg class="play" height="204" aria-hidden="true"></svg> };
     }
     let column = (width * 0.42).min(270.0);
     let pane_x = width - column;
-    let host_y = |row: usize| 62.0 + ROW * index(row);
-    let inside_y = |row: usize| 92.0 + ROW * index(row);
+    let host_y = |row: usize| 56.0 + ROW * index(row);
+    let inside_y = |row: usize| 116.0 + ROW * index(row);
     let lifted = play.lifted();
-    let at = between((14.0, host_y(3)), (pane_x + 14.0, inside_y(0)), lifted);
+    let at = between((HOST_PID - 38.0, host_y(3)), (pane_x + 14.0, inside_y(0)), lifted);
+    let from = |row: usize| (HOST_PID + 11.0, host_y(row) - 5.0);
+    let second = (pane_x + 4.0, inside_y(1) - 5.0);
+    let first = (at.0 - 10.0, at.1 - 5.0);
     let inside = if play.renumbered() >= 0.5 { INSIDE[0] } else { HOST[3].0 };
     html! {
-        <svg class="play" width={px(width)} height="248" viewBox={format!("0 0 {width:.0} 248")}
+        <svg class="play" width={px(width)} height="204" viewBox={format!("0 0 {width:.0} 204")}
             role="img" aria-label={t.figure_label}>
             <text class="play-title" x="0" y="22">{t.fig_host}</text>
             <text class="play-title" x={px(pane_x)} y="22" opacity={share(lifted)}>{t.fig_container}</text>
-            <path class="play-pane" d={pane(pane_x, 44.0, column, 126.0)} pathLength="1"
+            <path class="play-pane" d={pane(pane_x, 70.0, column, 104.0)} pathLength="1"
                 stroke-dasharray="1" stroke-dashoffset={share(1.0 - lifted)}
                 fill-opacity={share(lifted)} />
-            <text class="play-letter" x={px(pane_x + column - 20.0)} y="66" opacity={share(lifted)}>{"P"}</text>
+            <text class="play-letter" x={px(pane_x + column - 20.0)} y="92" opacity={share(lifted)}>{"P"}</text>
             <g>{for (0..4).map(|row| html! {
-                <g key={row}>{process((14.0, host_y(row)), HOST[row].0, HOST[row].1, row == 3)}</g>
+                <g key={row}>{host_process(host_y(row), HOST[row], row == 3)}</g>
             })}</g>
             <g opacity={share(play.busy())}>
-                {process((14.0, host_y(4)), BUSY.0, BUSY.1, true)}
-                <path class="thread" d={thread_path((column * 0.86, host_y(4) - 5.0), (pane_x + 4.0, inside_y(1) - 5.0))} />
-                {dots((column * 0.86, host_y(4) - 5.0), (pane_x + 4.0, inside_y(1) - 5.0))}
+                {host_process(host_y(4), BUSY, true)}
+                {thread(from(4), second)}
                 {process((pane_x + 14.0, inside_y(1)), INSIDE[1], BUSY.1, true)}
             </g>
             <g opacity={share((lifted * 6.0).min(1.0))}>
-                <path class="thread" d={thread_path((column * 0.86, host_y(3) - 5.0), (at.0 - 10.0, at.1 - 5.0))} />
-                {dots((column * 0.86, host_y(3) - 5.0), (at.0 - 10.0, at.1 - 5.0))}
+                {thread(from(3), first)}
                 {process(at, inside, HOST[3].1, true)}
             </g>
         </svg>
     }
 }
 
-fn dots(from: (f64, f64), to: (f64, f64)) -> Html {
+fn thread(from: (f64, f64), to: (f64, f64)) -> Html {
     html! {
         <>
+            <path class="thread" d={thread_path(from, to)} />
             <circle class="thread-end" cx={px(from.0)} cy={px(from.1)} r="3.5" />
             <circle class="thread-end" cx={px(to.0)} cy={px(to.1)} r="3.5" />
+        </>
+    }
+}
+
+/// A row of the host's list: the PID stands on the side of the thread, as in the lab.
+fn host_process(y: f64, (pid, name): (u32, &'static str), ours: bool) -> Html {
+    let class = if ours { "play-row is-ours" } else { "play-row" };
+    html! {
+        <>
+            <text {class} x="0" y={px(y)}>{name}</text>
+            <text class={classes!(class, "play-pid")} x={px(HOST_PID)} y={px(y)} text-anchor="end">{pid}</text>
         </>
     }
 }

@@ -115,15 +115,12 @@ fn pane(ui: &Ui, choice: &UseStateHandle<Choice>, namespace: Namespace) -> Html 
             <span class="pane-head">
                 <Letter {namespace} />
                 <span class="pane-name">{kernel::namespace_name(ui.lang, namespace)}</span>
+                <code class="pane-flag">{namespace.flag_name()}</code>
                 <input type="checkbox" role="switch" class="switch" data-test={format!("forge-{name}")}
                     checked={on} onchange={flip} aria-describedby={format!("pane-{name}")} />
             </span>
-            <span class="pane-words" id={format!("pane-{name}")}>
-                <span class="pane-meaning">{kernel::namespace_meaning(ui.lang, namespace)}</span>
-                <span class="pane-flag">
-                    <code>{namespace.flag_name()}</code>
-                    <span class="muted">{if on { ui.t().is_new } else { ui.t().is_shared }}</span>
-                </span>
+            <span class="pane-meaning" id={format!("pane-{name}")}>
+                {kernel::namespace_meaning(ui.lang, namespace)}
             </span>
         </label>
     }

@@ -138,21 +138,23 @@ fn Settings() -> Html {
     let ui = use_ui();
     let t = ui.t();
     let change = |to: Change| ui.change.reform(move |_: MouseEvent| to);
-    let (theme, theme_word) = match ui.theme {
-        Theme::Auto => ("◐", t.theme_auto),
-        Theme::Light => ("○", t.theme_light),
-        Theme::Dark => ("●", t.theme_dark),
+    let theme_word = match ui.theme {
+        Theme::Auto => t.theme_auto,
+        Theme::Light => t.theme_light,
+        Theme::Dark => t.theme_dark,
     };
+    // Their signs are drawn by style.css, so that a screen reader hears the words only.
+    let theme = classes!("plain", "icon", format!("theme-{}", ui.theme.name()));
     let size_word = if ui.projector { t.size_projector } else { t.size_normal };
     html! {
         <div class="settings" role="group" aria-label={t.settings}>
             <button type="button" class="plain" data-test="lang" onclick={change(Change::Lang)}
                 lang={ui.lang.other().tag()}>{t.other_language}</button>
-            <button type="button" class="plain icon" data-test="theme" title={theme_word}
-                aria-label={theme_word} onclick={change(Change::Theme)}>{theme}</button>
-            <button type="button" class="plain icon" data-test="size" title={size_word}
+            <button type="button" class={theme} data-test="theme" title={theme_word}
+                aria-label={theme_word} onclick={change(Change::Theme)}></button>
+            <button type="button" class="plain icon size" data-test="size" title={size_word}
                 aria-label={size_word} aria-pressed={ui.projector.to_string()}
-                onclick={change(Change::Size)}>{"A⁺"}</button>
+                onclick={change(Change::Size)}></button>
         </div>
     }
 }

@@ -17,7 +17,7 @@ use super::start::why_not;
 use super::terminal::TerminalArea;
 use crate::place::Place;
 use crate::state::{Action, Link, State};
-use crate::text::{ended_with, running_as};
+use crate::text::ended_with;
 use crate::ui::{use_desk, use_ui};
 
 /// What the lab shows.
@@ -50,7 +50,7 @@ pub(crate) fn Lab(props: &Props) -> Html {
         <main {class} id="main" tabindex="-1">
             <p class="stale" role="status" hidden={!stale}>{ui.t().stale}</p>
             <div class="lab-left"><Left state={state.clone()} /></div>
-            <div class="lab-centre">
+            <div class={classes!("lab-centre", forge.then_some("is-forging"))}>
                 <Bar state={state.clone()} {another} {forge} />
                 <div class="lab-figure" key="figure">
                     {match (&container, forge) {
@@ -64,7 +64,7 @@ pub(crate) fn Lab(props: &Props) -> Html {
                         },
                     }}
                 </div>
-                <div class="lab-terminal" hidden={container.is_none()}>
+                <div class="lab-terminal" hidden={container.is_none()} inert={forge}>
                     {terminal(state, container.as_ref())}
                 </div>
             </div>
@@ -143,6 +143,7 @@ fn Bar(props: &BarProps) -> Html {
     let end_machine = desk.send.reform(|machine| Command::EndMachine { machine });
     html! {
         <div class="bar">
+            if !props.forge { <h1 key="eyes" id="eyes-title">{t.eyes_question}</h1> }
             <div class="bar-names" role="group" aria-label={t.containers}>
                 {for containers.iter().map(|one| {
                     let id = one.id;
@@ -156,7 +157,7 @@ fn Bar(props: &BarProps) -> Html {
                     }
                 })}
             </div>
-            <span class="bar-state muted">{state.container().map(|one| told(&ui, one))}</span>
+            <span class="bar-state muted">{state.container().and_then(|one| ended(&ui, one))}</span>
             <div class="bar-buttons">
                 <button type="button" class="plain" disabled={!may || props.forge || machine.is_none()} data-test="another"
                     onclick={props.another.reform(|_: MouseEvent| ())}>{t.another}</button>
@@ -187,10 +188,10 @@ fn is_running(container: &Container) -> bool {
     matches!(container.state, ContainerState::Running { .. })
 }
 
-fn told(ui: &crate::ui::Ui, container: &Container) -> String {
+fn ended(ui: &crate::ui::Ui, container: &Container) -> Option<String> {
     match container.state {
-        ContainerState::Running { pid } => running_as(ui.lang, pid),
-        ContainerState::Exited { status, .. } => ended_with(ui.lang, status),
+        ContainerState::Running { .. } => None,
+        ContainerState::Exited { status, .. } => Some(ended_with(ui.lang, status)),
     }
 }
 
@@ -215,7 +216,6 @@ fn Watch(props: &WatchProps) -> Html {
     html! {
         <div class="watch">
             <section class="two-eyes" aria-labelledby="eyes-title">
-                <h1 id="eyes-title">{ui.t().eyes_question}</h1>
                 <Eyes sample={state.sample.clone()} container={container.clone()} />
             </section>
             {state.focus.map(|machine| html! {

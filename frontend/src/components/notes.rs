@@ -47,6 +47,7 @@ pub(crate) fn Notes(props: &Props) -> Html {
     html! {
         <div class="notes">
             <section class="told" aria-labelledby={tab_id(tab)}>
+                <h2 class="visually-hidden">{t.explain}</h2>
                 <div class="tabs" role="tablist" aria-label={t.explain} onkeydown={arrows(tab, &choose)}>
                     {tab_button(Tab::Explain, tab, t.explain, &choose)}
                     {tab_button(Tab::Birth, tab, t.birth, &choose)}

@@ -107,9 +107,16 @@ pub(crate) fn CopyButton(props: &CopyProps) -> Html {
 pub(crate) fn ShellLine(props: &CopyProps) -> Html {
     html! {
         <div class="shell">
-            <code>{&props.text}</code>
+            <code>{breakable(&props.text)}</code>
             <CopyButton text={props.text.clone()} />
         </div>
+    }
+}
+
+/// A line that may be broken after the slashes of its paths.
+fn breakable(line: &str) -> Html {
+    html! {
+        <>{for line.split_inclusive('/').map(|part| html! { <>{part}<wbr /></> })}</>
     }
 }
 

@@ -96,7 +96,7 @@ fn File(props: &FileProps) -> Html {
                             title={allowed(&ui, props)} aria-describedby={trouble_id.clone()}
                             aria-invalid={props.trouble.is_some().to_string()}
                             oninput={typed(&draft)} onkeydown={given_up(&draft)} />
-                        <button type="submit" class="plain" disabled={!differs}
+                        <button type="submit" class="plain" hidden={!differs}
                             aria-label={format!("{} {}", ui.t().write, props.file.name)}>{ui.t().write}</button>
                     </span>
                 </form>

@@ -81,7 +81,7 @@ fn board(ui: &Ui, group: &CgroupSample, props: &Props) -> Html {
                 <div><dt>{t.memory}</dt><dd>{amount(ui, format::bytes(group.memory_bytes), group.memory_max.map(format::bytes))}</dd></div>
                 <div><dt>{t.pids}</dt><dd>{amount(ui, group.pids.to_string(), group.pids_max.map(|max| max.to_string()))}</dd></div>
             </dl>
-            <p class="refused" hidden={throttled.is_none()}>
+            <p class="visually-hidden" hidden={throttled.is_none()}>
                 {throttled.map(|(periods, throttled)| throttled_in(ui.lang, periods, throttled))}
             </p>
         </>

@@ -53,10 +53,10 @@ pub(crate) fn TerminalArea(props: &Props) -> Html {
                         {t.copy}<kbd>{"Ctrl+Shift+C"}</kbd></button>
                     <button type="button" class="plain" onclick={with(&slot, Terminal::paste)}
                         disabled={!props.may_type}>{t.paste}<kbd>{"Ctrl+Shift+V"}</kbd></button>
-                    <button type="button" class="plain icon" aria-label={t.font_smaller}
-                        title={t.font_smaller} onclick={smaller}>{"A−"}</button>
-                    <button type="button" class="plain icon" aria-label={t.font_larger}
-                        title={t.font_larger} onclick={larger}>{"A+"}</button>
+                    <button type="button" class="plain icon smaller" aria-label={t.font_smaller}
+                        title={t.font_smaller} onclick={smaller}></button>
+                    <button type="button" class="plain icon larger" aria-label={t.font_larger}
+                        title={t.font_larger} onclick={larger}></button>
                     <FullScreen {region} />
                 </span>
             </header>

@@ -41,7 +41,7 @@ words! {
 
     // Start.
     sentence: "A container is a process that has been lied to. Watch the lie."
-        / "容器只是一个被“障眼法”骗了的进程。来看看这个障眼法。";
+        / "容器只是一个被“障\u{2060}眼\u{2060}法”骗了的进程。来看看这个障\u{2060}眼\u{2060}法。";
     start_lead: "One click starts a real Linux container on this server. You see it twice: as the host sees it, and as it sees itself."
         / "点一下，就在这台服务器上启动一个真正的 Linux 容器。同一个进程你会看到两次：宿主机眼中的它，和它眼中的自己。";
     start_button: "Start a real container" / "启动一个真正的容器";
@@ -69,7 +69,7 @@ words! {
     fig_host: "what the host sees" / "宿主机看到的";
     fig_container: "what the container sees" / "容器看到的";
     fig_cpu: "CPU of the busy loop" / "死循环占用的 CPU";
-    of_one_cpu: "of one CPU" / "（以一个 CPU 计）";
+    of_one_cpu: "of one CPU" / "（单个 CPU）";
     fig_periods: "Five periods of 100 ms: it runs, then it waits for the refill."
         / "五个 100 毫秒的周期：先运行，再等待下一次补充。";
     fig_quota_label: "Quota of the simulated container" / "模拟容器的配额";
@@ -78,7 +78,7 @@ words! {
     play_again: "Play again" / "重新播放";
 
     // The shelf.
-    shelf: "How much may it use?" / "它可以用多少？";
+    shelf: "What may it use?" / "它可以用多少？";
     cap: "cap" / "上限";
     cap_note: "set by the server, out of the machine’s reach" / "由服务器设定，机器自己改不了";
     memory: "memory" / "内存";
@@ -112,7 +112,7 @@ words! {
     // CPU.
     cpu_question: "Where did the CPU time go?" / "CPU 时间去哪儿了？";
     busy: "Start a busy loop" / "启动死循环";
-    busy_stop: "Stop it" / "停止";
+    busy_stop: "Stop" / "停止";
     quota: "quota" / "配额";
     period: "period" / "周期";
     quota_field: "Quota in microseconds; empty for no limit" / "配额（微秒）；留空为不限";
@@ -140,7 +140,7 @@ words! {
     you_asked: "You asked:" / "你要求：";
     was: "was" / "原值";
     empty_value: "(empty)" / "（空）";
-    birth: "How it was born" / "它是怎样诞生的";
+    birth: "Birth" / "诞生过程";
     steps_empty: "No steps were told." / "没有收到步骤。";
     steps_machine: "The machine" / "机器";
     steps_container: "The container" / "容器";
@@ -161,8 +161,6 @@ words! {
     all_on: "All on" / "全部打开";
     all_off: "All off" / "全部关闭";
     cancel: "Cancel" / "取消";
-    is_new: "new" / "新";
-    is_shared: "the machine’s" / "机器的";
 
     // Containers.
     containers: "Containers" / "容器";
