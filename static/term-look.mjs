@@ -10,8 +10,8 @@ export const THEMES = {
   light: theme(['#ffffff', '#1c222b', '#00719e', '#bfe0ee'],
     '#1c222b #c93029 #21763c #756208 #2e69b2 #9b467a #007781 #575e69',
     '#575e69 #a3211b #185c2e #5c4d05 #1f4f8a #7a345f #005b63 #3c434d'),
-  dark: theme(['#14171c', '#e4e8ef', '#5cd0ea', '#264b5c'],
-    '#14171c #fd7466 #75d78d #c9b04f #7cb4fc #e791c2 #57c3cf #c3c9d3',
+  dark: theme(['#1b2027', '#e4e8ef', '#5cd0ea', '#264b5c'],
+    '#1b2027 #fd7466 #75d78d #c9b04f #7cb4fc #e791c2 #57c3cf #c3c9d3',
     '#9da5b1 #ff9a8f #9be7ad #e2cf80 #a9cffd #f2b6d8 #8bdce5 #ffffff'),
 };
 

@@ -149,7 +149,7 @@ class Screen {
       return made;
     };
     const buttons = element('div', { className: 'paste-dialog-buttons' });
-    buttons.append(button(this.#words.cancel, 'no', 'quiet'), button(ok, 'yes', 'primary'));
+    buttons.append(button(this.#words.cancel, 'no', 'plain'), button(ok, 'yes', ''));
     const preview = element('pre', { textContent: detail, tabIndex: 0 });
     dialog.setAttribute('aria-label', question);
     preview.setAttribute('role', 'region');

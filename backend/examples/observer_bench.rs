@@ -90,35 +90,43 @@ fn cpu_usec(who: UsageWho) -> i64 {
     usage.user_time().num_microseconds() + usage.system_time().num_microseconds()
 }
 
+/// Reads at a rate and prints what it cost: CPU of all threads, sleeps included.
+fn tick(what: &str, reader: &mut Reader, n_processes: usize, n_ticks: u128, hertz: u64) {
+    let start_usec = cpu_usec(UsageWho::RUSAGE_SELF);
+    let mut walls_usec = Vec::new();
+    for _ in 0..n_ticks.max(1) {
+        let start = Instant::now();
+        let sample = reader.sample(&[MACHINE]).remove(0);
+        assert_eq!(sample.processes.len(), n_processes);
+        let bytes = vitrine_shared::wire::to_postcard(&sample);
+        walls_usec.push(start.elapsed().as_micros());
+        drop(bytes);
+        std::thread::sleep(Duration::from_millis(1_000 / hertz));
+    }
+    let cpu = u128::try_from(cpu_usec(UsageWho::RUSAGE_SELF) - start_usec).unwrap();
+    walls_usec.sort_unstable();
+    let (median, max) = (walls_usec[walls_usec.len() / 2], walls_usec[walls_usec.len() - 1]);
+    println!("| {what} | {} | {} | {} |", ms(cpu / n_ticks.max(1)), ms(median), ms(max));
+}
+
+fn ms(usec: u128) -> String {
+    format!("{}.{:03}", usec / 1_000, usec % 1_000)
+}
+
 fn main() {
     let number = |i: usize, or| std::env::args().nth(i).map_or(or, |arg| arg.parse().unwrap());
-    let (n_processes, n_ticks) = (number(1, 577), number(2, 100));
+    let (n_processes, n_ticks) = (number(1, 577), number(2, 100) as u128);
     let crowd = Crowd::new(n_processes);
     // Each sleeper has run its `execve` by then, and is idle.
     std::thread::sleep(Duration::from_secs(2));
 
     let mut reader = Reader::new(Path::new("/proc")).unwrap();
     reader.machine(crowd.machine());
-    let mut walls_usec = Vec::new();
-    let mut first_cpu_usec = 0;
-    let mut start_cpu_usec = cpu_usec(UsageWho::RUSAGE_SELF);
-    let mut bytes = 0;
-    for tick in 0..=n_ticks {
-        let start = Instant::now();
-        let sample = reader.sample(&[MACHINE]).remove(0);
-        assert_eq!(sample.processes.len(), n_processes);
-        bytes = vitrine_shared::wire::to_postcard(&sample).len();
-        walls_usec.push(start.elapsed().as_micros());
-        std::thread::sleep(Duration::from_millis(50));
-        if tick == 0 {
-            let now_usec = cpu_usec(UsageWho::RUSAGE_SELF);
-            first_cpu_usec = now_usec - start_cpu_usec;
-            start_cpu_usec = now_usec;
-        }
-    }
-    let ticks_usec = cpu_usec(UsageWho::RUSAGE_SELF) - start_cpu_usec;
-    let first_wall_usec = walls_usec.remove(0);
-    walls_usec.sort_unstable();
+    println!("{n_processes} processes");
+    println!("| reader | CPU ms | wall ms (median) | wall ms (max) |\n|---|---|---|---|");
+    tick("the first tick", &mut reader, n_processes, 1, 20);
+    tick("a tick at 20 Hz", &mut reader, n_processes, n_ticks, 20);
+    tick("a tick at 4 Hz", &mut reader, n_processes, n_ticks / 5, 4);
 
     let start = Instant::now();
     let before_usec = cpu_usec(UsageWho::RUSAGE_CHILDREN);
@@ -126,14 +134,6 @@ fn main() {
     let top_wall_usec = start.elapsed().as_micros();
     let top_cpu_usec = cpu_usec(UsageWho::RUSAGE_CHILDREN) - before_usec;
 
-    println!("{n_processes} processes, {n_ticks} ticks at 20 Hz, {bytes} bytes a sample");
-    println!("| reader | CPU ms | wall ms (median) | wall ms (max) |\n|---|---|---|---|");
-    let ms = |usec: u128| format!("{}.{:03}", usec / 1_000, usec % 1_000);
-    let (median, max) = (walls_usec[walls_usec.len() / 2], walls_usec[walls_usec.len() - 1]);
-    let each = u128::try_from(ticks_usec).unwrap() / n_ticks as u128;
-    println!("| a tick, everything included | {} | {} | {} |", ms(each), ms(median), ms(max));
-    let first = u128::try_from(first_cpu_usec).unwrap();
-    println!("| the first tick | {} | {} | |", ms(first), ms(first_wall_usec));
     let top = u128::try_from(top_cpu_usec).unwrap();
     println!("| top -b -n 1 | {} | {} | |", ms(top), ms(top_wall_usec));
     drop(crowd);

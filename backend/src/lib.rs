@@ -14,3 +14,4 @@ pub mod ipc;
 pub mod launcher;
 pub mod observer;
 pub mod service;
+pub mod web;

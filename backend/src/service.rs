@@ -1,5 +1,6 @@
 //! The first moments of web and observer: confinement before the first byte from anybody.
 
+use std::ffi::OsStr;
 use std::os::fd::OwnedFd;
 
 use anyhow::Context as _;
@@ -11,7 +12,8 @@ use tracing_subscriber::EnvFilter;
 
 use crate::ipc::{CHANNEL_FD, Channel};
 use crate::launcher::confine::filter;
-use crate::launcher::sys;
+use crate::launcher::serve::ASSETS_VARIABLE;
+use crate::launcher::{supervise, sys};
 
 /// The newest Landlock interface that is asked for; an older kernel gives what it has.
 const LANDLOCK: ABI = ABI::V5;
@@ -31,29 +33,31 @@ fn begin() -> anyhow::Result<Channel> {
 /// `vitrine-web`.
 pub fn web() -> anyhow::Result<()> {
     let channel = begin()?;
-    restrict_files(&[])?;
+    restrict_files(std::env::var_os(ASSETS_VARIABLE).as_deref())?;
     sys::seccomp(filter::WEB).context("seccomp(web)")?;
-    let _ = channel;
-    anyhow::bail!("to come")
+    crate::web::run(channel)
 }
 
 /// `vitrine-observer`.
 pub fn observer() -> anyhow::Result<()> {
     let channel = begin()?;
-    restrict_files(&["/proc", "/sys/fs/cgroup"])?;
+    // No Landlock here: it would hide /proc/PID/ns of every process outside its own domain.
+    let uid = std::env::args().nth(1).and_then(|uid| uid.parse().ok()).filter(|&uid| uid > 0);
+    supervise::enter_observers_root(uid.context("no uid was given")?).context("enter its root")?;
     sys::seccomp(filter::OBSERVER).context("seccomp(observer)")?;
     crate::observer::run(channel)
 }
 
-/// Landlock: nothing but reading below `readable`, and no TCP of one's own.
-fn restrict_files(readable: &[&str]) -> anyhow::Result<()> {
+/// Landlock: no file at all, and no TCP of one's own. What web serves is in it, or (for
+/// development) in a directory that may be read.
+fn restrict_files(assets: Option<&OsStr>) -> anyhow::Result<()> {
     let mut rules = Ruleset::default()
         .handle_access(AccessFs::from_all(LANDLOCK))?
         .handle_access(AccessNet::from_all(LANDLOCK))?
         .create()?;
-    for path in readable {
-        let beneath = PathBeneath::new(PathFd::new(path)?, AccessFs::from_read(LANDLOCK));
-        rules = rules.add_rule(beneath)?;
+    if let Some(assets) = assets {
+        let directory = PathFd::new(assets).context("--assets")?;
+        rules = rules.add_rule(PathBeneath::new(directory, AccessFs::from_read(LANDLOCK)))?;
     }
     rules.restrict_self()?;
     Ok(())

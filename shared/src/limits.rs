@@ -33,10 +33,18 @@ pub const ENDED_CONTAINERS: Limit = limit("ended-containers", 8, "records");
 pub const SOCKETS_PER_PARTICIPANT: Limit = limit("sockets-per-participant", 16, "sockets");
 /// Sockets on the whole server.
 pub const SOCKETS: Limit = limit("sockets", 2_000, "sockets");
+/// TCP connections to the server, sockets included.
+pub const CONNECTIONS: Limit = limit("connections", 2_500, "connections");
+/// Tries to exchange a one-time token, from one address.
+pub const TOKEN_TRIES: Limit = limit("token-tries", 10, "tries a minute");
 /// A frame from a page on the telemetry socket.
 pub const COMMAND_BYTES: Limit = limit("command-bytes", 16 * 1024, "bytes");
 /// A frame from a page on a terminal socket.
 pub const TERMINAL_FRAME_BYTES: Limit = limit("terminal-frame-bytes", 64 * 1024, "bytes");
+/// Frames from a page on a terminal socket; above it, reading waits.
+pub const TERMINAL_FRAME_RATE: Limit = limit("terminal-frame-rate", 1_000, "frames a second");
+/// Terminal input of one connection that the program has not taken yet.
+pub const TERMINAL_INPUT_BYTES: Limit = limit("terminal-input-bytes", 256 * 1024, "bytes");
 /// Commands of one connection in a burst.
 pub const COMMAND_BURST: Limit = limit("command-burst", 60, "commands");
 /// Commands of one connection, sustained.
@@ -75,8 +83,12 @@ pub const ALL: &[Limit] = &[
     ENDED_CONTAINERS,
     SOCKETS_PER_PARTICIPANT,
     SOCKETS,
+    CONNECTIONS,
+    TOKEN_TRIES,
     COMMAND_BYTES,
     TERMINAL_FRAME_BYTES,
+    TERMINAL_FRAME_RATE,
+    TERMINAL_INPUT_BYTES,
     COMMAND_BURST,
     COMMAND_RATE,
     BAD_MESSAGES,

@@ -22,6 +22,8 @@ pub mod close {
     pub const TOO_MANY: u16 = 4429;
     /// Too many unreadable or refused messages in a row.
     pub const FLOOD: u16 = 4430;
+    /// The page reads too slowly to be told everything; come back for a fresh snapshot.
+    pub const BEHIND: u16 = 4431;
     /// The server is going away; come back in a moment.
     pub const RESTART: u16 = 1012;
 }

@@ -22,7 +22,7 @@ const SCREENS = {
   },
   forge: async (page, server) => {
     await page.goto(`${server.origin}/#/lab`);
-    await hook(page, 'forge-open').click();
+    await hook(page, 'another').click();
     await hook(page, 'forge-start').waitFor();
   },
 };

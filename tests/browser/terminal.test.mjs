@@ -273,7 +273,7 @@ describe('terminal', () => {
       getComputedStyle(document.querySelector('.xterm-scrollable-element')).backgroundColor);
     await until('light', async () => await ground() === 'rgb(255, 255, 255)');
     await page.evaluate(() => { window.term.setTheme('dark'); window.term.setLang('zh'); });
-    await until('dark', async () => await ground() === 'rgb(20, 23, 28)');
+    await until('dark', async () => await ground() === 'rgb(27, 32, 39)');
     const area = page.locator('.xterm-helper-textarea');
     assert.equal(await area.getAttribute('aria-label'), '终端');
     const about = await area.getAttribute('aria-describedby');

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, open};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::{FchmodatFlags, Mode, SFlag, fchmodat, lstat, makedev, mknod, stat};
 use nix::unistd::{chdir, chroot, mkdir, pivot_root, symlinkat};
 use vitrine_shared::limits::{CONTAINER_PTYS, ROOTFS_BYTES, ROOTFS_INODES};
@@ -94,7 +95,7 @@ pub(crate) fn lower_layer(
     userns: Option<BorrowedFd<'_>>,
 ) -> Result<OwnedFd, StepError> {
     let path = c_path(image);
-    let tree = sys::open_tree_clone(&path)
+    let tree = sys::open_tree_clone(&path, false)
         .at(StepName::Rootfs, format!("open_tree({})", image.display()))?;
     let set = sys::MOUNT_ATTR_RDONLY | sys::MOUNT_ATTR_NOSUID | sys::MOUNT_ATTR_NODEV;
     sys::mount_setattr(tree.as_fd(), set, userns).at(StepName::Rootfs, "mount_setattr(idmap)")?;
@@ -283,6 +284,32 @@ pub(crate) fn pivot(root: &Path) -> Result<(), StepError> {
 pub(crate) fn change_root(root: &Path) -> Result<(), StepError> {
     chroot(root).at(StepName::PivotRoot, "chroot")?;
     chdir("/").at(StepName::PivotRoot, "chdir /")
+}
+
+/// The observer's root: `/proc` and the cgroup hierarchies, read-only, and nothing else.
+///
+/// In place of Landlock, which hides `/proc/PID/ns` of every process outside its own domain.
+/// `nosymfollow` shuts `/proc/PID/{root,cwd,exe}` and still lets links be read.
+pub(crate) fn observers_root() -> nix::Result<()> {
+    const MS_NOSYMFOLLOW: MsFlags = MsFlags::from_bits_retain(256);
+    let strict = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+    let cgroups = sys::open_tree_clone(c"/sys/fs/cgroup", true)?;
+    unshare(CloneFlags::CLONE_NEWNS)?;
+    mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NONE)?;
+    let root = Path::new("/run");
+    mount(Some("tmpfs"), root, Some("tmpfs"), strict, Some("size=16k,nr_inodes=16,mode=755"))?;
+    for name in ["proc", "sys", "sys/fs", "sys/fs/cgroup"] {
+        mkdir(&root.join(name), Mode::from_bits_truncate(0o755))?;
+    }
+    let flags = strict | MsFlags::MS_RDONLY | MS_NOSYMFOLLOW;
+    mount(Some("proc"), &root.join("proc"), Some("proc"), flags, NONE)?;
+    sys::mount_setattr(cgroups.as_fd(), sys::MOUNT_ATTR_RDONLY, None)?;
+    sys::move_mount(cgroups.as_fd(), c"/run/sys/fs/cgroup")?;
+    mount(NONE, root, NONE, strict | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY, NONE)?;
+    chdir(root)?;
+    pivot_root(".", ".")?;
+    umount2(".", MntFlags::MNT_DETACH)?;
+    chdir("/")
 }
 
 fn c_path(path: &Path) -> CString {

@@ -11,6 +11,7 @@
 //! | a machine's PID 1 | the machine is cleared |
 //! | the launcher | everything dies with it (`PR_SET_PDEATHSIG`); the next start sweeps |
 
+use std::ffi::CString;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::PathBuf;
@@ -52,6 +53,8 @@ pub struct Options {
     pub log: String,
 }
 
+/// Tells web, before it confines itself, which directory it must still be able to read.
+pub(crate) const ASSETS_VARIABLE: &str = "VITRINE_ASSETS";
 /// A service that dies again within this time is started more slowly.
 const QUICK_DEATH: Duration = Duration::from_secs(2);
 const SLOWEST_RESTART: Duration = Duration::from_secs(5);
@@ -200,6 +203,18 @@ impl Server {
         println!("http://{address}/#token={token}");
     }
 
+    /// What the services must know before anybody speaks to them.
+    fn environment(&self) -> Vec<CString> {
+        let log = format!("VITRINE_LOG={}", self.options.log);
+        let assets = self.options.assets.as_ref();
+        let assets = assets.map(|dir| format!("{ASSETS_VARIABLE}={}", dir.display()));
+        [Some(log), assets]
+            .into_iter()
+            .flatten()
+            .filter_map(|line| CString::new(line).ok())
+            .collect()
+    }
+
     fn start_web(&mut self) {
         self.web.again_at = None;
         self.web.started = Instant::now();
@@ -210,7 +225,7 @@ impl Server {
     }
 
     fn try_start_web(&mut self) -> std::io::Result<()> {
-        let service = supervise::start(Role::Web, &self.binary, self.web.uid, &self.options.log)?;
+        let service = supervise::start(Role::Web, &self.binary, self.web.uid, &self.environment())?;
         let (for_web, for_observer) = Channel::pair()?;
         let setup = WebSetup {
             cookie_key: self.cookie_key,
@@ -235,7 +250,8 @@ impl Server {
     fn start_observer(&mut self) {
         self.observer.again_at = None;
         self.observer.started = Instant::now();
-        match supervise::start(Role::Observer, &self.binary, self.observer.uid, &self.options.log) {
+        match supervise::start(Role::Observer, &self.binary, self.observer.uid, &self.environment())
+        {
             Ok(service) => self.observer.service = Some(service),
             Err(err) => {
                 tracing::error!(%err, "observer does not start");

@@ -2,14 +2,15 @@
 
 use std::ffi::CString;
 use std::io;
+use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::unistd::{Gid, Uid, dup2_raw, setgroups, setresgid, setresuid};
 
 use super::confine::{self, CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE, SECUREBITS_AMBIENT};
-use super::memfd;
 use super::sys::{self, Side};
+use super::{memfd, mounts};
 use crate::ipc::{CHANNEL_FD, Channel, Inbox};
 
 /// One of the two.
@@ -55,13 +56,18 @@ pub(crate) fn own_binary() -> io::Result<OwnedFd> {
 }
 
 /// Starts one. `uid` is its own, outside every machine's range.
-pub(crate) fn start(role: Role, binary: &OwnedFd, uid: u32, log: &str) -> io::Result<Service> {
+pub(crate) fn start(
+    role: Role,
+    binary: &OwnedFd,
+    uid: u32,
+    env: &[CString],
+) -> io::Result<Service> {
     let (here, there) = Channel::pair()?;
     match sys::clone3(0)? {
         Side::Child => {
-            let failed = become_service(role, binary, uid, there, log);
-            let Err(errno) = failed;
-            sys::exit_now(errno as i32);
+            let Err(errno) = become_service(role, binary, uid, there, env);
+            tracing::error!(%errno, "{} does not start", role.name());
+            sys::exit_now(1);
         }
         Side::Parent { pidfd, .. } => Ok(Service { pidfd, channel: here, inbox: Inbox::default() }),
     }
@@ -72,17 +78,18 @@ fn become_service(
     binary: &OwnedFd,
     uid: u32,
     channel: Channel,
-    log: &str,
+    env: &[CString],
 ) -> nix::Result<std::convert::Infallible> {
-    let channel = channel.into_fd();
+    // Never dropped: they are closed wholesale, and this process ends by execve or _exit.
+    let channel = ManuallyDrop::new(channel.into_fd());
     // A copy out of the way of CHANNEL_FD, and the binary out of the way too.
     // SAFETY: the copies are made for this process, which owns its descriptor table alone.
     let (channel, binary) = unsafe {
         let far = |fd: &OwnedFd, to| dup2_raw(fd, to);
-        (far(&channel, 200)?, far(binary, 201)?)
+        (ManuallyDrop::new(far(&channel, 200)?), ManuallyDrop::new(far(binary, 201)?))
     };
     // SAFETY: as above; the result has no CLOEXEC, so it stays through execve.
-    let kept = unsafe { dup2_raw(&channel, CHANNEL_FD)? };
+    let kept = ManuallyDrop::new(unsafe { dup2_raw(&*channel, CHANNEL_FD)? });
     sys::close_all_but(&[0, 1, 2, kept.as_raw_fd(), binary.as_raw_fd()])?;
     let null = nix::fcntl::open(
         "/dev/null",
@@ -92,13 +99,26 @@ fn become_service(
     nix::unistd::dup2_stdin(null.as_fd())?;
     nix::unistd::chdir("/")?;
     nix::unistd::setsid()?;
-    give_up_privileges(role, uid)?;
+    // The observer's root has no loader for it in it, so it goes there after execve, by itself:
+    // see `enter_observers_root`.
+    if role == Role::Web {
+        give_up_privileges(role, uid)?;
+    }
     confine::reset_signals()?;
     confine::die_with_parent()?;
-    nix::fcntl::fcntl(&binary, nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC))?;
-    let argv = [CString::new(role.name()).map_err(|_| Errno::EINVAL)?];
-    let log = CString::new(format!("VITRINE_LOG={log}")).map_err(|_| Errno::EINVAL)?;
-    memfd::execute(binary.as_fd(), &argv, &[log])
+    nix::fcntl::fcntl(&*binary, nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC))?;
+    let argv =
+        [role.name().into(), uid.to_string()].map(|word| CString::new(word).unwrap_or_default());
+    memfd::execute(binary.as_fd(), &argv, env)
+}
+
+/// The rest of the observer's start, before it hears a word from anybody: an empty root with
+/// `/proc` and the cgroup hierarchies in it, its own uid, two capabilities.
+pub(crate) fn enter_observers_root(uid: u32) -> nix::Result<()> {
+    mounts::observers_root()?;
+    give_up_privileges(Role::Observer, uid)?;
+    // The change of ids has cleared it; a launcher that went meanwhile has closed the channel.
+    confine::die_with_parent()
 }
 
 fn give_up_privileges(role: Role, uid: u32) -> nix::Result<()> {

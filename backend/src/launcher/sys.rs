@@ -3,6 +3,7 @@
 use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 
@@ -144,6 +145,25 @@ pub(crate) fn wait_pidfd(pidfd: BorrowedFd<'_>, options: i32) -> nix::Result<Opt
     }))
 }
 
+/// Reaps a child within a time. The launcher has one thread, and nobody may hold it up: a PID 1
+/// that waits for somebody else's zombie would.
+pub(crate) fn wait_pidfd_within(pidfd: BorrowedFd<'_>, patience: Duration) -> nix::Result<Ended> {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    let deadline = Instant::now() + patience;
+    loop {
+        if let Some(ended) = wait_pidfd(pidfd, libc::WNOHANG)? {
+            return Ok(ended);
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        let left = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+        match poll(&mut [PollFd::new(pidfd, PollFlags::POLLIN)], left) {
+            Ok(0) => return Err(Errno::ETIMEDOUT),
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+}
+
 /// Closes every descriptor that is not in `keep`.
 pub(crate) fn close_all_but(keep: &[RawFd]) -> nix::Result<()> {
     let mut keep: Vec<u32> = keep.iter().filter_map(|&fd| u32::try_from(fd).ok()).collect();
@@ -164,9 +184,11 @@ fn close_range(first: u32, last: u32) -> nix::Result<()> {
     Errno::result(unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) }).map(drop)
 }
 
-/// A detached copy of the mount at `path`: `open_tree(2)` with `OPEN_TREE_CLONE`.
-pub(crate) fn open_tree_clone(path: &CStr) -> nix::Result<OwnedFd> {
-    let flags = OPEN_TREE_CLONE | libc::O_CLOEXEC.unsigned_abs();
+/// A detached copy of the mount at `path`, with what is mounted below when `recursive`:
+/// `open_tree(2)` with `OPEN_TREE_CLONE`.
+pub(crate) fn open_tree_clone(path: &CStr, recursive: bool) -> nix::Result<OwnedFd> {
+    let below = if recursive { libc::AT_RECURSIVE.unsigned_abs() } else { 0 };
+    let flags = OPEN_TREE_CLONE | libc::O_CLOEXEC.unsigned_abs() | below;
     // SAFETY: `path` is a C string; the call gives a new descriptor, which is ours.
     unsafe { new_fd(libc::syscall(libc::SYS_open_tree, libc::AT_FDCWD, path.as_ptr(), flags)) }
 }
@@ -185,6 +207,8 @@ pub(crate) fn mount_setattr(
         propagation: u64,
         userns_fd: u64,
     }
+    // An id map is for one mount; flags alone are for everything below it too.
+    let below = if userns.is_some() { 0 } else { libc::AT_RECURSIVE };
     let fd = userns.map_or(0, |fd| u64::from(fd.as_raw_fd().unsigned_abs()));
     let set = set | if userns.is_some() { MOUNT_ATTR_IDMAP } else { 0 };
     let attr = MountAttr { attr_set: set, attr_clr: 0, propagation: 0, userns_fd: fd };
@@ -194,7 +218,7 @@ pub(crate) fn mount_setattr(
             libc::SYS_mount_setattr,
             mount.as_raw_fd(),
             c"".as_ptr(),
-            libc::AT_EMPTY_PATH,
+            libc::AT_EMPTY_PATH | below,
             &raw const attr,
             size_of::<MountAttr>(),
         )

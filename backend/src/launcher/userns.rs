@@ -138,5 +138,5 @@ fn map(pid: i32, first: u32) -> Result<OwnedFd, StepError> {
 pub(crate) fn end(pidfd: &OwnedFd) -> Result<(), StepError> {
     // It may have ended by itself.
     let _ = sys::pidfd_signal(pidfd.as_fd(), libc::SIGKILL);
-    sys::wait_pidfd(pidfd.as_fd(), 0).at(STEP, "reap the helper").map(drop)
+    sys::wait_pidfd_within(pidfd.as_fd(), PATIENCE).at(STEP, "reap the helper").map(drop)
 }

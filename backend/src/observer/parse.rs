@@ -136,21 +136,29 @@ pub(super) fn oom_kill(text: &[u8]) -> Option<u64> {
     pairs(text).find(|(key, _)| *key == b"oom_kill").map(|(_, value)| value)
 }
 
-/// Characters kept of a command line.
-const COMMAND_CHARS: usize = 240;
+/// Bytes kept of a command line: those of a full machine (256 processes) fill no more than what
+/// a channel takes without waiting.
+const COMMAND_BYTES: usize = 200;
 
 /// A command line as a page may show it: words joined by blanks, printable, cut.
 pub(super) fn command_line(text: &[u8]) -> String {
     let end = text.iter().rposition(|&b| b != 0).map_or(0, |last| last + 1);
     let spaced: Vec<u8> =
         text[..end].iter().map(|&byte| if byte == 0 { b' ' } else { byte }).collect();
-    printable(&spaced, COMMAND_CHARS)
+    printable(&spaced, COMMAND_BYTES)
 }
 
-/// Text that cannot move a cursor or break a line, cut to so many characters.
-pub(super) fn printable(text: &[u8], max_chars: usize) -> String {
+/// Text that cannot move a cursor or break a line, cut to so many bytes.
+pub(super) fn printable(text: &[u8], max_bytes: usize) -> String {
     let show = |c: char| if c.is_control() || is_invisible(c) { '?' } else { c };
-    String::from_utf8_lossy(text).chars().take(max_chars).map(show).collect()
+    let mut shown = String::new();
+    for c in String::from_utf8_lossy(text).chars().map(show) {
+        if shown.len() + c.len_utf8() > max_bytes {
+            break;
+        }
+        shown.push(c);
+    }
+    shown
 }
 
 /// Characters that reorder or hide their neighbours.

@@ -4,8 +4,9 @@
 //!
 //! | what | when | because |
 //! |---|---|---|
-//! | CPU clock, `stat` | always | state and parent change from outside |
-//! | `status` | when it has run since, or after 2 s | only a running process changes its uid; memory can be reclaimed |
+//! | CPU clock | always | costs a sixth of `stat` |
+//! | `stat` | when it has run since, or after ½ s | a process runs to change its state; its parent can die any time |
+//! | `status` | when it has run since, or after 5 s | only a running process changes its uid; memory can be reclaimed |
 //! | `ns/*` | when it has run since, at most twice a second | only a running process calls `setns` or `unshare` |
 //! | `cmdline` | when it has run since and its name changed or a second passed | off the tick, see `command_line` |
 //!
@@ -27,12 +28,16 @@ use super::file::{self, Ledger, Place};
 use super::parse;
 
 const MSEC: u64 = 1_000_000;
+/// How old `stat` and `status` of a process that has not run may be. Each is spread by PID over
+/// as much again, so that idle processes are not all read in the same tick.
+const IDLE_STAT_MSEC: u64 = 300;
+const IDLE_STATUS_MSEC: u64 = 5_000;
 /// Uids of one machine.
 const MACHINE_UIDS: u32 = 65_536;
 /// What the kernel shows for a user that has no number in a user namespace.
 const OVERFLOW_UID: u32 = 65_534;
-/// Characters of a name that are kept; kernel threads have up to 64.
-const NAME_CHARS: usize = 64;
+/// Bytes of a name that are kept; kernel threads have up to 64.
+const NAME_BYTES: usize = 64;
 /// The links below `/proc/PID/ns`, in the order of `Namespace::ALL`.
 const NS_LINKS: [&CStr; 8] =
     [c"ns/pid", c"ns/mnt", c"ns/uts", c"ns/ipc", c"ns/user", c"ns/net", c"ns/cgroup", c"ns/time"];
@@ -139,13 +144,22 @@ impl Mark {
     }
 }
 
+/// What is kept of `stat`.
+#[derive(Clone, Copy, Debug)]
+struct KeptStat {
+    state: char,
+    parent: u32,
+    start_ticks: u64,
+}
+
 #[derive(Debug)]
 struct Entry {
     pid: u32,
     kept: Option<(Files, Place)>,
     round: u64,
-    start_ticks: Option<u64>,
     comm: Vec<u8>,
+    /// What `stat` said last, and when; the start time in it never changes.
+    stat: Option<(KeptStat, Mark)>,
     last: Option<Mark>,
     status: parse::Status,
     status_at: Option<Mark>,
@@ -165,8 +179,8 @@ impl Entry {
             pid,
             kept,
             round: 0,
-            start_ticks: None,
             comm: Vec::new(),
+            stat: None,
             last: None,
             status: parse::Status::default(),
             status_at: None,
@@ -179,6 +193,14 @@ impl Entry {
 
     /// One reading; `None` when the process has ended, or is another one.
     fn read(&mut self, means: &Means, buffer: &mut Vec<u8>, round: u64) -> Option<Process> {
+        self.round = round;
+        let cpu_nsec = (means.cpu_clock)(self.pid);
+        if let (Some(cpu_nsec), Some((stat, at))) = (cpu_nsec, self.stat) {
+            let now = Mark { at_nsec: clock::monotonic_nsec(), cpu_nsec };
+            if !at.has_run(now) && !at.is_older(now, self.spread(IDLE_STAT_MSEC)) {
+                return Some(self.process(stat, now));
+            }
+        }
         let opened;
         let (directory, stat_file) = match &self.kept {
             Some((files, _)) => (Arc::clone(&files.directory), &files.stat),
@@ -189,31 +211,34 @@ impl Entry {
         };
         // The clock goes by number, `stat` by descriptor: if `stat` can be read after the clock,
         // the number still was this process's when the clock was read.
-        let cpu_nsec = (means.cpu_clock)(self.pid);
         file::read_page(stat_file, buffer).ok()?;
         let stat = parse::stat(buffer)?;
-        if *self.start_ticks.get_or_insert(stat.start_ticks) != stat.start_ticks {
+        if self.stat.is_some_and(|(before, _)| before.start_ticks != stat.start_ticks) {
             return None;
         }
         let cpu_nsec = cpu_nsec.unwrap_or_else(|| clock::ticks_nsec(stat.cpu_ticks));
         let now = Mark { at_nsec: clock::monotonic_nsec(), cpu_nsec };
-        let (state, parent, start_ticks) = (stat.state, stat.parent, stat.start_ticks);
+        let parse::Stat { state, parent, start_ticks, .. } = stat;
         let renamed = stat.comm != self.comm;
         if renamed {
             self.comm = stat.comm.to_vec();
         }
+        let kept = KeptStat { state, parent, start_ticks };
+        self.stat = Some((kept, now));
         self.read_status(&directory, buffer, now)?;
         if state != 'Z' {
             self.read_namespaces(&directory, now);
             self.ask_command(means, &directory, now, renamed);
         }
-        self.round = round;
-        Some(self.process(state, parent, start_ticks, now))
+        Some(self.process(kept, now))
+    }
+
+    fn spread(&self, msec: u64) -> u64 {
+        msec + msec * u64::from(self.pid % 16) / 16
     }
 
     fn read_status(&mut self, directory: impl AsFd, buffer: &mut Vec<u8>, now: Mark) -> Option<()> {
-        // Spread by PID, so that idle processes are not all read again in the same tick.
-        let max_age_msec = 2_000 + u64::from(self.pid % 16) * 125;
+        let max_age_msec = self.spread(IDLE_STATUS_MSEC);
         if self.status_at.is_some_and(|at| !at.has_run(now) && !at.is_older(now, max_age_msec)) {
             return Some(());
         }
@@ -249,12 +274,13 @@ impl Entry {
         }
     }
 
-    fn process(&mut self, state: char, parent: u32, start_ticks: u64, now: Mark) -> Process {
+    fn process(&mut self, stat: KeptStat, now: Mark) -> Process {
+        let KeptStat { state, parent, start_ticks } = stat;
         let used = self.last.replace(now).map_or(0, |last| {
             let elapsed_nsec = now.at_nsec.saturating_sub(last.at_nsec);
             clock::permille(now.cpu_nsec.saturating_sub(last.cpu_nsec), elapsed_nsec)
         });
-        let name = parse::printable(&self.comm, NAME_CHARS);
+        let name = parse::printable(&self.comm, NAME_BYTES);
         let mut pids = self.status.pids.clone();
         if pids.is_empty() {
             pids.push(self.pid);

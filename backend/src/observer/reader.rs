@@ -19,6 +19,8 @@ use super::parse;
 use super::process::{Means, Processes};
 use crate::ipc::ObservedMachine;
 
+/// How old the number of all processes may be.
+const LISTING_NSEC: u64 = 450_000_000;
 /// Most processes of one machine that are read.
 const MAX_PROCESSES: usize = 4_096;
 
@@ -27,6 +29,7 @@ const MAX_PROCESSES: usize = 4_096;
 pub struct Reader {
     means: Means,
     listing: Dir,
+    listed_at_nsec: Option<u64>,
     machines: BTreeMap<MachineId, Machine>,
     buffer: Vec<u8>,
 }
@@ -37,6 +40,9 @@ struct Machine {
     groups: Vec<Group>,
     processes: Processes,
     oom: OomWatch,
+    /// Processes that are not this machine's; kept between two listings, because a new number of
+    /// ours and an old number of all give a wrong difference.
+    others: Option<u32>,
 }
 
 impl Reader {
@@ -52,6 +58,7 @@ impl Reader {
         Ok(Reader {
             means: Means { proc, cpu_clock, commands: CommandLines::new(), ledger },
             listing,
+            listed_at_nsec: None,
             machines: BTreeMap::new(),
             buffer: Vec::new(),
         })
@@ -66,7 +73,7 @@ impl Reader {
             oom.check(&mut self.buffer);
             let (groups, processes) = (Vec::new(), Processes::default());
             let id = observed.machine;
-            self.machines.insert(id, Machine { observed, groups, processes, oom });
+            self.machines.insert(id, Machine { observed, groups, processes, oom, others: None });
             return Vec::new();
         };
         let mut killed = machine.oom.check(&mut self.buffer);
@@ -92,6 +99,7 @@ impl Reader {
             if !is_watched(id) {
                 machine.groups = Vec::new();
                 machine.processes = Processes::default();
+                machine.others = None;
             }
         }
     }
@@ -106,9 +114,21 @@ impl Reader {
         kills
     }
 
+    /// How many processes the whole host has, when it is time to count them again.
+    fn list_processes(&mut self, machines: &[MachineId]) -> Option<usize> {
+        let now_nsec = clock::monotonic_nsec();
+        let is_new = |id| self.machines.get(id).is_some_and(|machine| machine.others.is_none());
+        let is_fresh = |at_nsec| now_nsec.saturating_sub(at_nsec) < LISTING_NSEC;
+        if self.listed_at_nsec.is_some_and(is_fresh) && !machines.iter().any(is_new) {
+            return None;
+        }
+        self.listed_at_nsec = Some(now_nsec);
+        Some(count_processes(&mut self.listing))
+    }
+
     /// Reads these machines, those of them that are known.
     pub fn sample(&mut self, machines: &[MachineId]) -> Vec<Sample> {
-        let n_processes = count_processes(&mut self.listing);
+        let n_processes = self.list_processes(machines);
         let mut samples = Vec::with_capacity(machines.len());
         for id in machines {
             if let Some(machine) = self.machines.get_mut(id) {
@@ -121,18 +141,26 @@ impl Reader {
 }
 
 impl Machine {
-    fn sample(&mut self, means: &Means, n_processes: usize, buffer: &mut Vec<u8>) -> Sample {
+    fn sample(
+        &mut self,
+        means: &Means,
+        n_processes: Option<usize>,
+        buffer: &mut Vec<u8>,
+    ) -> Sample {
         let members = members(&self.observed, buffer);
         let processes = self.processes.read(means, &members, self.observed.uid_base);
         self.match_groups();
         let groups = self.groups.iter_mut().map(|group| group.read(buffer)).collect();
-        let others = n_processes.saturating_sub(processes.len());
+        if let Some(n_processes) = n_processes {
+            let others = n_processes.saturating_sub(processes.len());
+            self.others = Some(u32::try_from(others).unwrap_or(u32::MAX));
+        }
         Sample {
             machine: self.observed.machine,
             at_msec: clock::monotonic_nsec() / 1_000_000,
             processes,
             groups,
-            other_processes: u32::try_from(others).unwrap_or(u32::MAX),
+            other_processes: self.others.unwrap_or(0),
         }
     }
 

@@ -1,12 +1,13 @@
 //! The observer against this kernel: a spinner with two threads in cgroups made for it.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{BufRead as _, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{SIGKILL, SIGSTOP, kill};
 use vitrine_shared::cgroup::Dialect;
 use vitrine_shared::message::Sample;
 use vitrine_shared::namespace::Namespace;
@@ -31,6 +32,11 @@ impl Cgroups {
             }
             made.0.push(ObservedHierarchy { controllers, dialect, directory });
             let last = made.0.last().unwrap();
+            if dialect == Dialect::V2 {
+                let enable = last.controllers.iter().map(|name| format!("+{name} "));
+                let control = last.directory.join("cgroup.subtree_control");
+                fs::write(control, enable.collect::<String>()).unwrap();
+            }
             fs::create_dir(last.directory.join("root")).unwrap();
         }
         Some(made)
@@ -79,8 +85,15 @@ struct Owned(Child);
 impl Owned {
     fn sh(script: &str) -> Self {
         let mut command = Command::new("sh");
-        command.args(["-c", script]).stdin(Stdio::null()).stdout(Stdio::null());
+        command.args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped());
         Owned(command.spawn().unwrap())
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        let stdout = self.0.stdout.take().unwrap();
+        std::io::BufReader::new(stdout).read_line(&mut line).unwrap();
+        line
     }
 }
 
@@ -89,6 +102,15 @@ impl Drop for Owned {
         // It may have ended by itself.
         let _ = self.0.kill();
         self.0.wait().unwrap();
+    }
+}
+
+/// A process whose parent will not wait for it, killed on all paths: nobody would wake it.
+struct Orphan(nix::unistd::Pid);
+
+impl Drop for Orphan {
+    fn drop(&mut self) {
+        kill(self.0, SIGKILL).unwrap();
     }
 }
 
@@ -221,6 +243,33 @@ fn the_test_itself_and_its_second_thread() {
     assert_eq!(after.namespaces, Namespace::ALL.map(|namespace| inode(pid, namespace)));
     assert_eq!(after.host_uid, nix::unistd::geteuid().as_raw());
     assert_eq!(after.parent, std::os::unix::process::parent_id());
+}
+
+/// Neither the signal nor the new parent is something an idle process does itself.
+#[test]
+fn an_idle_process_is_stopped_and_loses_its_parent() {
+    let tree = Tree::new();
+    let mut parent = Owned::sh("sleep 60 & echo $!; read line");
+    let pid = parent.line();
+    tree.write("pids/root/c1/cgroup.procs", pid.trim());
+    let pid: i32 = pid.trim().parse().unwrap();
+    let mut reader = Reader::new(Path::new("/proc")).unwrap();
+    reader.machine(tree.machine(&[("pids", &["pids"], Dialect::V1)]));
+    let first = |sample: &Sample| sample.processes[0].clone();
+    let parent_pid = parent.0.id();
+    sample_until(&mut reader, "an idle child", |sample| {
+        let process = first(sample);
+        process.parent == parent_pid && process.state == 'S' && process.name == "sleep"
+    });
+    let orphan = Orphan(nix::unistd::Pid::from_raw(pid));
+    kill(orphan.0, SIGSTOP).unwrap();
+    sample_until(&mut reader, "stopped", |sample| first(sample).state == 'T');
+    drop(parent);
+    sample_until(&mut reader, "another parent", |sample| first(sample).parent != parent_pid);
+    drop(orphan);
+    sample_until(&mut reader, "the end", |sample| {
+        sample.processes.is_empty() || first(sample).state == 'Z'
+    });
 }
 
 #[test]

@@ -105,7 +105,8 @@ fn a_command_line_is_one_printable_line() {
     assert_eq!(command_line(b"\0\0"), "");
     assert_eq!(command_line(b"a\x1b[2J\nb\0\xff\0"), "a?[2J?b \u{fffd}");
     assert_eq!(command_line("x\u{202e}y".as_bytes()), "x?y");
-    assert_eq!(command_line(&[b'x'; 9_000]).len(), COMMAND_CHARS);
+    assert_eq!(command_line(&[b'x'; 9_000]).len(), COMMAND_BYTES);
+    assert_eq!(command_line("窗".repeat(90).as_bytes()), "窗".repeat(66), "no half characters");
 }
 
 /// A small generator (xorshift) with a fixed seed: the same mutations on every run.
@@ -161,7 +162,7 @@ fn no_bytes_make_a_parser_panic() {
         procs(&text).for_each(drop);
         let line = command_line(&text);
         assert!(line.chars().all(|c| !c.is_control()), "{line:?}");
-        assert!(line.chars().count() <= COMMAND_CHARS);
+        assert!(line.len() <= COMMAND_BYTES);
         assert!(status(&text).is_none_or(|status| status.pids.len() <= MAX_PID_LEVELS));
     }
     assert!(n_parsed > 1_000, "the mutations are too wild to reach the code behind: {n_parsed}");

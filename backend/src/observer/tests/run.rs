@@ -107,8 +107,6 @@ fn a_new_web_starts_with_nothing_asked_for() {
 fn a_web_that_does_not_read_loses_samples_and_no_more() {
     let bench = Bench::new();
     let mut web = bench.new_web();
-    let long = "x\n".repeat(60);
-    bench.tree.write("pids/root/c1/pids.max", &long);
     watch(&web, 20);
     // Fill what the socket holds, whatever that is here: its size is the kernel's.
     let mut pids = String::new();

@@ -1,0 +1,195 @@
+//! Which commands web passes on: the role, the owner, the values.
+//!
+//! The launcher looks at everything again. What is not theirs does not exist for a participant:
+//! the refusal is the same for a machine of somebody else and for none at all.
+
+use vitrine_shared::cgroup::{BadWrite, Dialect, Knob, check_write};
+use vitrine_shared::id::{MachineId, ParticipantId};
+use vitrine_shared::message::{Answer, Command, Refusal};
+use vitrine_shared::role::Identity;
+use vitrine_shared::spec::{Rootfs, SpecError, check_argv};
+
+/// Most samples a second.
+pub(crate) const MAX_HERTZ: u8 = 20;
+
+/// Checks a command of `identity`; `owner` knows whose the machines are.
+pub(crate) fn check(
+    identity: Identity,
+    command: &Command,
+    owner: impl Fn(MachineId) -> Option<ParticipantId>,
+) -> Result<(), Refusal> {
+    if !identity.may_send(command) {
+        return Err(Refusal::NotAllowed { role: identity.role });
+    }
+    let mine = |machine: &MachineId| match owner(*machine) {
+        Some(owner) if identity.may_change(owner) => Ok(()),
+        _ => Err(no_machine()),
+    };
+    match command {
+        Command::Ping { .. } | Command::Subscribe { machine: None, .. } => Ok(()),
+        Command::Subscribe { machine: Some(machine), hertz } => {
+            check_hertz(*hertz)?;
+            match owner(*machine) {
+                Some(owner) if identity.may_watch(owner) => Ok(()),
+                _ => Err(no_machine()),
+            }
+        }
+        Command::StartContainer { machine, spec } => {
+            machine.iter().try_for_each(mine)?;
+            if matches!(spec.rootfs, Rootfs::Directory(_)) {
+                // A directory of the host is for `vitrine run`, by root.
+                return Err(Refusal::NotAllowed { role: identity.role });
+            }
+            spec.check().map_err(Refusal::Spec)
+        }
+        Command::Exec { machine, argv, .. } => {
+            mine(machine)?;
+            check_argv(argv).map_err(Refusal::Spec)
+        }
+        Command::StopContainer { machine, .. }
+        | Command::StopExecs { machine, .. }
+        | Command::EndMachine { machine } => mine(machine),
+        Command::SetKnob { machine, knob, .. } => {
+            mine(machine)?;
+            check_knob(knob).map_err(Refusal::Write)
+        }
+        Command::WriteFile { machine, file, value, .. } => {
+            mine(machine)?;
+            check_file(file, value).map_err(Refusal::Write)
+        }
+    }
+}
+
+/// The answer that carries a refusal.
+pub(crate) fn refused(reason: Refusal) -> Answer {
+    let hint = match &reason {
+        Refusal::NotAllowed { .. } => "ask the teacher, or start something of your own".into(),
+        Refusal::Unknown { what } => format!("look at the list: this {what} may have ended"),
+        Refusal::TooFast(_) | Refusal::Limit(_) => "wait a moment, then try again".into(),
+        // These sentences say what is allowed.
+        other => other.to_string(),
+    };
+    Answer::Refused { reason, hint }
+}
+
+fn no_machine() -> Refusal {
+    Refusal::Unknown { what: "machine".into() }
+}
+
+fn check_hertz(hertz: u8) -> Result<(), Refusal> {
+    if (1..=MAX_HERTZ).contains(&hertz) {
+        return Ok(());
+    }
+    let max = MAX_HERTZ.into();
+    let what = "hertz".into();
+    Err(Refusal::Spec(SpecError::OutOfRange { what, given: hertz.into(), min: 1, max }))
+}
+
+/// The ranges are the same in both dialects; shares are written as they are only in v1.
+fn check_knob(knob: &Knob) -> Result<(), BadWrite> {
+    for write in knob.writes(Dialect::V1) {
+        check_write(write.file, Dialect::V1, &write.text)?;
+    }
+    Ok(())
+}
+
+/// Web does not know which dialect each controller speaks; the launcher does.
+fn check_file(file: &str, value: &str) -> Result<(), BadWrite> {
+    match check_write(file, Dialect::V1, value) {
+        Err(BadWrite::UnknownFile { .. }) => check_write(file, Dialect::V2, value).map(drop),
+        other => other.map(drop),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vitrine_shared::cgroup::GroupId;
+    use vitrine_shared::id::ContainerId;
+    use vitrine_shared::role::Role;
+    use vitrine_shared::spec::ContainerSpec;
+
+    const ANN: ParticipantId = ParticipantId(1);
+    const BOB: ParticipantId = ParticipantId(2);
+    const ANNS: MachineId = MachineId(10);
+    const BOBS: MachineId = MachineId(20);
+
+    fn try_as(role: Role, command: &Command) -> Result<(), Refusal> {
+        check(Identity { participant: ANN, role }, command, |machine| match machine {
+            ANNS => Some(ANN),
+            BOBS => Some(BOB),
+            _ => None,
+        })
+    }
+
+    fn commands(machine: MachineId) -> Vec<Command> {
+        let container = ContainerId(5);
+        let group = GroupId::Root;
+        vec![
+            Command::StartContainer { machine: Some(machine), spec: ContainerSpec::one_click() },
+            Command::Exec { machine, container, argv: vec!["ls".into()] },
+            Command::StopContainer { machine, container },
+            Command::StopExecs { machine, container },
+            Command::EndMachine { machine },
+            Command::SetKnob { machine, group, knob: Knob::PidsMax(Some(9)) },
+            Command::WriteFile {
+                machine,
+                group,
+                file: "cpu.max".into(),
+                value: "20000 100000".into(),
+            },
+        ]
+    }
+
+    #[test]
+    fn every_command_for_every_role() {
+        let not_allowed = Err(Refusal::NotAllowed { role: Role::Viewer });
+        for (mine, his) in commands(ANNS).iter().zip(&commands(BOBS)) {
+            assert_eq!(try_as(Role::Teacher, mine), Ok(()));
+            assert_eq!(try_as(Role::Teacher, his), Ok(()));
+            assert_eq!(try_as(Role::Student, mine), Ok(()));
+            assert_eq!(try_as(Role::Student, his), Err(no_machine()));
+            assert_eq!(try_as(Role::Viewer, mine), not_allowed);
+        }
+        for nobodys in commands(MachineId(30)) {
+            assert_eq!(try_as(Role::Teacher, &nobodys), Err(no_machine()));
+            assert_eq!(try_as(Role::Student, &nobodys), Err(no_machine()));
+        }
+    }
+
+    #[test]
+    fn who_may_watch() {
+        let watch = |machine| Command::Subscribe { machine: Some(machine), hertz: 4 };
+        assert_eq!(try_as(Role::Viewer, &watch(BOBS)), Ok(()));
+        assert_eq!(try_as(Role::Student, &watch(ANNS)), Ok(()));
+        assert_eq!(try_as(Role::Student, &watch(BOBS)), Err(no_machine()));
+        for hertz in [0, 21, 255] {
+            let command = Command::Subscribe { machine: Some(ANNS), hertz };
+            assert!(try_as(Role::Teacher, &command).is_err(), "{hertz}");
+        }
+    }
+
+    #[test]
+    fn values_are_checked_at_the_edge() {
+        let start = |change: &dyn Fn(&mut ContainerSpec)| {
+            let mut spec = ContainerSpec::one_click();
+            change(&mut spec);
+            try_as(Role::Teacher, &Command::StartContainer { machine: None, spec })
+        };
+        assert_eq!(start(&|_| ()), Ok(()));
+        assert!(start(&|spec| spec.argv.clear()).is_err());
+        assert!(start(&|spec| spec.rootfs = Rootfs::Directory("/".into())).is_err());
+        let group = GroupId::Root;
+        let write = |file: &str, value: &str| {
+            let (file, value) = (file.into(), value.into());
+            try_as(Role::Teacher, &Command::WriteFile { machine: ANNS, group, file, value })
+        };
+        assert_eq!(write("cpu.cfs_quota_us", "-1"), Ok(()));
+        assert!(write("cpu.max", "1 1").is_err());
+        assert!(write("../../cgroup.procs", "1").is_err());
+        let knob = |knob| try_as(Role::Teacher, &Command::SetKnob { machine: ANNS, group, knob });
+        assert!(knob(Knob::CpuShares(1)).is_err());
+        assert!(knob(Knob::CpusetCpus("0; x".into())).is_err());
+        assert!(knob(Knob::CpuMax { quota_usec: Some(1), period_usec: 100_000 }).is_err());
+    }
+}

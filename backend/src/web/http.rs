@@ -1,0 +1,113 @@
+//! Connections: accepted, bounded in number, header size and time, and what every answer carries.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::header::{self, HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+use vitrine_shared::limits::CONNECTIONS;
+
+use super::Web;
+
+/// A request's head must be there within this time, and an idle connection is closed after it.
+const HEAD: Duration = Duration::from_secs(10);
+/// Bytes of a request's head.
+const HEAD_BYTES: usize = 16 * 1024;
+/// Headers of a request.
+const HEADERS: usize = 64;
+/// How long a connection may live that has not become a WebSocket.
+const LIFE: Duration = Duration::from_secs(300);
+
+/// Where a request comes from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) IpAddr);
+
+/// Accepts connections for good.
+pub(crate) async fn serve(listener: TcpListener, router: Router) {
+    let room = usize::try_from(CONNECTIONS.value).unwrap_or(Semaphore::MAX_PERMITS);
+    let room = Arc::new(Semaphore::new(room));
+    loop {
+        let permit = room.clone().acquire_owned().await;
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                let connection = connection(stream, peer, router.clone());
+                tokio::spawn(async move {
+                    connection.await;
+                    drop(permit);
+                });
+            }
+            Err(err) => {
+                // Such as no more descriptors: some will come free.
+                tracing::warn!("accept: {err}");
+                sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, peer: SocketAddr, router: Router) {
+    // Keys are small and must not wait for each other.
+    if let Err(err) = stream.set_nodelay(true) {
+        tracing::debug!("TCP_NODELAY: {err}");
+    }
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+        request.extensions_mut().insert(Peer(peer.ip()));
+        router.call(request)
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .max_buf_size(HEAD_BYTES)
+        .max_headers(HEADERS)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    match timeout(LIFE, connection).await {
+        Ok(Ok(())) => {}
+        Ok(Err(err)) => tracing::debug!("connection: {err}"),
+        Err(_) => tracing::debug!("connection: open for too long"),
+    }
+}
+
+const HEADERS_OF_ALL: [(HeaderName, &str); 6] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; \
+         style-src-elem 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; \
+         connect-src 'self'; worker-src 'self'; manifest-src 'self'; base-uri 'self'; \
+         form-action 'self'; frame-ancestors 'none'",
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (
+        HeaderName::from_static("permissions-policy"),
+        "camera=(), microphone=(), geolocation=(), clipboard-write=(self)",
+    ),
+];
+
+/// Refuses other hosts on every route, and adds the headers that everything carries.
+pub(crate) async fn guard(State(web): State<Arc<Web>>, request: Request, next: Next) -> Response {
+    let mut response = match web.origins.check_host(request.headers(), request.uri()) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    };
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS_OF_ALL {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}

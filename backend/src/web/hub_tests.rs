@@ -1,0 +1,139 @@
+//! Tests of the hub: who hears what, in which order.
+
+use vitrine_shared::message::Profile;
+use vitrine_shared::role::Role;
+
+use super::*;
+
+const ANN: ParticipantId = ParticipantId(1);
+const BOB: ParticipantId = ParticipantId(2);
+
+fn machine(id: u128, owner: ParticipantId) -> Machine {
+    Machine {
+        id: MachineId(id),
+        owner,
+        profile: Profile::Strict,
+        init_pid: 1,
+        uid_base: 100_000,
+        cgroup_path: "vitrine/m".into(),
+        born_msec: 0,
+        steps: Vec::new(),
+        containers: Vec::new(),
+    }
+}
+
+fn sample(id: u128, at_msec: u64) -> Sample {
+    Sample {
+        machine: MachineId(id),
+        at_msec,
+        processes: Vec::new(),
+        groups: Vec::new(),
+        other_processes: 0,
+    }
+}
+
+fn hub() -> Arc<Hub> {
+    let hub = Arc::new(Hub::default());
+    hub.machine(machine(10, ANN));
+    hub.machine(machine(20, BOB));
+    hub
+}
+
+fn sit(hub: &Arc<Hub>, participant: ParticipantId, role: Role) -> Seat {
+    hub.sit(Identity { participant, role })
+}
+
+/// What the page hears, in short.
+fn heard(seat: &Seat) -> Vec<String> {
+    let mut heard = Vec::new();
+    while let Some(Next::Event(told)) = seat.outbox.take() {
+        heard.push(match told.event() {
+            Event::Machine(machine) => format!("machine {}", machine.id.0),
+            Event::MachineGone { machine } => format!("gone {}", machine.0),
+            Event::Sample(sample) => format!("sample {}", sample.at_msec),
+            Event::Feed { entries, .. } => format!("feed {}", entries.len()),
+            Event::Synced => "synced".into(),
+            Event::Viewers { count } => format!("viewers {count}"),
+        });
+    }
+    heard
+}
+
+#[test]
+fn a_snapshot_of_what_one_may_see() {
+    let hub = hub();
+    let everything = ["machine 10", "machine 20", "synced"];
+    assert_eq!(heard(&sit(&hub, BOB, Role::Teacher)), everything);
+    assert_eq!(heard(&sit(&hub, BOB, Role::Viewer)), everything);
+    assert_eq!(heard(&sit(&hub, BOB, Role::Student)), ["machine 20", "synced"]);
+}
+
+#[test]
+fn changes_reach_only_those_who_may_watch() {
+    let hub = hub();
+    let (ann, bob) = (sit(&hub, ANN, Role::Student), sit(&hub, BOB, Role::Student));
+    heard(&ann);
+    heard(&bob);
+    hub.machine(machine(30, ANN));
+    hub.gone(MachineId(10));
+    assert_eq!(heard(&ann), ["machine 30", "gone 10"]);
+    assert!(heard(&bob).is_empty());
+    hub.machine(machine(30, BOB));
+    assert_eq!(hub.owner(MachineId(30)), Some(ANN), "the owner never changes");
+}
+
+#[test]
+fn feed_and_samples_of_the_watched_machine_only() {
+    let hub = hub();
+    let seat = sit(&hub, ANN, Role::Student);
+    let entry = |seq| FeedEntry {
+        seq,
+        at_msec: 0,
+        what: vitrine_shared::message::Happening::MachineBorn { took_usec: 1 },
+    };
+    hub.feed(MachineId(10), (0..100).map(entry).collect());
+    hub.sample(sample(10, 1000));
+    assert_eq!(heard(&seat), ["machine 10", "synced"]);
+    seat.watch(Some(MachineId(10)), 1);
+    assert_eq!(heard(&seat), ["feed 64", "sample 1000"]);
+    hub.feed(MachineId(10), vec![entry(101)]);
+    hub.sample(sample(20, 5000));
+    hub.sample(sample(10, 2000));
+    hub.sample(sample(10, 3000));
+    assert_eq!(heard(&seat), ["feed 1", "sample 3000"]);
+    seat.watch(None, 1);
+    hub.sample(sample(10, 4000));
+    assert!(heard(&seat).is_empty());
+}
+
+#[test]
+fn each_page_at_its_own_rate() {
+    let hub = hub();
+    let (slow, fast) = (sit(&hub, ANN, Role::Teacher), sit(&hub, BOB, Role::Teacher));
+    slow.watch(Some(MachineId(10)), 2);
+    fast.watch(Some(MachineId(10)), 20);
+    assert_eq!(hub.rates(), HashMap::from([(MachineId(10), 20)]));
+    let mut counts = (0, 0);
+    heard(&slow);
+    heard(&fast);
+    for tick in 0..400 {
+        hub.sample(sample(10, 10_000 + tick * 50));
+        counts.0 += heard(&slow).len();
+        counts.1 += heard(&fast).len();
+    }
+    assert!((39..=41).contains(&counts.0), "20 s at 2 Hz: {}", counts.0);
+    assert_eq!(counts.1, 400);
+    drop(fast);
+    assert_eq!(hub.rates(), HashMap::from([(MachineId(10), 2)]));
+    hub.gone(MachineId(10));
+    assert!(hub.rates().is_empty());
+}
+
+#[test]
+fn viewers_are_counted() {
+    let hub = Arc::new(Hub::default());
+    let seats: Vec<_> = (0..3).map(|_| sit(&hub, ANN, Role::Viewer)).collect();
+    hub.tell_viewers();
+    hub.tell_viewers();
+    assert_eq!(heard(&seats[0]), ["synced", "viewers 3"]);
+}

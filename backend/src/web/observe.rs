@@ -1,0 +1,51 @@
+//! The line to the observer: which machines to read, and what it read.
+
+use std::collections::HashMap;
+use std::io;
+
+use vitrine_shared::id::MachineId;
+
+use super::hub::Hub;
+use super::link::Link;
+use crate::ipc::{Inbox, ObserverToWeb, WebToObserver};
+
+/// Serves one channel to the observer until it closes; the launcher sends another then.
+pub(crate) async fn observe(hub: &Hub, link: Link) {
+    let ended = tokio::select! {
+        ended = hear(hub, &link) => ended,
+        ended = tell(hub, &link) => ended,
+    };
+    match ended {
+        Ok(()) => tracing::warn!("the observer has gone"),
+        Err(err) => tracing::warn!("the line to the observer: {err}"),
+    }
+}
+
+async fn hear(hub: &Hub, link: &Link) -> io::Result<()> {
+    let mut inbox = Inbox::default();
+    while let Some((ObserverToWeb::Sample(sample), _)) = link.recv(&mut inbox).await? {
+        hub.sample(*sample);
+    }
+    Ok(())
+}
+
+/// Tells the differences between what it reads and what it should read.
+async fn tell(hub: &Hub, link: &Link) -> io::Result<()> {
+    let mut told: HashMap<MachineId, u8> = HashMap::new();
+    loop {
+        let wanted = hub.rates();
+        let stopped = told.keys().filter(|machine| !wanted.contains_key(machine));
+        let mut changes: Vec<_> = stopped.map(|&machine| (machine, 0)).collect();
+        changes.extend(
+            wanted
+                .iter()
+                .filter(|&(m, hertz)| told.get(m) != Some(hertz))
+                .map(|(&m, &hertz)| (m, hertz)),
+        );
+        for (machine, hertz) in changes {
+            link.send(&WebToObserver::Watch { machine, hertz }).await?;
+        }
+        told = wanted;
+        hub.rates_changed.notified().await;
+    }
+}
