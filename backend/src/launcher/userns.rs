@@ -44,6 +44,11 @@ pub(crate) fn for_machine(base: u32) -> Result<OwnedFd, StepError> {
     make(base, base, true)
 }
 
+/// A user namespace for a container straight on the host: nothing of ours is nested in it.
+pub(crate) fn for_run(base: u32) -> Result<OwnedFd, StepError> {
+    make(base, base, false)
+}
+
 /// A user namespace for a container, a child of the machine's and with the same ids.
 ///
 /// Its owner is the last uid of the machine, which nothing runs as: the owner of a user namespace
