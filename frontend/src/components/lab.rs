@@ -32,12 +32,12 @@ pub(crate) fn Lab(props: &Props) -> Html {
     let ui = use_ui();
     let state = &props.state;
     // Which container's screen asked for another; a new container ends that by itself.
-    let forging = use_state_eq(|| None::<Option<vitrine_shared::id::ContainerId>>);
+    let forging = use_state_eq(|| None);
     let container = state.container().cloned();
-    let forge = container.is_none() || *forging == Some(state.chosen);
+    let forge = container.is_none() || *forging == Some((state.chosen, state.made));
     let another = {
-        let (forging, chosen) = (forging.clone(), state.chosen);
-        Callback::from(move |()| forging.set(Some(chosen)))
+        let (forging, now) = (forging.clone(), (state.chosen, state.made));
+        Callback::from(move |()| forging.set(Some(now)))
     };
     let cancel = container.is_some().then(|| {
         let forging = forging.clone();
@@ -204,7 +204,6 @@ struct WatchProps {
 /// The figure: two eyes over the CPU.
 #[component]
 fn Watch(props: &WatchProps) -> Html {
-    let ui = use_ui();
     let (state, container) = (&props.state, &props.container);
     let id = GroupId::Container(container.id);
     let group: Option<CgroupSample> = state
