@@ -11,6 +11,11 @@
 //! errno 38 clone3            in a file whose default is `allow`
 //! ```
 //! Numbers after `=`, `!=` and `&` are hexadecimal. Several lines for one call are alternatives.
+//!
+//! seccompiler tests one call after the other. The kernel runs a new filter once for every call
+//! there is (to learn which ones it always allows), so a chain of 300 tests costs 0.7 ms at each
+//! start of a container. Calls without a condition are therefore found by bisection, in front of
+//! what seccompiler makes of the rest.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -33,20 +38,122 @@ pub(crate) fn compile() {
     }
 }
 
+/// One instruction of classic BPF: code, jump if true, jump if false, operand.
+type Instruction = (u16, u8, u8, u32);
+
+/// From `linux/bpf_common.h`.
+mod bpf {
+    pub(super) const LOAD: u16 = 0x20;
+    pub(super) const JUMP: u16 = 0x05;
+    pub(super) const IF_EQUAL: u16 = 0x15;
+    pub(super) const IF_AT_LEAST: u16 = 0x35;
+    pub(super) const RETURN: u16 = 0x06;
+}
+/// Offsets in `struct seccomp_data`.
+const NUMBER: u32 = 0;
+const ARCH: u32 = 4;
+/// More calls than any kernel has; above are those of the x32 ABI, which nothing allows.
+const CALLS: u32 = 1024;
+
 fn compile_one(file: &Path) -> Vec<u8> {
     let source = std::fs::read_to_string(file).expect("a policy file");
-    let json = to_json(&source, file);
+    let has_condition = |line: &&str| {
+        let words = line.split('#').next().unwrap_or_default().split_whitespace();
+        line.trim_start().starts_with("allow") && words.count() > 2
+    };
+    let (with, without): (Vec<&str>, Vec<&str>) = source.lines().partition(has_condition);
+    let default: Vec<&str> =
+        source.lines().filter(|line| line.starts_with("default")).collect();
+    let plain = seccompile(&without.join("\n"), file);
+    let verdicts: Vec<u32> = (0..CALLS).map(|number| verdict(&plain, number)).collect();
+    let otherwise = verdict(&plain, CALLS);
+    let conditions = match with.as_slice() {
+        [] => vec![(bpf::RETURN, 0, 0, otherwise)],
+        _ => seccompile(&[default, with].concat().join("\n"), file),
+    };
+    let program = assemble(&verdicts, otherwise, arch_of(&plain), &conditions);
+    let bytes = |(code, jt, jf, k): &Instruction| {
+        let [c0, c1] = code.to_ne_bytes();
+        let [k0, k1, k2, k3] = k.to_ne_bytes();
+        [c0, c1, *jt, *jf, k0, k1, k2, k3]
+    };
+    program.iter().flat_map(bytes).collect()
+}
+
+fn seccompile(source: &str, file: &Path) -> Vec<Instruction> {
+    let json = to_json(source, file);
     let arch = std::env::var("CARGO_CFG_TARGET_ARCH").expect("cargo sets the target");
     let arch = arch.as_str().try_into().expect("an architecture that seccompiler knows");
     let programs = seccompiler::compile_from_json(json.as_bytes(), arch)
         .unwrap_or_else(|err| panic!("{}: {err}", file.display()));
-    let mut bytes = Vec::new();
-    for instruction in &programs["policy"] {
-        bytes.extend(instruction.code.to_ne_bytes());
-        bytes.extend([instruction.jt, instruction.jf]);
-        bytes.extend(instruction.k.to_ne_bytes());
+    programs["policy"].iter().map(|i| (i.code, i.jt, i.jf, i.k)).collect()
+}
+
+/// The architecture that a program of seccompiler's asks for first.
+fn arch_of(program: &[Instruction]) -> u32 {
+    program.iter().find(|i| i.0 == bpf::IF_EQUAL).expect("it looks at the architecture").3
+}
+
+/// What a program that looks at nothing but the number says of it.
+fn verdict(program: &[Instruction], number: u32) -> u32 {
+    let (mut at, mut value) = (0, 0);
+    loop {
+        let (code, jt, jf, k) = program[at];
+        at += 1 + match code {
+            bpf::LOAD if k == NUMBER => {
+                value = number;
+                0
+            }
+            bpf::LOAD if k == ARCH => {
+                value = arch_of(program);
+                0
+            }
+            bpf::JUMP => k as usize,
+            bpf::IF_EQUAL => usize::from(if value == k { jt } else { jf }),
+            bpf::IF_AT_LEAST => usize::from(if value >= k { jt } else { jf }),
+            bpf::RETURN => return k,
+            other => panic!("a plain rule compiled to instruction {other:#x} at {}", at),
+        }
     }
-    bytes
+}
+
+/// Bisection over the numbers, then the program for calls with conditions.
+fn assemble(verdicts: &[u32], default: u32, arch: u32, rest: &[Instruction]) -> Vec<Instruction> {
+    /// `SECCOMP_RET_KILL_PROCESS`: somebody uses another architecture's calls.
+    const KILL: u32 = 0x8000_0000;
+    // Runs of equal verdicts, each with its first number; above the last, the default.
+    let mut runs: Vec<(u32, u32)> = Vec::new();
+    for (number, &verdict) in (0..).zip(verdicts).chain([(CALLS, &default)]) {
+        if runs.last().is_none_or(|&(_, last)| last != verdict) {
+            runs.push((number, verdict));
+        }
+    }
+    let tree = bisect(&runs, default);
+    let mut program = vec![
+        (bpf::LOAD, 0, 0, ARCH),
+        (bpf::IF_EQUAL, 1, 0, arch),
+        (bpf::RETURN, 0, 0, KILL),
+        (bpf::LOAD, 0, 0, NUMBER),
+    ];
+    let end = program.len() + tree.len();
+    for (code, jt, jf, k) in tree {
+        // A jump of 0 stands for "the program for the rest".
+        let k = if code == bpf::JUMP { (end - program.len() - 1) as u32 } else { k };
+        program.push((code, jt, jf, k));
+    }
+    program.extend(rest);
+    program
+}
+
+fn bisect(runs: &[(u32, u32)], default: u32) -> Vec<Instruction> {
+    if let [(_, verdict)] = runs {
+        let to_rest = (bpf::JUMP, 0, 0, 0);
+        return vec![if *verdict == default { to_rest } else { (bpf::RETURN, 0, 0, *verdict) }];
+    }
+    let (low, high) = runs.split_at(runs.len() / 2);
+    let (first, low, high) = (high[0].0, bisect(low, default), bisect(high, default));
+    let skip = u8::try_from(low.len()).expect("fewer than 256 instructions in half a tree");
+    [vec![(bpf::IF_AT_LEAST, skip, 0, first)], low, high].concat()
 }
 
 fn to_json(source: &str, file: &Path) -> String {

@@ -178,12 +178,7 @@ pub struct Run {
     pids_limit: Option<u64>,
 
     /// The program and its arguments.
-    #[arg(
-        required = true,
-        trailing_var_arg = true,
-        allow_hyphen_values = true,
-        value_name = "CMD"
-    )]
+    #[arg(required = true, trailing_var_arg = true, value_name = "CMD")]
     argv: Vec<String>,
 }
 
@@ -334,6 +329,8 @@ mod tests {
         let wrong = |line: &str| Cli::try_parse_from(line.split(' ')).unwrap_err().to_string();
         assert!(wrong("vitrine rum").contains("run"));
         assert!(wrong("vitrine run").contains("<CMD>"));
+        // A flag typed wrong is no program.
+        assert!(wrong("vitrine run --memroy 64m true").contains("--memory"));
         assert!(wrong("vitrine run --cpus x true").contains("0.5"));
         assert!(wrong("vitrine run --seccomp none true").contains("strict, off"));
         assert!(wrong("vitrine serve --listen nonsense").contains("--listen"));

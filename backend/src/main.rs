@@ -11,7 +11,22 @@ fn main() -> ExitCode {
     match std::env::args_os().next().as_deref().and_then(|name| name.to_str()) {
         Some("vitrine-web") => finish(vitrine::service::web()),
         Some("vitrine-observer") => finish(vitrine::service::observer()),
-        _ => command(&Cli::parse()),
+        _ => match Cli::try_parse() {
+            Ok(cli) => command(&cli),
+            Err(error) => misread(&error),
+        },
+    }
+}
+
+/// Help, or what was typed wrong: 125 for `run`, whose other codes are the program's own.
+fn misread(error: &clap::Error) -> ExitCode {
+    // A closed standard error leaves nobody to tell.
+    let _ = error.print();
+    let is_run = std::env::args_os().nth(1).is_some_and(|word| word == "run");
+    match error.exit_code() {
+        0 => ExitCode::SUCCESS,
+        _ if is_run => ExitCode::from(125),
+        code => ExitCode::from(u8::try_from(code).unwrap_or(1)),
     }
 }
 

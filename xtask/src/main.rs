@@ -29,7 +29,8 @@ mod test;
 
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
 use crate::project::Project;
 
@@ -82,7 +83,8 @@ struct Test {
 }
 
 fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    let cli = Cli::try_parse().unwrap_or_else(|error| usage(&error));
+    let result = match cli.command {
         Command::Run(serve) => run::run(&Project::find(serve.consent.yes), &serve.args),
         Command::Dev(serve) => dev::dev(&Project::find(serve.consent.yes), &serve.args),
         Command::Web(consent) => web::print(&Project::find(consent.yes)),
@@ -98,5 +100,53 @@ fn main() -> ExitCode {
             say::error(&error);
             ExitCode::FAILURE
         }
+    }
+}
+
+/// What clap says, and what would have been right.
+fn usage(error: &clap::Error) -> ! {
+    // Help is an "error" too; a closed pipe is nothing to report.
+    let _ = error.print();
+    let given = std::env::args().nth(1).unwrap_or_default();
+    if let Some(names) = allowed(error.kind(), &given) {
+        say::note(format_args!("{} {names}", say::words("allowed:", "可用：")));
+    }
+    std::process::exit(error.exit_code())
+}
+
+/// The names that could have stood where the unknown one does.
+fn allowed(mistake: ErrorKind, command: &str) -> Option<String> {
+    let mut cli = Cli::command();
+    cli.build();
+    let names: Vec<String> = match (mistake, cli.find_subcommand(command)) {
+        (ErrorKind::UnknownArgument, Some(command)) => {
+            let flags = command.get_arguments().filter_map(clap::Arg::get_long);
+            flags.map(|name| format!("--{name}")).collect()
+        }
+        (ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand, None) => {
+            cli.get_subcommands().map(|command| command.get_name().to_owned()).collect()
+        }
+        _ => return None,
+    };
+    Some(names.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cli, ErrorKind, allowed};
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_mistake_is_told_what_is_allowed() {
+        let commands = allowed(ErrorKind::InvalidSubcommand, "frob").unwrap();
+        assert_eq!(commands, "run, test, dev, web, help");
+        let flags = allowed(ErrorKind::UnknownArgument, "test").unwrap();
+        assert_eq!(flags, "--yes, --only, --list, --help");
+        assert!(allowed(ErrorKind::DisplayHelp, "test").is_none());
     }
 }

@@ -17,7 +17,11 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> Result<()> {
     let server = project.server();
     if !project::is_root() {
         let line = format!("sudo {} serve {}", server.display(), arguments.join(" "));
-        bail!("built, but not started: making machines takes root. Type: {}", line.trim_end());
+        let why = say::words(
+            "built, but not started: making machines takes root. Type:",
+            "已构建，但未启动：创建机器需要 root 权限。请输入：",
+        );
+        bail!("{why} {}", line.trim_end());
     }
     say::step(say::words("Starting the server; Ctrl-C ends it", "启动服务器；按 Ctrl-C 结束"));
     let error = project.command(&server).arg("serve").args(arguments).exec();

@@ -10,6 +10,9 @@ use crate::setup::{self, Need};
 use crate::wasm::Compiler;
 use crate::{run, say, stamp, tool, web};
 
+/// Node's test runner, with a report for people: it has another one for logs.
+const NODE_TEST: [&str; 2] = ["--test", "--test-reporter=spec"];
+
 /// One stage, in the order in which they run: the quickest to fail first.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
 pub(crate) enum Stage {
@@ -139,14 +142,22 @@ fn js(project: &Project) -> Result<()> {
         say::note(say::words("static/ has no *.test.mjs", "static/ 中没有 *.test.mjs"));
         return Ok(());
     }
-    tool::run(project.command("node").arg("--test").args(files))
+    tool::run(project.command("node").args(NODE_TEST).args(files))
 }
 
 fn kernel(project: &Project) -> Result<()> {
     needs_root("kernel")?;
-    let mut test = project.cargo();
-    test.args(["test", "--package", "vitrine-tests"]).env("VITRINE_BIN", built(project)?);
-    tool::run(&mut test)
+    let test = || {
+        let mut test = project.cargo();
+        test.args(["test", "--package", "vitrine-tests"]);
+        test
+    };
+    // Nothing failed where nothing ran: that is no pass.
+    let listed = tool::output(test().args(["--quiet", "--", "--list"]))?;
+    if !listed.lines().any(|line| line.ends_with(": test")) {
+        bail!("vitrine-tests has no tests: nothing was tested against the kernel");
+    }
+    tool::run(test().env("VITRINE_BIN", built(project)?))
 }
 
 fn browser(project: &Project) -> Result<()> {
@@ -159,7 +170,7 @@ fn browser(project: &Project) -> Result<()> {
     let mut node = project.command("node");
     node.env("VITRINE_BIN", built(project)?).env("VITRINE_CHROMIUM", chromium);
     // One after another: they measure CPU shares.
-    tool::run(node.args(["--test", "--test-concurrency=1"]).args(files))
+    tool::run(node.args(NODE_TEST).arg("--test-concurrency=1").args(files))
 }
 
 fn needs_root(stage: &str) -> Result<()> {

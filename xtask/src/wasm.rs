@@ -63,8 +63,12 @@ impl Compiler {
 
     fn debian(project: &Project) -> Result<Self> {
         let parts = [DEBIAN_CARGO, DEBIAN_RUSTC, DEBIAN_LIBRARY];
-        if parts.into_iter().any(|part| !Path::new(part).exists()) {
+        let missing = || parts.into_iter().find(|part| !Path::new(part).exists());
+        if missing().is_some() {
             setup::install(project, &["rustc-web", "cargo-web", "rust-web-llvm", "rust-web-src"])?;
+        }
+        if let Some(missing) = missing() {
+            bail!("Debian's compiler is installed, but it brought no {missing}");
         }
         if let Some(linker) = linker(project) {
             return Ok(Self::Debian { linker });

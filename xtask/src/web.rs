@@ -8,7 +8,7 @@ use wasm_bindgen_cli_support::Bindgen;
 
 use crate::assets::{self, Asset, Sources, When};
 use crate::gate::{self, Row};
-use crate::project::Project;
+use crate::project::{self, Project};
 use crate::wasm::Compiler;
 use crate::{packed, say, setup, stamp, tool};
 
@@ -104,7 +104,9 @@ fn inputs(project: &Project, compiled: &Path, has_npm: bool) -> Result<String> {
         project.path("xtask/src"),
         project.path("xtask/Cargo.toml"),
     ];
-    stamp::of(&paths, &[if has_npm { "npm" } else { "no npm" }])
+    // What was let pass with a warning by hand is not let pass in CI.
+    let circumstances = format!("npm: {has_npm}, CI: {}", project::in_ci());
+    stamp::of(&paths, &[&circumstances])
 }
 
 /// The page's crate as wasm, before wasm-bindgen.
@@ -143,13 +145,29 @@ fn sources(project: &Project, kind: Kind, compiled: &Path, has_npm: bool) -> Res
         for (name, path) in FROM_NPM {
             sources.insert(name.to_owned(), without_map(read(&project.path(path))?));
         }
+        if !sources.contains_key("term.mjs") {
+            no_terminal()?;
+        }
     } else {
+        // It imports xterm. The person was told when npm was found missing.
         sources.remove("term.mjs");
     }
     if kind == Kind::Dev {
         add_reload(&mut sources)?;
     }
     Ok(sources)
+}
+
+/// A page without its terminal may be worked on; it is not what we ship.
+fn no_terminal() -> Result<()> {
+    if project::in_ci() {
+        bail!("static/term.mjs is missing: the page would have no terminal");
+    }
+    say::warn(say::words(
+        "static/term.mjs is missing: the page has no terminal",
+        "缺少 static/term.mjs：页面没有终端",
+    ));
+    Ok(())
 }
 
 /// wasm-bindgen: the glue and the wasm that goes with it.

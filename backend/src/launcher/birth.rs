@@ -202,12 +202,28 @@ fn clone_call(plan: &Plan<'_>) -> String {
 }
 
 /// Hears of the helpers until one of them has made the process itself.
+///
+/// That process may fail before its maker has told of it: the failure is kept until there is a
+/// pidfd to reap it by, or nobody left to tell of one.
 fn hear_of_child(talk: &Talk, helpers: &mut Vec<OwnedFd>) -> Result<OwnedFd, StepError> {
+    let mut failed = None;
     loop {
-        match talk.hear::<Word>(StepName::Clone, PATIENCE)? {
-            Told::Word(Word::Helper, mut fds) if fds.len() == 1 => helpers.append(&mut fds),
-            Told::Word(Word::Child, mut fds) if fds.len() == 1 => return Ok(fds.remove(0)),
-            _ => return Err(StepError::new(StepName::Clone, "no process was made", Errno::EPROTO)),
+        match talk.hear::<Word>(StepName::Clone, PATIENCE) {
+            Ok(Told::Word(Word::Helper, mut fds)) if fds.len() == 1 => helpers.append(&mut fds),
+            Ok(Told::Word(Word::Child, mut fds)) if fds.len() == 1 => match failed {
+                None => return Ok(fds.remove(0)),
+                Some(err) => {
+                    helpers.append(&mut fds);
+                    return Err(err);
+                }
+            },
+            Err(err) if failed.is_none() && err.errno() != Errno::ETIMEDOUT => failed = Some(err),
+            Err(err) => return Err(failed.unwrap_or(err)),
+            Ok(_) => {
+                let nobody =
+                    || StepError::new(StepName::Clone, "no process was made", Errno::EPROTO);
+                return Err(failed.unwrap_or_else(nobody));
+            }
         }
     }
 }

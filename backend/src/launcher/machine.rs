@@ -406,9 +406,9 @@ impl Machine {
         }
         for exec in &live.execs {
             // It was killed with its group.
-            let _ = sys::wait_pidfd(exec.as_fd(), 0);
+            let _ = sys::wait_pidfd_within(exec.as_fd(), DEATH);
         }
-        let ended = sys::wait_pidfd(live.pidfd.as_fd(), 0).ok().flatten();
+        let ended = sys::wait_pidfd_within(live.pidfd.as_fd(), DEATH);
         if let Some(stage) = &live.stage
             && let Err(err) = self.unstage(stage)
         {
@@ -445,8 +445,8 @@ impl Machine {
             }
             Side::Parent { pidfd, .. } => pidfd,
         };
-        let ended = sys::wait_pidfd(pidfd.as_fd(), 0).at(step, "reap the helper")?;
-        match ended.map_or(255, |ended| ended.status) {
+        let ended = sys::wait_pidfd_within(pidfd.as_fd(), DEATH).at(step, "reap the helper")?;
+        match ended.status {
             0 => Ok(()),
             errno => Err(StepError::new(step, "unmount the stage", Errno::from_raw(errno))),
         }
@@ -463,8 +463,10 @@ impl Machine {
         if let Err(err) = self.cap.kill_all(DEATH) {
             tracing::error!(%err, "a machine does not die");
         }
-        // Its PID 1 was killed with the group; this reaps it.
-        let _ = sys::wait_pidfd(self.pidfd.as_fd(), 0);
+        // Its PID 1 was killed with the group.
+        if let Err(errno) = sys::wait_pidfd_within(self.pidfd.as_fd(), DEATH) {
+            tracing::error!(%errno, "a machine's PID 1 is not reaped");
+        }
         if let Err(err) = self.cap.remove() {
             tracing::error!(%err, "a machine's cgroup is left");
         }

@@ -121,7 +121,7 @@ impl Ground {
         }
         if spec.namespaces.has(Namespace::User) {
             let uids = Pool::open()?.take()?.context("all uid ranges are taken")?;
-            ground.userns = Some(userns::for_machine(uids.base())?);
+            ground.userns = Some(userns::for_run(uids.base())?);
             ground.uids = Some(uids);
         }
         if !spec.namespaces.has(Namespace::Mount) {

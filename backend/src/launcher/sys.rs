@@ -3,6 +3,7 @@
 use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 
@@ -142,6 +143,25 @@ pub(crate) fn wait_pidfd(pidfd: BorrowedFd<'_>, options: i32) -> nix::Result<Opt
         cpu_msec: msec(usage.ru_utime) + msec(usage.ru_stime),
         max_rss_bytes: u64::try_from(usage.ru_maxrss).unwrap_or(0) * 1024,
     }))
+}
+
+/// Reaps a child within a time. The launcher has one thread, and nobody may hold it up: a PID 1
+/// that waits for somebody else's zombie would.
+pub(crate) fn wait_pidfd_within(pidfd: BorrowedFd<'_>, patience: Duration) -> nix::Result<Ended> {
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+    let deadline = Instant::now() + patience;
+    loop {
+        if let Some(ended) = wait_pidfd(pidfd, libc::WNOHANG)? {
+            return Ok(ended);
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        let left = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+        match poll(&mut [PollFd::new(pidfd, PollFlags::POLLIN)], left) {
+            Ok(0) => return Err(Errno::ETIMEDOUT),
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
 }
 
 /// Closes every descriptor that is not in `keep`.

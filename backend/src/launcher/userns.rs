@@ -44,6 +44,11 @@ pub(crate) fn for_machine(base: u32) -> Result<OwnedFd, StepError> {
     make(base, base, true)
 }
 
+/// A user namespace for a container straight on the host: nothing of ours is nested in it.
+pub(crate) fn for_run(base: u32) -> Result<OwnedFd, StepError> {
+    make(base, base, false)
+}
+
 /// A user namespace for a container, a child of the machine's and with the same ids.
 ///
 /// Its owner is the last uid of the machine, which nothing runs as: the owner of a user namespace
@@ -133,5 +138,5 @@ fn map(pid: i32, first: u32) -> Result<OwnedFd, StepError> {
 pub(crate) fn end(pidfd: &OwnedFd) -> Result<(), StepError> {
     // It may have ended by itself.
     let _ = sys::pidfd_signal(pidfd.as_fd(), libc::SIGKILL);
-    sys::wait_pidfd(pidfd.as_fd(), 0).at(STEP, "reap the helper").map(drop)
+    sys::wait_pidfd_within(pidfd.as_fd(), PATIENCE).at(STEP, "reap the helper").map(drop)
 }

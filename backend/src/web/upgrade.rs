@@ -96,7 +96,9 @@ pub(crate) fn prepare(
             format!("ask for one of {known}"),
         ));
     }
-    let message_bytes = usize::try_from(message_bytes.value).unwrap_or(usize::MAX);
+    // Longer messages are read up to here and refused in words; the library refuses what is
+    // longer still without reading it, and the reset may overtake the words.
+    let message_bytes = usize::try_from(4 * message_bytes.value).unwrap_or(usize::MAX);
     Ok(upgrade
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(0)

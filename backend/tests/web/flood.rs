@@ -35,6 +35,9 @@ async fn w9_a_page_that_never_reads_stops_the_program_and_ctrl_c_gets_through() 
     let mut stage = Stage::new().await;
     let program = Arc::new(stage.open_terminal());
     let mut screen = Screen::new(&stage, STUDENT, 0).await;
+    // From here on the server knows that the page is there.
+    write_all(&program, b"go\n");
+    screen.draw_until(|text| text == b"go\n").await;
     let written = yes(&program).await;
     assert!(written >= TERMINAL_UNACKED_BYTES.value, "{written}");
     assert!(written <= TERMINAL_UNACKED_BYTES.value + KERNEL_BYTES, "{written}");
@@ -42,7 +45,7 @@ async fn w9_a_page_that_never_reads_stops_the_program_and_ctrl_c_gets_through() 
     screen.type_at(0, b"\x03").await;
     assert_eq!(read_exactly(&program, 1).await, b"\x03");
     // And when it reads, it hears at once that the key is written, and goes on.
-    screen.draw_until(|text| text.len() as u64 == written).await;
+    screen.draw_until(|text| text.len() as u64 == 3 + written).await;
     assert_eq!(screen.input_seq, 1);
     write_all(&program, b"stopped\n");
     screen.draw_until(|text| text.ends_with(b"stopped\n")).await;

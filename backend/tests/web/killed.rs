@@ -87,6 +87,7 @@ async fn type_and_draw(screen: &mut Screen, confirmed: &mut u64, goal: usize) {
         }
         match screen.next().await {
             Output::InputAck { input_seq } => *confirmed = input_seq,
+            Output::Reset { .. } => panic!("output was lost"),
             output => screen.draw(output).await,
         }
     }
