@@ -61,7 +61,8 @@ pub(crate) fn Cpu(props: &Props) -> Html {
                     {match recent {
                         Some((_, 0)) => t.not_throttled.into(),
                         Some((periods, throttled)) => throttled_in(ui.lang, periods, throttled),
-                        None => t.no_periods.to_string(),
+                        None if measured.is_none() => t.no_quota.into(),
+                        None => t.no_periods.into(),
                     }}
                 </p>
                 <Busy machine={props.machine} container={props.container}

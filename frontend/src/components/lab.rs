@@ -220,7 +220,7 @@ fn Watch(props: &WatchProps) -> Html {
             {state.focus.map(|machine| html! {
                 <Cpu key={container.id.to_string()} {machine} container={container.id} {group}
                     history={state.histories.get(&id).cloned()} {may_change}
-                    quota_trouble={trouble(Place::Quota)} exec_trouble={trouble(Place::Exec)} />
+                    quota_trouble={trouble(Place::Quota(id))} exec_trouble={trouble(Place::Exec(container.id))} />
             })}
         </div>
     }

@@ -97,7 +97,7 @@ pub(crate) fn Quota(props: &Props) -> Html {
             <p class="trouble" id="quota-wrong" role="alert" hidden={!*wrong}>
                 <span aria-hidden="true">{"✕ "}</span>{t.bad_number}
             </p>
-            <TroubleText place={Place::Quota} trouble={props.trouble.clone()} id="quota-trouble" />
+            <TroubleText place={Place::Quota(group)} trouble={props.trouble.clone()} id="quota-trouble" />
         </form>
     }
 }

@@ -186,7 +186,7 @@ fn role_name(lang: Lang, role: Role) -> &'static str {
     }
 }
 
-fn thing<'a>(lang: Lang, what: &'a str) -> &'a str {
+fn thing(lang: Lang, what: &str) -> &str {
     match what {
         "machine" => lang.pick("machine", "机器"),
         "container" => lang.pick("container", "容器"),

@@ -84,8 +84,8 @@ words! {
     memory: "memory" / "内存";
     pids: "processes" / "进程数";
     no_limit: "no limit" / "不限";
-    no_periods: "no periods: nothing wanted CPU under a quota"
-        / "没有周期：没有谁在配额之下要用 CPU";
+    no_quota: "no quota" / "没有配额";
+    no_periods: "no periods: it is idle" / "没有周期：它空闲着";
     waiting_for_sample: "Waiting for the first reading." / "正在等待第一次读数。";
 
     // Raw files.
