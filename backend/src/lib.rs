@@ -9,5 +9,9 @@
 //!
 //! In reading order: [`ipc`] (what the three say to each other), then the three themselves.
 
+pub mod cli;
 pub mod ipc;
+pub mod launcher;
+pub mod observer;
+pub mod service;
 pub mod web;

@@ -1,2 +1,35 @@
-//! To come.
-fn main() {}
+//! The page. In reading order:
+//!
+//! 1. [`route`], [`session`], [`socket`]: how it gets to the server
+//! 2. [`state`], [`place`], [`history`]: everything it knows, a fold over what was heard
+//! 3. [`eyes`], [`chart`], [`play`]: where the pictures' lines go
+//! 4. [`text`], [`format`], [`prefs`]: words, numbers, choices
+//! 5. [`app`], [`ui`], [`components`], [`xterm`]: what is seen
+//!
+//! **Invariant:** `state` does not render, components do not decide.
+
+#![forbid(unsafe_code)]
+
+mod app;
+mod chart;
+mod clipboard;
+mod components;
+mod eyes;
+#[cfg(test)]
+mod fixture;
+mod format;
+mod history;
+mod place;
+mod play;
+mod prefs;
+mod route;
+mod session;
+mod socket;
+mod state;
+mod text;
+mod ui;
+mod xterm;
+
+fn main() {
+    app::mount();
+}

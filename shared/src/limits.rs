@@ -66,7 +66,7 @@ pub const MACHINE_PIDS: Limit = limit("machine-pids", 256, "processes");
 /// Memory of one machine, its tmpfs included.
 pub const MACHINE_MEMORY: Limit = limit("machine-memory", 256 << 20, "bytes");
 /// CPU of one machine, in thousandths of one CPU.
-pub const MACHINE_CPU: Limit = limit("machine-cpu", 1000, "thousandths of one CPU");
+pub const MACHINE_CPU: Limit = limit("machine-cpu", 1500, "thousandths of one CPU");
 /// What can be written to one rootfs.
 pub const ROOTFS_BYTES: Limit = limit("rootfs-bytes", 64 << 20, "bytes");
 /// Files and directories that can be made in one rootfs.

@@ -1,2 +1,152 @@
-//! To come.
-fn main() {}
+//! `cargo xtask`: what turns this repository into a running, tested Vitrine.
+//!
+//! ```text
+//! cargo xtask web     page: wasm compiler ► wasm-bindgen ► wasm-opt ► hashed names ► .br .gz ► size gate
+//! cargo xtask run     set-up ► web ► server ► vitrine serve
+//! cargo xtask dev     the same without optimising, assets from disk, rebuilt and reloaded on a change
+//! cargo xtask test    every check there is, stage by stage
+//! ```
+//!
+//! A second run with nothing changed does nothing: see [`stamp`].
+
+mod project;
+mod say;
+mod tool;
+
+mod setup;
+mod wasm;
+
+mod assets;
+mod gate;
+mod packed;
+mod stamp;
+mod web;
+
+mod dev;
+mod run;
+mod stage;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+
+use crate::project::Project;
+
+/// Builds, runs and tests Vitrine.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask", arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Set up what is missing, build the page and the server, and start it
+    Run(Serve),
+    /// Run every check: formatting, lints, docs, unit, kernel, protocol and browser tests
+    Test(Test),
+    /// Like `run`, but unoptimised, with assets from disk; rebuild and reload on a change
+    Dev(Serve),
+    /// Build only the page, into target/web-dist, and hold it to its size
+    Web(Consent),
+}
+
+#[derive(Args)]
+struct Consent {
+    /// Install missing packages without asking (as root on Debian and its relatives; CI=true says the same)
+    #[arg(long, short)]
+    yes: bool,
+}
+
+#[derive(Args)]
+struct Serve {
+    #[command(flatten)]
+    consent: Consent,
+    /// Arguments for `vitrine serve`
+    #[arg(last = true, value_name = "SERVE ARGS")]
+    args: Vec<String>,
+}
+
+#[derive(Args)]
+struct Test {
+    #[command(flatten)]
+    consent: Consent,
+    /// Run just this stage and what it needs (may be given more than once)
+    #[arg(long, value_enum, value_name = "STAGE")]
+    only: Vec<stage::Stage>,
+    /// List the stages and stop
+    #[arg(long)]
+    list: bool,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::try_parse().unwrap_or_else(|error| usage(&error));
+    let result = match cli.command {
+        Command::Run(serve) => run::run(&Project::find(serve.consent.yes), &serve.args),
+        Command::Dev(serve) => dev::dev(&Project::find(serve.consent.yes), &serve.args),
+        Command::Web(consent) => web::print(&Project::find(consent.yes)),
+        Command::Test(test) if test.list => {
+            test::list();
+            Ok(())
+        }
+        Command::Test(test) => test::test(&Project::find(test.consent.yes), &test.only),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say::error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What clap says, and what would have been right.
+fn usage(error: &clap::Error) -> ! {
+    // Help is an "error" too; a closed pipe is nothing to report.
+    let _ = error.print();
+    let given = std::env::args().nth(1).unwrap_or_default();
+    if let Some(names) = allowed(error.kind(), &given) {
+        say::note(format_args!("{} {names}", say::words("allowed:", "可用：")));
+    }
+    std::process::exit(error.exit_code())
+}
+
+/// The names that could have stood where the unknown one does.
+fn allowed(mistake: ErrorKind, command: &str) -> Option<String> {
+    let mut cli = Cli::command();
+    cli.build();
+    let names: Vec<String> = match (mistake, cli.find_subcommand(command)) {
+        (ErrorKind::UnknownArgument, Some(command)) => {
+            let flags = command.get_arguments().filter_map(clap::Arg::get_long);
+            flags.map(|name| format!("--{name}")).collect()
+        }
+        (ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand, None) => {
+            cli.get_subcommands().map(|command| command.get_name().to_owned()).collect()
+        }
+        _ => return None,
+    };
+    Some(names.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cli, ErrorKind, allowed};
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_mistake_is_told_what_is_allowed() {
+        let commands = allowed(ErrorKind::InvalidSubcommand, "frob").unwrap();
+        assert_eq!(commands, "run, test, dev, web, help");
+        let flags = allowed(ErrorKind::UnknownArgument, "test").unwrap();
+        assert_eq!(flags, "--yes, --only, --list, --help");
+        assert!(allowed(ErrorKind::DisplayHelp, "test").is_none());
+    }
+}

@@ -1,0 +1,186 @@
+//! What a process gives up before it runs somebody else's program: `research` calls it the list.
+//!
+//! Order matters: ids before capabilities, capabilities before `no_new_privs`, the parent-death
+//! signal after the last change of ids (which clears it), seccomp last.
+
+use std::os::fd::{AsFd, BorrowedFd};
+
+use nix::errno::Errno;
+use nix::sched::{CloneFlags, setns};
+use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, signal, sigprocmask};
+use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
+use vitrine_shared::message::StepName;
+
+use super::step::{At as _, StepError};
+use super::sys;
+
+/// Filters made at build time (`backend/seccomp/*.policy`).
+pub(crate) mod filter {
+    /// For what runs inside a strict machine.
+    pub(crate) const STRICT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/strict.bpf"));
+    /// Loaded after [`STRICT`]: calls that must say ENOSYS.
+    pub(crate) const STRICT_ERRNO: &[u8] =
+        include_bytes!(concat!(env!("OUT_DIR"), "/strict-errno.bpf"));
+    /// For the launcher and everything below it.
+    pub(crate) const LAUNCHER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/launcher.bpf"));
+    /// For web.
+    pub(crate) const WEB: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/web.bpf"));
+    /// For the observer.
+    pub(crate) const OBSERVER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/observer.bpf"));
+}
+
+/// From `linux/capability.h`.
+pub(crate) const CAP_DAC_READ_SEARCH: u32 = 2;
+/// From `linux/capability.h`.
+pub(crate) const CAP_SYS_PTRACE: u32 = 19;
+/// From `linux/securebits.h`: NOROOT, NO_SETUID_FIXUP, NO_CAP_AMBIENT_RAISE and their locks.
+const SECUREBITS_NONE: u64 = 0b1110_1111;
+/// The same without NO_CAP_AMBIENT_RAISE, which the observer's two capabilities need across
+/// `execve`.
+pub(crate) const SECUREBITS_AMBIENT: u64 = 0b0000_1111;
+
+/// Limits of a user namespace on what is counted per user: without them 128 `inotify_init` in
+/// one machine would starve host root (the count is charged to whoever made the namespace).
+const USER_LIMITS: &[(&str, &str)] = &[
+    ("max_inotify_instances", "16"),
+    ("max_inotify_watches", "1024"),
+    ("max_fanotify_groups", "0"),
+    ("max_fanotify_marks", "0"),
+];
+/// Namespaces that may not be nested in a container's own user namespace.
+const NO_NESTING: &[&str] = &[
+    "max_user_namespaces",
+    "max_mnt_namespaces",
+    "max_pid_namespaces",
+    "max_net_namespaces",
+    "max_uts_namespaces",
+    "max_ipc_namespaces",
+    "max_cgroup_namespaces",
+    "max_time_namespaces",
+];
+
+/// Enters a user namespace and becomes its root.
+pub(crate) fn become_root_of(userns: BorrowedFd<'_>) -> Result<(), StepError> {
+    let step = StepName::EnterUser;
+    setgroups(&[]).at(step, "setgroups")?;
+    setns(userns, CloneFlags::CLONE_NEWUSER).at(step, "setns(user)")?;
+    setresgid(Gid::from_raw(0), Gid::from_raw(0), Gid::from_raw(0)).at(step, "setresgid(0)")?;
+    setresuid(Uid::from_raw(0), Uid::from_raw(0), Uid::from_raw(0)).at(step, "setresuid(0)")
+}
+
+/// Writes the limits of the user namespace that this process is root of.
+///
+/// `sys` is `/proc/sys/user`, opened before the root was changed; the kernel looks the entries
+/// up in the caller's own namespace.
+pub(crate) fn limit_user_namespace(sys: BorrowedFd<'_>, nesting: bool) -> Result<(), StepError> {
+    use nix::fcntl::{OFlag, openat};
+    use nix::sys::stat::Mode;
+    let step = StepName::EnterUser;
+    let none = NO_NESTING.iter().filter(|_| !nesting).map(|&name| (name, "0"));
+    for (name, value) in USER_LIMITS.iter().copied().chain(none) {
+        let file = match openat(sys, name, OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty()) {
+            // A kernel without fanotify has no limit for it.
+            Err(Errno::ENOENT) => continue,
+            other => other.at(step, format!("open {name}"))?,
+        };
+        nix::unistd::write(&file, value.as_bytes()).at(step, format!("write {name}"))?;
+    }
+    Ok(())
+}
+
+/// Gives up every capability for good.
+pub(crate) fn drop_capabilities() -> Result<(), StepError> {
+    let step = StepName::Capabilities;
+    drop_bounding(&[]).at(step, "PR_CAPBSET_DROP")?;
+    sys::prctl(libc::PR_SET_SECUREBITS, SECUREBITS_NONE, 0).at(step, "PR_SET_SECUREBITS")?;
+    clear_ambient().at(step, "PR_CAP_AMBIENT_CLEAR_ALL")?;
+    sys::capset(0, 0).at(step, "capset")?;
+    no_new_privs().at(step, "PR_SET_NO_NEW_PRIVS")
+}
+
+/// `PR_SET_NO_NEW_PRIVS`.
+pub(crate) fn no_new_privs() -> nix::Result<()> {
+    sys::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0)
+}
+
+/// Empties the ambient set.
+pub(crate) fn clear_ambient() -> nix::Result<()> {
+    sys::prctl(libc::PR_CAP_AMBIENT, u64::from(libc::PR_CAP_AMBIENT_CLEAR_ALL.unsigned_abs()), 0)
+}
+
+/// Drops everything but `keep` from the bounding set.
+pub(crate) fn drop_bounding(keep: &[u32]) -> nix::Result<()> {
+    for capability in 0..64 {
+        if keep.contains(&capability) {
+            continue;
+        }
+        match sys::prctl(libc::PR_CAPBSET_DROP, u64::from(capability), 0) {
+            // Past the last capability of this kernel.
+            Err(Errno::EINVAL) => break,
+            other => other?,
+        }
+    }
+    Ok(())
+}
+
+/// Limits that need no cgroup, a keyring of its own, default signals, and death with the launcher.
+pub(crate) fn limit_process() -> Result<(), StepError> {
+    let step = StepName::Rlimits;
+    let limits = [
+        (Resource::RLIMIT_CORE, 0),
+        (Resource::RLIMIT_NOFILE, 1024),
+        (Resource::RLIMIT_MEMLOCK, 64 << 10),
+        (Resource::RLIMIT_MSGQUEUE, 64 << 10),
+        (Resource::RLIMIT_SIGPENDING, 512),
+        (Resource::RLIMIT_NICE, 0),
+        (Resource::RLIMIT_RTPRIO, 0),
+        (Resource::RLIMIT_STACK, 8 << 20),
+    ];
+    for (resource, value) in limits {
+        setrlimit(resource, value, value).at(step, format!("setrlimit({resource:?})"))?;
+    }
+    match sys::new_session_keyring() {
+        // A kernel without keyrings has none to share.
+        Err(Errno::ENOSYS) | Ok(()) => {}
+        Err(errno) => return Err(StepError::new(step, "keyctl(JOIN_SESSION_KEYRING)", errno)),
+    }
+    reset_signals().at(step, "reset signals")?;
+    die_with_parent().at(step, "PR_SET_PDEATHSIG")
+}
+
+/// Dies when the launcher does. Cleared by every change of ids, so it comes after the last one.
+pub(crate) fn die_with_parent() -> nix::Result<()> {
+    let signal = u64::from(libc::SIGKILL.unsigned_abs());
+    sys::prctl(libc::PR_SET_PDEATHSIG, signal, 0)
+}
+
+/// Default actions and an empty mask: Rust ignores SIGPIPE, and `execve` would keep it ignored.
+pub(crate) fn reset_signals() -> nix::Result<()> {
+    for number in Signal::iterator() {
+        if matches!(number, Signal::SIGKILL | Signal::SIGSTOP) {
+            continue;
+        }
+        // SAFETY: the default action runs no code of ours.
+        unsafe { signal(number, SigHandler::SigDfl)? };
+    }
+    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
+}
+
+/// Loads the filters of a strict machine.
+pub(crate) fn seccomp_strict() -> Result<(), StepError> {
+    sys::seccomp(filter::STRICT).at(StepName::Seccomp, "seccomp(strict)")?;
+    sys::seccomp(filter::STRICT_ERRNO).at(StepName::Seccomp, "seccomp(strict-errno)")
+}
+
+/// Points standard input at a descriptor.
+pub(crate) fn set_stdin(fd: BorrowedFd<'_>) -> nix::Result<()> {
+    nix::unistd::dup2_stdin(fd)
+}
+
+/// Points standard input, output and error at one descriptor.
+pub(crate) fn set_stdio(fd: BorrowedFd<'_>) -> nix::Result<()> {
+    nix::unistd::dup2_stdin(fd.as_fd())?;
+    nix::unistd::dup2_stdout(fd.as_fd())?;
+    nix::unistd::dup2_stderr(fd)
+}

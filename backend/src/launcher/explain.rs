@@ -1,0 +1,87 @@
+//! "Explain my click": what was really done, and the shell lines that do the same.
+
+use vitrine_shared::message::{Act, Deed, Step};
+use vitrine_shared::namespace::{Namespace, NamespaceSet};
+use vitrine_shared::spec::{ContainerSpec, Rootfs};
+
+use super::cgroup::Wrote;
+
+/// A write to a cgroup file.
+pub(crate) fn wrote(wrote: &Wrote) -> Deed {
+    let path = wrote.path.display().to_string();
+    Deed {
+        shell: format!("echo {} > {path}", wrote.text),
+        act: Act::Wrote { path, old: wrote.old.clone(), new: wrote.new.clone() },
+    }
+}
+
+/// The steps of a birth, the first with the shell line for the whole of it.
+pub(crate) fn born(steps: &[Step], spec: &ContainerSpec) -> Vec<Deed> {
+    let mut shell = unshare_line(spec);
+    let deed = |step: &Step| Deed {
+        act: Act::Syscall { call: step.call.clone() },
+        shell: std::mem::take(&mut shell),
+    };
+    steps.iter().map(deed).collect()
+}
+
+/// Signals and other single calls.
+pub(crate) fn call(call: impl Into<String>, shell: impl Into<String>) -> Deed {
+    Deed { act: Act::Syscall { call: call.into() }, shell: shell.into() }
+}
+
+/// `unshare(1)` for a spec.
+fn unshare_line(spec: &ContainerSpec) -> String {
+    let mut words = vec!["unshare".to_string()];
+    words.extend(options(spec.namespaces));
+    if spec.namespaces.has(Namespace::Pid) {
+        words.push("--fork".into());
+    }
+    let root = match &spec.rootfs {
+        Rootfs::Busybox => "busybox-rootfs",
+        Rootfs::Directory(path) => path,
+    };
+    if spec.remount_proc {
+        words.push(format!("--mount-proc={root}/proc"));
+    }
+    if spec.namespaces.has(Namespace::User) {
+        words.push("--map-root-user".into());
+    }
+    words.push(format!("--root={root}"));
+    words.extend(spec.argv.iter().map(|word| quote(word)));
+    words.join(" ")
+}
+
+fn options(namespaces: NamespaceSet) -> impl Iterator<Item = String> {
+    namespaces.iter().map(|namespace| format!("--{}", namespace.option()))
+}
+
+/// A word as a shell needs it.
+pub(crate) fn quote(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./=:,+@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.into();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_when_they_must_be() {
+        assert_eq!(quote("/bin/sh"), "/bin/sh");
+        assert_eq!(quote("while : ; do : ; done"), "'while : ; do : ; done'");
+        assert_eq!(quote("it's"), r"'it'\''s'");
+        assert_eq!(quote(""), "''");
+    }
+
+    #[test]
+    fn the_one_click_container_as_a_shell_line() {
+        assert_eq!(
+            unshare_line(&ContainerSpec::one_click()),
+            "unshare --pid --mount --uts --ipc --user --net --cgroup --time --fork --mount-proc=busybox-rootfs/proc --map-root-user --root=busybox-rootfs /bin/sh"
+        );
+    }
+}

@@ -1,0 +1,319 @@
+//! What a container sees as `/`: the overlay, `/proc`, `/dev`, and the switch to it.
+//!
+//! All of it is built while the process still belongs to the initial user namespace, so that the
+//! mount namespace does too: nothing inside, not even with capabilities in a user namespace of
+//! its own, can unmount a mask. Every path is below a stage that only host root can write.
+
+use std::ffi::CString;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, OFlag, open};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::stat::{FchmodatFlags, Mode, SFlag, fchmodat, lstat, makedev, mknod, stat};
+use nix::unistd::{chdir, chroot, mkdir, pivot_root, symlinkat};
+use vitrine_shared::limits::{CONTAINER_PTYS, ROOTFS_BYTES, ROOTFS_INODES};
+use vitrine_shared::message::StepName;
+
+use super::step::{At as _, StepError};
+use super::sys;
+
+const NONE: Option<&str> = None;
+
+/// Files and directories of `/proc` that tell about the host or can harm it.
+const MASKED: &[&str] = &[
+    "acpi",
+    "asound",
+    "buddyinfo",
+    "config.gz",
+    "driver",
+    "interrupts",
+    "iomem",
+    "ioports",
+    "kallsyms",
+    "kcore",
+    "key-users",
+    "keys",
+    "kmsg",
+    "kpagecgroup",
+    "kpagecount",
+    "kpageflags",
+    "latency_stats",
+    "modules",
+    "pagetypeinfo",
+    "sched_debug",
+    "schedstat",
+    "scsi",
+    "slabinfo",
+    "softirqs",
+    "timer_list",
+    "timer_stats",
+    "vmallocinfo",
+    "zoneinfo",
+];
+/// Parts of `/proc` that may be read and not written.
+const READ_ONLY: &[&str] = &["bus", "fs", "irq", "sys", "sysrq-trigger"];
+/// Device nodes: name, major, minor (`Documentation/admin-guide/devices.txt`).
+const DEVICES: &[(&str, u64, u64)] = &[
+    ("null", 1, 3),
+    ("zero", 1, 5),
+    ("full", 1, 7),
+    ("random", 1, 8),
+    ("urandom", 1, 9),
+    ("tty", 5, 0),
+];
+/// The group that terminals belong to, by old custom.
+const TTY_GID: u32 = 5;
+
+/// Which `/proc` is seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ProcView {
+    /// A new one, of the PID namespace that this process is in.
+    Remounted,
+    /// The one that is at `/proc` now.
+    Inherited,
+}
+
+/// How the new root is put together.
+pub(crate) struct RootPlan<'a> {
+    /// Where: an empty directory that only host root can write.
+    pub(crate) stage: &'a Path,
+    /// The image: a detached, id-mapped, read-only mount.
+    pub(crate) lower: &'a OwnedFd,
+    /// Which host uid and gid are 0 inside.
+    pub(crate) uid_base: u32,
+    /// Leave room for containers' stages (in a machine).
+    pub(crate) stages: Option<&'a str>,
+}
+
+/// A detached, read-only mount of an image directory in which host root's files are the
+/// machine's root's.
+pub(crate) fn lower_layer(
+    image: &Path,
+    userns: Option<BorrowedFd<'_>>,
+) -> Result<OwnedFd, StepError> {
+    let path = c_path(image);
+    let tree = sys::open_tree_clone(&path, false)
+        .at(StepName::Rootfs, format!("open_tree({})", image.display()))?;
+    let set = sys::MOUNT_ATTR_RDONLY | sys::MOUNT_ATTR_NOSUID | sys::MOUNT_ATTR_NODEV;
+    sys::mount_setattr(tree.as_fd(), set, userns).at(StepName::Rootfs, "mount_setattr(idmap)")?;
+    Ok(tree)
+}
+
+/// Keeps what is mounted here from spreading.
+pub(crate) fn make_private() -> Result<(), StepError> {
+    mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NONE)
+        .at(StepName::Rootfs, "make / private")
+}
+
+/// Puts the overlay together and gives the path of the new root.
+pub(crate) fn build_root(plan: &RootPlan<'_>) -> Result<PathBuf, StepError> {
+    let step = StepName::Rootfs;
+    let base = plan.uid_base;
+    let options = format!(
+        "size={},nr_inodes={},mode=755,uid={base},gid={base}",
+        ROOTFS_BYTES.value, ROOTFS_INODES.value
+    );
+    let quiet = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    mount(Some("tmpfs"), plan.stage, Some("tmpfs"), quiet, Some(options.as_str()))
+        .at(step, "mount tmpfs for the upper layer")?;
+    let dir = |name: &str| {
+        let path = plan.stage.join(name);
+        mkdir(&path, Mode::from_bits_truncate(0o755)).at(step, format!("mkdir {name}"))?;
+        nix::unistd::chown(&path, Some(base.into()), Some(base.into()))
+            .at(step, format!("chown {name}"))?;
+        Ok::<_, StepError>(path)
+    };
+    let (lower, upper, work, root) = (dir("lower")?, dir("upper")?, dir("work")?, dir("root")?);
+    sys::move_mount(plan.lower.as_fd(), &c_path(&lower)).at(step, "move_mount the image")?;
+    let layers = format!(
+        "lowerdir={},upperdir={},workdir={}",
+        lower.display(),
+        upper.display(),
+        work.display()
+    );
+    mount(Some("overlay"), &root, Some("overlay"), quiet, Some(layers.as_str()))
+        .at(step, "mount overlay")?;
+    for name in ["proc", "dev"] {
+        real_directory(&root.join(name)).at(step, format!("the image's /{name}"))?;
+    }
+    if let Some(stages) = plan.stages {
+        let options = Some("size=64k,nr_inodes=256,mode=711");
+        let path = root.join(stages);
+        mount(Some("tmpfs"), &path, Some("tmpfs"), quiet, options)
+            .at(step, format!("mount tmpfs on {stages}"))?;
+    }
+    Ok(root)
+}
+
+/// Makes sure that a mount goes where it should: an image with a symbolic link in the place of
+/// `/dev` would lead it elsewhere (CVE-2026-41579). Nobody can change the image any more.
+fn real_directory(path: &Path) -> nix::Result<()> {
+    match lstat(path) {
+        Err(Errno::ENOENT) => mkdir(path, Mode::from_bits_truncate(0o755)),
+        Ok(found) if found.st_mode & libc::S_IFMT == libc::S_IFDIR => Ok(()),
+        Ok(_) => Err(Errno::ENOTDIR),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Mounts `/proc` below the new root and covers what tells about the host.
+pub(crate) fn build_proc(root: &Path, view: ProcView) -> Result<(), StepError> {
+    let step = StepName::Proc;
+    let proc = root.join("proc");
+    let strict = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+    match view {
+        ProcView::Remounted => {
+            mount(Some("proc"), &proc, Some("proc"), strict, NONE).at(step, "mount proc")?
+        }
+        ProcView::Inherited => {
+            let bind = MsFlags::MS_BIND | MsFlags::MS_REC;
+            mount(Some("/proc"), &proc, NONE, bind, NONE).at(step, "bind the machine's /proc")?;
+        }
+    }
+    for name in READ_ONLY {
+        let path = proc.join(name);
+        if stat(&path).is_err() {
+            continue;
+        }
+        mount(Some(&path), &path, NONE, MsFlags::MS_BIND, NONE).at(step, format!("bind {name}"))?;
+        let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY | strict;
+        mount(NONE, &path, NONE, flags, NONE).at(step, format!("make {name} read-only"))?;
+    }
+    // The device that covers files is looked at first: an image that could put something else
+    // in its place would make a mask writable (CVE-2025-31133). This one is the host's.
+    let null = stat("/dev/null").at(step, "stat /dev/null")?;
+    let is_null = null.st_rdev == makedev(1, 3) && null.st_mode & libc::S_IFMT == libc::S_IFCHR;
+    if !is_null {
+        return Err(StepError::new(step, "/dev/null is not the null device", Errno::ENODEV));
+    }
+    for name in MASKED {
+        mask(&proc.join(name)).at(step, format!("mask {name}"))?;
+    }
+    Ok(())
+}
+
+fn mask(path: &Path) -> nix::Result<()> {
+    let Ok(found) = stat(path) else { return Ok(()) };
+    if found.st_mode & libc::S_IFMT == libc::S_IFDIR {
+        let flags =
+            MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+        return mount(
+            Some("tmpfs"),
+            path,
+            Some("tmpfs"),
+            flags,
+            Some("size=0,nr_inodes=2,mode=555"),
+        );
+    }
+    mount(Some("/dev/null"), path, NONE, MsFlags::MS_BIND, NONE)
+}
+
+/// A minimal `/dev` below the new root: six devices, its own devpts, a small shm.
+pub(crate) fn build_dev(root: &Path, uid_base: u32) -> Result<(), StepError> {
+    let step = StepName::Dev;
+    let dev = root.join("dev");
+    let quiet = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
+    mount(Some("tmpfs"), &dev, Some("tmpfs"), quiet, Some("size=64k,nr_inodes=64,mode=755"))
+        .at(step, "mount tmpfs on /dev")?;
+    let everyone = Mode::from_bits_truncate(0o666);
+    for &(name, major, minor) in DEVICES {
+        let path = dev.join(name);
+        mknod(&path, SFlag::S_IFCHR, everyone, makedev(major, minor))
+            .at(step, format!("mknod {name}"))?;
+        fchmodat(AT_FDCWD, &path, everyone, FchmodatFlags::FollowSymlink)
+            .at(step, format!("chmod {name}"))?;
+    }
+    let links = [
+        ("/proc/self/fd", "fd"),
+        ("/proc/self/fd/0", "stdin"),
+        ("/proc/self/fd/1", "stdout"),
+        ("/proc/self/fd/2", "stderr"),
+        ("pts/ptmx", "ptmx"),
+    ];
+    for (target, name) in links {
+        symlinkat(target, AT_FDCWD, &dev.join(name)).at(step, format!("link {name}"))?;
+    }
+    for name in ["pts", "shm"] {
+        mkdir(&dev.join(name), Mode::from_bits_truncate(0o755))
+            .at(step, format!("mkdir {name}"))?;
+    }
+    let pts = format!(
+        "newinstance,ptmxmode=0666,mode=0620,max={},uid={uid_base},gid={}",
+        CONTAINER_PTYS.value,
+        uid_base + TTY_GID
+    );
+    mount(Some("devpts"), &dev.join("pts"), Some("devpts"), quiet, Some(pts.as_str()))
+        .at(step, "mount devpts")?;
+    let shm = format!("size=4m,nr_inodes=1024,mode=1777,uid={uid_base},gid={uid_base}");
+    mount(
+        Some("tmpfs"),
+        &dev.join("shm"),
+        Some("tmpfs"),
+        quiet | MsFlags::MS_NODEV,
+        Some(shm.as_str()),
+    )
+    .at(step, "mount tmpfs on /dev/shm")?;
+    let read_only = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY | quiet;
+    mount(NONE, &dev, NONE, read_only, NONE).at(step, "make /dev read-only")
+}
+
+/// A pseudo-terminal in the new root's own devpts: master and slave, without a path that anybody
+/// could have replaced.
+pub(crate) fn open_pty(root: &Path) -> Result<(OwnedFd, OwnedFd), StepError> {
+    let step = StepName::Pty;
+    let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+    let master = open(&root.join("dev/pts/ptmx"), flags, Mode::empty()).at(step, "open ptmx")?;
+    let slave = sys::pty_peer(master.as_fd()).at(step, "TIOCGPTPEER")?;
+    Ok((master, slave))
+}
+
+/// Makes the new root `/`, in a mount namespace of its own: the old one is gone from view.
+pub(crate) fn pivot(root: &Path) -> Result<(), StepError> {
+    let step = StepName::PivotRoot;
+    chdir(root).at(step, "chdir to the new root")?;
+    // Old root onto new root: no directory inside is needed for it (pivot_root(2), NOTES).
+    pivot_root(".", ".").at(step, "pivot_root")?;
+    umount2(".", MntFlags::MNT_DETACH).at(step, "detach the old root")?;
+    chdir("/").at(step, "chdir /")
+}
+
+/// Makes the new root `/` for this process only: without a mount namespace there is no other way.
+pub(crate) fn change_root(root: &Path) -> Result<(), StepError> {
+    chroot(root).at(StepName::PivotRoot, "chroot")?;
+    chdir("/").at(StepName::PivotRoot, "chdir /")
+}
+
+/// The observer's root: `/proc` and the cgroup hierarchies, read-only, and nothing else.
+///
+/// In place of Landlock, which hides `/proc/PID/ns` of every process outside its own domain.
+/// `nosymfollow` shuts `/proc/PID/{root,cwd,exe}` and still lets links be read.
+pub(crate) fn observers_root() -> nix::Result<()> {
+    const MS_NOSYMFOLLOW: MsFlags = MsFlags::from_bits_retain(256);
+    let strict = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+    let cgroups = sys::open_tree_clone(c"/sys/fs/cgroup", true)?;
+    unshare(CloneFlags::CLONE_NEWNS)?;
+    mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NONE)?;
+    let root = Path::new("/run");
+    mount(Some("tmpfs"), root, Some("tmpfs"), strict, Some("size=16k,nr_inodes=16,mode=755"))?;
+    for name in ["proc", "sys", "sys/fs", "sys/fs/cgroup"] {
+        mkdir(&root.join(name), Mode::from_bits_truncate(0o755))?;
+    }
+    let flags = strict | MsFlags::MS_RDONLY | MS_NOSYMFOLLOW;
+    mount(Some("proc"), &root.join("proc"), Some("proc"), flags, NONE)?;
+    sys::mount_setattr(cgroups.as_fd(), sys::MOUNT_ATTR_RDONLY, None)?;
+    sys::move_mount(cgroups.as_fd(), c"/run/sys/fs/cgroup")?;
+    mount(NONE, root, NONE, strict | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY, NONE)?;
+    chdir(root)?;
+    pivot_root(".", ".")?;
+    umount2(".", MntFlags::MNT_DETACH)?;
+    chdir("/")
+}
+
+fn c_path(path: &Path) -> CString {
+    use std::os::unix::ffi::OsStrExt as _;
+    // A path of ours has no NUL; an empty one fails with the kernel's own ENOENT.
+    CString::new(path.as_os_str().as_bytes()).unwrap_or_default()
+}

@@ -1,0 +1,402 @@
+//! Commands from web, looked at again as if web were hostile, and done.
+
+use nix::errno::Errno;
+use vitrine_shared::cgroup::{BadWrite, Controller, Dialect, FILES, GroupId, Knob, check_write};
+use vitrine_shared::id::{ContainerId, MachineId, TerminalId};
+use vitrine_shared::limits::{self, Limit};
+use vitrine_shared::message::{Answer, Command, Deed, Happening, Made, Refusal, Why};
+use vitrine_shared::role::Identity;
+use vitrine_shared::spec::{ContainerSpec, Limits, Rootfs, SpecError, check_argv};
+
+use super::cgroup::{Cgroup, CgroupError, Wrote};
+use super::machine::{Host, Machine};
+use super::step::{StepError, errno_name};
+use super::{explain, random_id};
+
+/// Why a command was not done.
+pub(crate) enum Not {
+    /// It was wrong.
+    Refused(Refusal),
+    /// We failed.
+    Failed(StepError),
+}
+
+impl From<Refusal> for Not {
+    fn from(refusal: Refusal) -> Self {
+        Not::Refused(refusal)
+    }
+}
+
+impl From<StepError> for Not {
+    fn from(err: StepError) -> Self {
+        Not::Failed(err)
+    }
+}
+
+impl From<SpecError> for Not {
+    fn from(err: SpecError) -> Self {
+        Not::Refused(Refusal::Spec(err))
+    }
+}
+
+impl Not {
+    /// The same as an answer.
+    pub(crate) fn answer(self) -> Answer {
+        match self {
+            Not::Refused(reason) => {
+                let hint = hint(&reason).into();
+                Answer::Refused { reason, hint }
+            }
+            Not::Failed(err) => {
+                tracing::warn!(%err, "a command failed");
+                err.answer()
+            }
+        }
+    }
+}
+
+/// What to do about a refusal.
+fn hint(reason: &Refusal) -> &'static str {
+    match reason {
+        Refusal::NotAllowed { .. } => "ask the teacher",
+        Refusal::Limit(_) => "end something that you no longer need",
+        Refusal::Kernel { why: Why::ChildAboveParent, .. } => {
+            "a child's quota divided by its period may not be above its parent's; choose a lower one"
+        }
+        Refusal::Kernel { why: Why::ParentBelowChild, .. } => {
+            "lower the children first: a parent may not be set below what a child has"
+        }
+        Refusal::Kernel { why: Why::InUse, .. } => {
+            "more is in use than the new limit; end something first"
+        }
+        Refusal::NotRunning { .. } => "start another",
+        Refusal::Missing { .. } => "see `vitrine doctor`",
+        _ => "change the request and send it again",
+    }
+}
+
+type Outcome = Result<(Vec<Deed>, Option<Made>), Not>;
+
+/// The machines of this server, and what they are made of.
+pub(crate) struct State {
+    /// What machines are made of.
+    pub(crate) host: Host,
+    /// Those that live.
+    pub(crate) machines: Vec<Machine>,
+    /// Terminals that were made or have ended, for web.
+    pub(crate) news: Vec<News>,
+}
+
+/// Something that web and the observer must hear.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum News {
+    /// A machine changed, its feed too.
+    Machine(MachineId),
+    /// A machine has gone.
+    MachineGone(MachineId),
+    /// There is a new terminal.
+    Terminal(MachineId, ContainerId),
+    /// A terminal's program has ended.
+    TerminalEnded(TerminalId, i32),
+}
+
+impl State {
+    /// Does what a command asks, if it may.
+    pub(crate) fn command(&mut self, by: Identity, command: &Command) -> Outcome {
+        if !by.may_send(command) {
+            return Err(Refusal::NotAllowed { role: by.role }.into());
+        }
+        match command {
+            // Web's own; nothing to be done here.
+            Command::Ping { .. } | Command::Subscribe { .. } => Ok((Vec::new(), None)),
+            Command::StartContainer { machine, spec } => self.start_container(by, *machine, spec),
+            Command::Exec { machine, container, argv } => {
+                check_argv(argv)?;
+                self.exec(by, *machine, *container, argv)
+            }
+            Command::StopContainer { machine, container } => {
+                self.running(by, *machine, *container)?;
+                self.end_container(*machine, *container);
+                Ok((vec![explain::call("kill(PID, SIGKILL)", "kill -9 PID")], None))
+            }
+            Command::StopExecs { machine, container } => {
+                let ended = self.running(by, *machine, *container)?.stop_execs(*container);
+                let deed =
+                    explain::call(format!("pidfd_send_signal(SIGKILL) ×{ended}"), "kill -9 PID");
+                Ok((if ended == 0 { Vec::new() } else { vec![deed] }, None))
+            }
+            Command::EndMachine { machine } => {
+                self.machine(by, *machine)?;
+                self.end_machine(*machine);
+                Ok((vec![explain::call("kill(PID 1, SIGKILL)", "")], None))
+            }
+            Command::SetKnob { machine, group, knob } => self.set_knob(by, *machine, *group, knob),
+            Command::WriteFile { machine, group, file, value } => {
+                self.write_file(by, *machine, *group, file, value)
+            }
+        }
+    }
+
+    /// The machine, if this person may change it. One that is not theirs is as good as none.
+    fn machine(&mut self, by: Identity, id: MachineId) -> Result<&mut Machine, Not> {
+        let found = self.machines.iter_mut().find(|machine| machine.record.id == id);
+        let found = found.filter(|machine| by.may_change(machine.record.owner));
+        found.ok_or_else(|| Refusal::Unknown { what: "machine".into() }.into())
+    }
+
+    /// The machine of a container that lives.
+    fn running(
+        &mut self,
+        by: Identity,
+        id: MachineId,
+        container: ContainerId,
+    ) -> Result<&mut Machine, Not> {
+        let machine = self.machine(by, id)?;
+        if machine.containers.iter().any(|live| live.id == container) {
+            return Ok(machine);
+        }
+        let known = machine.record.containers.iter().any(|record| record.id == container);
+        let what = "container".to_string();
+        Err(if known { Refusal::NotRunning { what } } else { Refusal::Unknown { what } }.into())
+    }
+
+    fn start_container(
+        &mut self,
+        by: Identity,
+        machine: Option<MachineId>,
+        spec: &ContainerSpec,
+    ) -> Outcome {
+        spec.check()?;
+        if matches!(spec.rootfs, Rootfs::Directory(_)) {
+            return Err(Refusal::Missing { what: "rootfs of that kind for a page".into() }.into());
+        }
+        let (id, fresh) = match machine {
+            Some(id) => (id, false),
+            None => (self.start_machine(by)?, true),
+        };
+        let container = ContainerId(random_id()?);
+        let terminal = TerminalId(random_id()?);
+        let started = self.start_in(by, id, container, terminal, spec);
+        if started.is_err() && fresh {
+            // What this command made goes with it.
+            self.end_machine(id);
+        }
+        started
+    }
+
+    fn start_machine(&mut self, by: Identity) -> Result<MachineId, Not> {
+        let own = self.machines.iter().filter(|m| m.record.owner == by.participant).count();
+        below(limits::MACHINES, self.machines.len())?;
+        below(limits::MACHINES_PER_PARTICIPANT, own)?;
+        let id = MachineId(random_id()?);
+        let machine = Machine::start(&mut self.host, id, by.participant)?;
+        self.machines.push(machine);
+        self.news.push(News::Machine(id));
+        Ok(id)
+    }
+
+    fn start_in(
+        &mut self,
+        by: Identity,
+        id: MachineId,
+        container: ContainerId,
+        terminal: TerminalId,
+        spec: &ContainerSpec,
+    ) -> Outcome {
+        below(limits::CONTAINERS_PER_MACHINE, self.machine(by, id)?.containers.len())?;
+        let State { host, machines, news, .. } = self;
+        let Some(machine) = machines.iter_mut().find(|machine| machine.record.id == id) else {
+            return Err(Refusal::Unknown { what: "machine".into() }.into());
+        };
+        machine.start_container(host, container, terminal, spec.clone())?;
+        news.push(News::Machine(id));
+        let steps = machine.record.containers.last().map_or(&[][..], |record| &record.steps);
+        let deeds = explain::born(steps, spec);
+        let terminal = spec.tty.then_some(terminal);
+        if terminal.is_some() {
+            news.push(News::Terminal(id, container));
+        }
+        Ok((deeds, Some(Made::Container { machine: id, container, terminal })))
+    }
+
+    fn exec(
+        &mut self,
+        by: Identity,
+        id: MachineId,
+        container: ContainerId,
+        argv: &[String],
+    ) -> Outcome {
+        let machine = self.running(by, id, container)?;
+        let execs = machine
+            .containers
+            .iter()
+            .find(|live| live.id == container)
+            .map_or(0, |l| l.execs.len());
+        below(limits::EXECS_PER_CONTAINER, execs)?;
+        let pid = machine.exec(container, argv)?;
+        self.news.push(News::Machine(id));
+        let words: Vec<_> = argv.iter().map(|word| explain::quote(word)).collect();
+        let deeds = vec![
+            explain::call("setns(pidfd, CLONE_NEW…)", ""),
+            explain::call(
+                format!("clone3(…) = {pid}; execve({:?})", argv[0]),
+                format!("nsenter --target PID --all {}", words.join(" ")),
+            ),
+        ];
+        Ok((deeds, Some(Made::Process { pid: pid.unsigned_abs() })))
+    }
+
+    fn set_knob(&mut self, by: Identity, id: MachineId, group: GroupId, knob: &Knob) -> Outcome {
+        check_knob(knob)?;
+        let machine = self.machine(by, id)?;
+        let target = writable_group(machine, group)?;
+        match target.set(knob) {
+            Ok(Some(wrote)) => Ok((self.wrote(id, &wrote), None)),
+            Ok(None) => {
+                let what = format!("{} controller", knob.controller().name());
+                Err(Refusal::Missing { what }.into())
+            }
+            Err(err) => {
+                let text = knob_text(knob);
+                Err(self.kernel_refused(by, id, group, &err, &text))
+            }
+        }
+    }
+
+    fn write_file(
+        &mut self,
+        by: Identity,
+        id: MachineId,
+        group: GroupId,
+        file: &str,
+        value: &str,
+    ) -> Outcome {
+        let machine = self.machine(by, id)?;
+        let target = writable_group(machine, group)?;
+        let (controller, dialect) = home_of(target, file)?;
+        let text = check_write(file, dialect, value).map_err(Refusal::Write)?;
+        match target.write(controller, file, &text) {
+            Ok(wrote) => Ok((self.wrote(id, &[wrote]), None)),
+            Err(err) => Err(self.kernel_refused(by, id, group, &err, &text)),
+        }
+    }
+
+    /// Enters writes in the feed and explains them.
+    fn wrote(&mut self, id: MachineId, wrote: &[Wrote]) -> Vec<Deed> {
+        let deeds: Vec<Deed> = wrote.iter().map(explain::wrote).collect();
+        if let Some(machine) = self.machines.iter_mut().find(|machine| machine.record.id == id) {
+            // The feed tells what changed; a quota that was lifted on the way is in the deeds.
+            let mut last: Vec<&Wrote> = Vec::new();
+            for one in wrote {
+                last.retain(|other| other.path != one.path);
+                last.push(one);
+            }
+            for one in last.into_iter().filter(|one| one.old != one.new) {
+                let path = one.path.display().to_string();
+                machine.happened(Happening::Wrote {
+                    shell: format!("echo {} > {path}", one.text),
+                    path,
+                    old: one.old.clone(),
+                    new: one.new.clone(),
+                });
+            }
+        }
+        self.news.push(News::Machine(id));
+        deeds
+    }
+
+    /// The kernel's own refusal, with the reason where it is known.
+    fn kernel_refused(
+        &mut self,
+        by: Identity,
+        id: MachineId,
+        group: GroupId,
+        err: &CgroupError,
+        text: &str,
+    ) -> Not {
+        let (file, errno) = (err.path.display().to_string(), errno_name(err.errno()));
+        let why = why(&file, err.errno(), group);
+        if let Ok(machine) = self.machine(by, id) {
+            machine.happened(Happening::KernelRefused {
+                path: file.clone(),
+                text: text.into(),
+                errno: errno.clone(),
+            });
+        }
+        self.news.push(News::Machine(id));
+        Refusal::Kernel { file, text: text.into(), errno, why }.into()
+    }
+
+    /// Ends a container and tells.
+    pub(crate) fn end_container(&mut self, id: MachineId, container: ContainerId) {
+        let Some(machine) = self.machines.iter_mut().find(|machine| machine.record.id == id) else {
+            return;
+        };
+        if let Some((Some(terminal), status)) = machine.end_container(container) {
+            self.news.push(News::TerminalEnded(terminal, status));
+        }
+        self.news.push(News::Machine(id));
+    }
+
+    /// Ends a machine and tells.
+    pub(crate) fn end_machine(&mut self, id: MachineId) {
+        if let Some(index) = self.machines.iter().position(|machine| machine.record.id == id) {
+            for (terminal, status) in self.machines.remove(index).end() {
+                self.news.push(News::TerminalEnded(terminal, status));
+            }
+            self.news.push(News::MachineGone(id));
+        }
+    }
+}
+
+/// The cap is one level above what a machine's owner may write.
+fn writable_group(machine: &Machine, group: GroupId) -> Result<&Cgroup, Not> {
+    if group == GroupId::Cap {
+        return Err(Refusal::Write(BadWrite::ReadOnly { file: "the machine's cap".into() }).into());
+    }
+    machine.group(group).ok_or_else(|| Refusal::Unknown { what: "group".into() }.into())
+}
+
+/// The controller and dialect in which this host has the file.
+fn home_of(group: &Cgroup, file: &str) -> Result<(Controller, Dialect), Not> {
+    let home = FILES.iter().filter(|rule| rule.name == file).find_map(|rule| {
+        let (_, dialect) = group.directory(rule.controller)?;
+        (dialect == rule.dialect).then_some((rule.controller, dialect))
+    });
+    let unknown = || BadWrite::UnknownFile { file: file.chars().take(40).collect() };
+    home.ok_or_else(|| Refusal::Write(unknown()).into())
+}
+
+/// The same ranges as for a spec.
+fn check_knob(knob: &Knob) -> Result<(), Not> {
+    let mut limits = Limits::default();
+    match knob {
+        Knob::CpuMax { quota_usec, period_usec } => {
+            limits.cpu_quota_usec = *quota_usec;
+            limits.cpu_period_usec = Some(*period_usec);
+        }
+        Knob::CpuShares(shares) => limits.cpu_shares = Some(*shares),
+        Knob::CpusetCpus(list) => limits.cpuset_cpus = Some(list.clone()),
+        Knob::MemoryMax(max) => limits.memory_bytes = *max,
+        Knob::PidsMax(max) => limits.pids_max = *max,
+    }
+    Ok(limits.check()?)
+}
+
+fn knob_text(knob: &Knob) -> String {
+    knob.writes(Dialect::V2).into_iter().map(|write| write.text).collect::<Vec<_>>().join("; ")
+}
+
+fn why(file: &str, errno: Errno, group: GroupId) -> Why {
+    match (errno, group) {
+        (Errno::EBUSY, _) if file.contains("/memory.") => Why::InUse,
+        (Errno::EINVAL, GroupId::Container(_)) if file.contains("cpu.cfs") => Why::ChildAboveParent,
+        // The machine's root has the cap above it and containers below it.
+        (Errno::EINVAL, GroupId::Root) if file.contains("cpu.cfs") => Why::ParentBelowChild,
+        _ => Why::Unknown,
+    }
+}
+
+fn below(limit: Limit, count: usize) -> Result<(), Not> {
+    if (count as u64) < limit.value { Ok(()) } else { Err(Refusal::Limit(limit.into()).into()) }
+}

@@ -1,0 +1,376 @@
+//! `vitrine run`: one container straight on this host, without a server.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
+use nix::unistd::{isatty, read, write};
+use vitrine_shared::cgroup::Controller;
+use vitrine_shared::message::StepName;
+use vitrine_shared::namespace::Namespace;
+use vitrine_shared::spec::{ContainerSpec, Rootfs};
+
+use super::birth::{self, Born, Plan, Program, Root, Stdio};
+use super::cgroup::{BASE, Cgroup, Hierarchies};
+use super::images::Images;
+use super::mounts::{self, ProcView};
+use super::step::{StepError, Steps};
+use super::uids::{Pool, RUN_DIRECTORY, UidRange};
+use super::{memfd, sweep, sys, userns};
+
+/// What `vitrine run` was asked for.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The container.
+    pub spec: ContainerSpec,
+    /// Keep standard input open.
+    pub interactive: bool,
+    /// Load the strict seccomp filter.
+    pub seccomp: bool,
+    /// Where images are kept.
+    pub data: PathBuf,
+}
+
+/// Our own errors, as `docker run` numbers them.
+const OWN_FAILURE: i32 = 125;
+
+/// Runs the container to its end and gives the status to exit with: the program's own, or 125
+/// (we failed), 126 (it cannot be executed), 127 (it is not there).
+pub fn run(options: &Options) -> (i32, Option<anyhow::Error>) {
+    match try_run(options) {
+        Ok(status) => (status, None),
+        Err(err) => (status_of(&err), Some(err)),
+    }
+}
+
+fn status_of(err: &anyhow::Error) -> i32 {
+    match err.downcast_ref::<StepError>() {
+        Some(err) if err.step == StepName::Execve => match err.errno() {
+            Errno::ENOENT | Errno::ENOTDIR => 127,
+            Errno::EACCES | Errno::ENOEXEC | Errno::EISDIR | Errno::EPERM => 126,
+            _ => OWN_FAILURE,
+        },
+        _ => OWN_FAILURE,
+    }
+}
+
+fn try_run(options: &Options) -> anyhow::Result<i32> {
+    let spec = &options.spec;
+    spec.check()?;
+    anyhow::ensure!(
+        nix::unistd::geteuid().is_root(),
+        "vitrine run needs root: it makes namespaces and cgroups; run it with sudo"
+    );
+    let tty = std::io::stdin();
+    if spec.tty && options.interactive && !isatty(&tty)? {
+        anyhow::bail!("the input device is not a terminal; leave out -t, or run it in one");
+    }
+    let signals = block_signals()?;
+    let ground = Ground::prepare(spec)?;
+    let born = ground.start(options)?;
+    if let Some(master) = &born.pty {
+        let _raw = RawMode::enter(options.interactive)?;
+        relay(master, &born.pidfd, &signals, options.interactive)?;
+    } else {
+        pass_signals(&born.pidfd, &signals)?;
+    }
+    let ended = sys::wait_pidfd(born.pidfd.as_fd(), 0)?.context("it has not ended")?;
+    ground.clear()?;
+    Ok(ended.status)
+}
+
+/// What the container stands on; cleared on every path.
+struct Ground {
+    instance: String,
+    hierarchies: Rc<Hierarchies>,
+    group: Option<Cgroup>,
+    uids: Option<UidRange>,
+    userns: Option<OwnedFd>,
+    /// Mounted on the host itself: without a mount namespace there is no other place.
+    stage: Option<PathBuf>,
+}
+
+impl Ground {
+    fn prepare(spec: &ContainerSpec) -> anyhow::Result<Self> {
+        // The pids group is what its processes are found and killed by.
+        let mut controllers = vec![Controller::Pids];
+        controllers.extend(spec.limits.knobs().iter().map(|knob| knob.controller()));
+        let hierarchies = Rc::new(Hierarchies::detect()?.only(&controllers));
+        sweep::sweep(&hierarchies).context("sweep what a killed run left")?;
+        sweep::sweep_stages();
+        let instance = sweep::instance_name();
+        let mut ground =
+            Ground { instance, hierarchies, group: None, uids: None, userns: None, stage: None };
+        let path = format!("{BASE}/{}", ground.instance);
+        let group = Cgroup::create(&ground.hierarchies, &path)?;
+        ground.group = Some(group.clone());
+        for knob in spec.limits.knobs() {
+            group.set(&knob)?.with_context(|| {
+                format!(
+                    "this host has no {} controller; see /proc/cgroups",
+                    knob.controller().name()
+                )
+            })?;
+        }
+        if spec.namespaces.has(Namespace::User) {
+            let uids = Pool::open()?.take()?.context("all uid ranges are taken")?;
+            ground.userns = Some(userns::for_run(uids.base())?);
+            ground.uids = Some(uids);
+        }
+        if !spec.namespaces.has(Namespace::Mount) {
+            let stage = PathBuf::from(format!("{RUN_DIRECTORY}/stage-{}", ground.instance));
+            ground.stage = Some(stage);
+        }
+        std::fs::create_dir_all(RUN_DIRECTORY)?;
+        Ok(ground)
+    }
+
+    fn start(&self, options: &Options) -> anyhow::Result<Born> {
+        let spec = &options.spec;
+        let image = match &spec.rootfs {
+            Rootfs::Busybox => Images::open(&options.data)?.busybox()?,
+            Rootfs::Directory(path) => {
+                let path = Path::new(path);
+                anyhow::ensure!(
+                    path.is_dir(),
+                    "{} is not a directory; --rootfs takes busybox or a directory",
+                    path.display()
+                );
+                path.to_path_buf()
+            }
+        };
+        let userns = self.userns.as_ref().map(AsFd::as_fd);
+        let lower = mounts::lower_layer(&image, userns)?;
+        let init = spec.init.then(|| memfd::sealed(c"vitrine-init", memfd::INIT)).transpose()?;
+        let plan = Plan {
+            into: None,
+            namespaces: spec.namespaces,
+            join_all: false,
+            time_offset_secs: spec.time_offset_secs,
+            procs: self.group.as_ref().map_or_else(|| Ok(Vec::new()), Cgroup::procs)?,
+            hostname: spec.hostname.as_deref(),
+            root: Root::New {
+                stage: self.stage.clone().unwrap_or_else(|| RUN_DIRECTORY.into()),
+                lower: &lower,
+                proc: if spec.remount_proc { ProcView::Remounted } else { ProcView::Inherited },
+                stages: None,
+            },
+            userns,
+            uid_base: self.uids.as_ref().map_or(0, UidRange::base),
+            stdio: if spec.tty {
+                Stdio::Terminal
+            } else {
+                Stdio::Inherit { stdin: options.interactive }
+            },
+            program: match &init {
+                Some(init) => Program::Init(init, &spec.argv),
+                None => Program::Argv(&spec.argv),
+            },
+            env: Vec::new(),
+            seccomp: options.seccomp,
+        };
+        Ok(birth::start(&plan, Steps::begin())?)
+    }
+
+    fn clear(mut self) -> anyhow::Result<()> {
+        self.release()
+    }
+
+    fn release(&mut self) -> anyhow::Result<()> {
+        if let Some(group) = self.group.take() {
+            group.kill_all(Duration::from_secs(5))?;
+            group.remove()?;
+        }
+        if let Some(stage) = self.stage.take() {
+            sweep::remove_stage(&stage);
+        }
+        sweep::remove_own(&self.hierarchies, &self.instance);
+        Ok(())
+    }
+}
+
+impl Drop for Ground {
+    fn drop(&mut self) {
+        // On the way out of an error; that error is the one to tell.
+        let _ = self.release();
+    }
+}
+
+fn block_signals() -> nix::Result<SignalFd> {
+    let mut set = SigSet::all();
+    // What the kernel sends for this process's own faults stays deadly.
+    for own in [
+        Signal::SIGSEGV,
+        Signal::SIGBUS,
+        Signal::SIGFPE,
+        Signal::SIGILL,
+        Signal::SIGTRAP,
+        Signal::SIGPIPE,
+    ] {
+        set.remove(own);
+    }
+    set.thread_block()?;
+    SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+}
+
+/// Passes signals on until the program has ended.
+fn pass_signals(pidfd: &OwnedFd, signals: &SignalFd) -> anyhow::Result<()> {
+    loop {
+        let mut fds = [readable(pidfd.as_fd()), readable(signals.as_fd())];
+        wait(&mut fds)?;
+        if is_ready(&fds[0]) {
+            return Ok(());
+        }
+        pass_pending(pidfd, signals)?;
+    }
+}
+
+/// Passes on what has come; gives true when the window has changed.
+fn pass_pending(pidfd: &OwnedFd, signals: &SignalFd) -> anyhow::Result<bool> {
+    let mut resized = false;
+    while let Some(info) = signals.read_signal()? {
+        let signal = info.ssi_signo.cast_signed();
+        match signal {
+            libc::SIGCHLD => {}
+            libc::SIGWINCH => resized = true,
+            // What stops this program is meant for it.
+            libc::SIGTSTP | libc::SIGTTIN | libc::SIGTTOU => {}
+            _ => match sys::pidfd_signal(pidfd.as_fd(), signal) {
+                Ok(()) | Err(Errno::ESRCH) => {}
+                Err(errno) => return Err(errno.into()),
+            },
+        }
+    }
+    Ok(resized)
+}
+
+/// Copies between this terminal and the container's until the program has ended.
+fn relay(
+    master: &OwnedFd,
+    pidfd: &OwnedFd,
+    signals: &SignalFd,
+    interactive: bool,
+) -> anyhow::Result<()> {
+    let (stdin, stdout) = (sys::borrow_stdio(0), sys::borrow_stdio(1));
+    let mut typed: Vec<u8> = Vec::new();
+    let mut reading = interactive;
+    copy_window_size(master);
+    loop {
+        let wanted = if typed.is_empty() {
+            PollFlags::POLLIN
+        } else {
+            PollFlags::POLLIN | PollFlags::POLLOUT
+        };
+        let mut fds = vec![
+            PollFd::new(master.as_fd(), wanted),
+            readable(signals.as_fd()),
+            readable(pidfd.as_fd()),
+        ];
+        if reading && typed.is_empty() {
+            fds.push(readable(stdin));
+        }
+        wait(&mut fds)?;
+        let ready: Vec<bool> = fds.iter().map(is_ready).collect();
+        if ready[1] && pass_pending(pidfd, signals)? {
+            copy_window_size(master);
+        }
+        if ready.get(3) == Some(&true) {
+            let mut buffer = [0; 4096];
+            match read(stdin, &mut buffer)? {
+                // End of input: for a terminal that is Ctrl-D.
+                0 => {
+                    reading = false;
+                    typed.push(4);
+                }
+                len => typed.extend_from_slice(&buffer[..len]),
+            }
+        }
+        if !typed.is_empty() {
+            match write(master, &typed) {
+                Ok(len) => drop(typed.drain(..len)),
+                Err(Errno::EAGAIN | Errno::EINTR) => {}
+                Err(Errno::EIO) => typed.clear(),
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        let more = copy_output(master, stdout)?;
+        if ready[2] && !more {
+            return Ok(());
+        }
+    }
+}
+
+/// Copies what is there; false when there is nothing (or nobody to write any more).
+fn copy_output(master: &OwnedFd, stdout: BorrowedFd<'_>) -> anyhow::Result<bool> {
+    let mut buffer = [0; 16 * 1024];
+    let len = match read(master, &mut buffer) {
+        Ok(0) | Err(Errno::EAGAIN | Errno::EIO) => return Ok(false),
+        Err(Errno::EINTR) => return Ok(true),
+        other => other?,
+    };
+    let mut rest = &buffer[..len];
+    while !rest.is_empty() {
+        match write(stdout, rest) {
+            Ok(len) => rest = &rest[len..],
+            Err(Errno::EINTR) => {}
+            Err(Errno::EAGAIN) => wait(&mut [PollFd::new(stdout, PollFlags::POLLOUT)])?,
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Ok(true)
+}
+
+fn copy_window_size(master: &OwnedFd) {
+    if let Some(size) = sys::window_size(sys::borrow_stdio(0)) {
+        // A terminal that cannot be resized keeps its size.
+        let _ = sys::set_window_size(master.as_fd(), size);
+    }
+}
+
+fn readable(fd: BorrowedFd<'_>) -> PollFd<'_> {
+    PollFd::new(fd, PollFlags::POLLIN)
+}
+
+fn is_ready(fd: &PollFd<'_>) -> bool {
+    fd.revents().is_some_and(|events| !events.is_empty())
+}
+
+fn wait(fds: &mut [PollFd<'_>]) -> anyhow::Result<()> {
+    match poll(fds, PollTimeout::NONE) {
+        Ok(_) | Err(Errno::EINTR) => Ok(()),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// The caller's terminal in raw mode; put back on drop.
+struct RawMode(Option<Termios>);
+
+impl RawMode {
+    fn enter(interactive: bool) -> anyhow::Result<Self> {
+        let stdin = sys::borrow_stdio(0);
+        if !interactive || !isatty(stdin)? {
+            return Ok(RawMode(None));
+        }
+        let before = tcgetattr(stdin)?;
+        let mut raw = before.clone();
+        cfmakeraw(&mut raw);
+        tcsetattr(stdin, SetArg::TCSANOW, &raw)?;
+        Ok(RawMode(Some(before)))
+    }
+}
+
+impl Drop for RawMode {
+    fn drop(&mut self) {
+        if let Some(before) = &self.0 {
+            // A terminal that has gone needs no putting back.
+            let _ = tcsetattr(sys::borrow_stdio(0), SetArg::TCSADRAIN, before);
+        }
+    }
+}

@@ -1,0 +1,540 @@
+//! The loop of `vitrine serve`.
+//!
+//! One thread waits for everything: signals, the channels to web and observer, and a pidfd for
+//! each of their processes, each machine, each container, each extra command.
+//!
+//! | who dies | what happens |
+//! |---|---|
+//! | web | started again at once, with the listening socket, the cookie key, every terminal |
+//! | observer | started again; web is given a new channel to it |
+//! | a container | cleared; its terminal says how it ended |
+//! | a machine's PID 1 | the machine is cleared |
+//! | the launcher | everything dies with it (`PR_SET_PDEATHSIG`); the next start sweeps |
+
+use std::ffi::CString;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use vitrine_shared::cgroup::{Controller, Dialect, GroupId};
+use vitrine_shared::id::{ContainerId, MachineId, ParticipantId};
+use vitrine_shared::message::{Happening, HostInfo};
+
+use super::cgroup::Hierarchies;
+use super::images::Images;
+use super::machine::{CONTROLLERS, Host, Machine};
+use super::requests::{News, State};
+use super::supervise::{self, Role, Service};
+use super::uids::{Pool, UidRange};
+use super::{confine, memfd, random_id, sweep, sys};
+use crate::ipc::{
+    Channel, FromObserver, FromWeb, ObservedHierarchy, ObservedMachine, ToObserver, ToWeb, WebSetup,
+};
+
+/// What `vitrine serve` was asked for.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Where images are kept.
+    pub data: PathBuf,
+    /// Origins allowed beside the listening address.
+    pub allowed_origins: Vec<String>,
+    /// Serve the page from here and not from the binary.
+    pub assets: Option<PathBuf>,
+    /// What web and observer log (`warn`, `info`, `vitrine=debug`).
+    pub log: String,
+}
+
+/// Tells web, before it confines itself, which directory it must still be able to read.
+pub(crate) const ASSETS_VARIABLE: &str = "VITRINE_ASSETS";
+/// A service that dies again within this time is started more slowly.
+const QUICK_DEATH: Duration = Duration::from_secs(2);
+const SLOWEST_RESTART: Duration = Duration::from_secs(5);
+
+/// Serves until a signal says to stop; then ends every machine and returns.
+pub fn serve(options: &Options) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        nix::unistd::geteuid().is_root(),
+        "vitrine serve needs root: it makes namespaces and cgroups for other users; run it with sudo"
+    );
+    let signals = block_signals().context("signalfd")?;
+    let listener = listen(options.listen)?;
+    let mut server = Server::new(options, listener)?;
+    server.harden()?;
+    server.start_observer();
+    server.start_web();
+    server.announce();
+    let result = server.run(&signals);
+    server.stop();
+    result
+}
+
+fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let listener = TcpListener::bind(address)
+        .with_context(|| format!("cannot listen on {address}; choose another with --listen"))?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+fn block_signals() -> nix::Result<SignalFd> {
+    let mut set = SigSet::empty();
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
+        set.add(signal);
+    }
+    set.thread_block()?;
+    SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+}
+
+/// One of the two services: alive, or to be started at a given time.
+struct Slot {
+    uid: u32,
+    service: Option<Service>,
+    started: Instant,
+    again_at: Option<Instant>,
+    delay: Duration,
+}
+
+impl Slot {
+    fn new(uid: u32) -> Self {
+        Slot { uid, service: None, started: Instant::now(), again_at: None, delay: Duration::ZERO }
+    }
+
+    /// Takes note of a death and says when to start again: at once, unless it dies quickly.
+    fn died(&mut self) {
+        if let Some(service) = self.service.take() {
+            // It may live still, with a broken channel.
+            let _ = super::userns::end(&service.pidfd);
+        }
+        self.delay = if self.started.elapsed() > QUICK_DEATH {
+            Duration::ZERO
+        } else {
+            (self.delay * 2).clamp(Duration::from_millis(50), SLOWEST_RESTART)
+        };
+        self.again_at = Some(Instant::now() + self.delay);
+    }
+}
+
+struct Server {
+    options: Options,
+    listener: TcpListener,
+    binary: OwnedFd,
+    state: State,
+    web: Slot,
+    observer: Slot,
+    /// The range that web's and observer's uids are from.
+    _service_uids: UidRange,
+    cookie_key: [u8; 32],
+    token: Option<String>,
+    teacher: ParticipantId,
+    info: HostInfo,
+}
+
+/// What a descriptor in the poll set belongs to.
+#[derive(Clone, Copy)]
+enum Watch {
+    Signals,
+    WebMessage,
+    WebDeath,
+    ObserverMessage,
+    ObserverDeath,
+    Machine(MachineId),
+    Container(MachineId, ContainerId),
+    Exec(MachineId, RawFd),
+}
+
+impl Server {
+    fn new(options: &Options, listener: TcpListener) -> anyhow::Result<Self> {
+        let hierarchies = Rc::new(Hierarchies::detect()?.only(&CONTROLLERS));
+        let swept = sweep::sweep(&hierarchies).context("sweep what a killed server left")?;
+        if swept > 0 {
+            tracing::info!(swept, "removed what killed servers had left");
+        }
+        let mut pool = Pool::open().context("open the pool of uids")?;
+        let service_uids = pool.take()?.context("all uid ranges are taken")?;
+        let uid = service_uids.base();
+        let images = Images::open(&options.data)?;
+        images.busybox()?;
+        let info = host_info(&hierarchies)?;
+        let host = Host {
+            hierarchies,
+            pool,
+            images,
+            init: memfd::sealed(c"vitrine-init", memfd::INIT)?,
+            instance: sweep::instance_name(),
+        };
+        let mut cookie_key = [0; 32];
+        getrandom::fill(&mut cookie_key).map_err(|err| anyhow::anyhow!("getrandom: {err}"))?;
+        Ok(Server {
+            options: options.clone(),
+            listener,
+            binary: supervise::own_binary().context("copy the own binary")?,
+            state: State { host, machines: Vec::new(), news: Vec::new() },
+            web: Slot::new(uid + 1),
+            observer: Slot::new(uid + 2),
+            _service_uids: service_uids,
+            cookie_key,
+            token: Some(format!("{:032x}", random_id()?)),
+            teacher: ParticipantId(random_id()?),
+            info,
+        })
+    }
+
+    /// What the launcher itself gives up.
+    fn harden(&self) -> anyhow::Result<()> {
+        sys::prctl(libc::PR_SET_DUMPABLE, 0, 0)?;
+        confine::no_new_privs()?;
+        sys::seccomp(confine::filter::LAUNCHER)?;
+        Ok(())
+    }
+
+    /// One line on standard output: the address, with the one-time token in its fragment.
+    #[expect(clippy::print_stdout, reason = "this line is what the program is started for")]
+    fn announce(&self) {
+        let token = self.token.as_deref().unwrap_or_default();
+        let address = self.listener.local_addr().unwrap_or(self.options.listen);
+        println!("http://{address}/#token={token}");
+    }
+
+    /// What the services must know before anybody speaks to them.
+    fn environment(&self) -> Vec<CString> {
+        let log = format!("VITRINE_LOG={}", self.options.log);
+        let assets = self.options.assets.as_ref();
+        let assets = assets.map(|dir| format!("{ASSETS_VARIABLE}={}", dir.display()));
+        [Some(log), assets]
+            .into_iter()
+            .flatten()
+            .filter_map(|line| CString::new(line).ok())
+            .collect()
+    }
+
+    fn start_web(&mut self) {
+        self.web.again_at = None;
+        self.web.started = Instant::now();
+        if let Err(err) = self.try_start_web() {
+            tracing::error!(%err, "web does not start");
+            self.web.died();
+        }
+    }
+
+    fn try_start_web(&mut self) -> std::io::Result<()> {
+        let service = supervise::start(Role::Web, &self.binary, self.web.uid, &self.environment())?;
+        let (for_web, for_observer) = Channel::pair()?;
+        let setup = WebSetup {
+            cookie_key: self.cookie_key,
+            token: self.token.clone(),
+            teacher: self.teacher,
+            listen: self.listener.local_addr()?,
+            allowed_origins: self.options.allowed_origins.clone(),
+            assets: self.options.assets.clone(),
+            host: self.info.clone(),
+        };
+        let hello = ToWeb::Hello(Box::new(setup));
+        service.channel.send(&hello, &[self.listener.as_fd(), for_web.as_fd()])?;
+        for machine in &self.state.machines {
+            tell_web_all(&service.channel, machine)?;
+        }
+        service.channel.send(&ToWeb::Synced, &[])?;
+        self.web.service = Some(service);
+        self.tell_observer(&ToObserver::Web, &[for_observer.as_fd()]);
+        Ok(())
+    }
+
+    fn start_observer(&mut self) {
+        self.observer.again_at = None;
+        self.observer.started = Instant::now();
+        match supervise::start(Role::Observer, &self.binary, self.observer.uid, &self.environment())
+        {
+            Ok(service) => self.observer.service = Some(service),
+            Err(err) => {
+                tracing::error!(%err, "observer does not start");
+                self.observer.died();
+                return;
+            }
+        }
+        let known: Vec<_> = self.state.machines.iter().map(observed).collect();
+        for machine in known {
+            self.tell_observer(&ToObserver::Machine(machine), &[]);
+        }
+        // Web's channel led to the one that died.
+        if self.web.service.is_some()
+            && let Ok((for_web, for_observer)) = Channel::pair()
+        {
+            self.tell_web(&ToWeb::Observer, &[for_web.as_fd()]);
+            self.tell_observer(&ToObserver::Web, &[for_observer.as_fd()]);
+        }
+    }
+
+    /// A service that does not read is broken, and is started again.
+    fn tell_web(&mut self, message: &ToWeb, fds: &[BorrowedFd<'_>]) {
+        if let Some(service) = &self.web.service
+            && let Err(err) = service.channel.send(message, fds)
+        {
+            tracing::warn!(%err, "web does not listen");
+            self.web.died();
+        }
+    }
+
+    fn tell_observer(&mut self, message: &ToObserver, fds: &[BorrowedFd<'_>]) {
+        if let Some(service) = &self.observer.service
+            && let Err(err) = service.channel.send(message, fds)
+        {
+            tracing::warn!(%err, "observer does not listen");
+            self.observer.died();
+        }
+    }
+
+    fn run(&mut self, signals: &SignalFd) -> anyhow::Result<()> {
+        loop {
+            let ready = self.wait(signals)?;
+            for watch in ready {
+                if matches!(watch, Watch::Signals) && signals.read_signal()?.is_some() {
+                    return Ok(());
+                }
+                self.handle(watch);
+                self.tell_news();
+            }
+            let due = |slot: &Slot| slot.again_at.is_some_and(|at| at <= Instant::now());
+            if due(&self.observer) {
+                self.start_observer();
+            }
+            if due(&self.web) {
+                self.start_web();
+            }
+        }
+    }
+
+    fn wait(&self, signals: &SignalFd) -> anyhow::Result<Vec<Watch>> {
+        let watched = self.watched(signals);
+        let mut fds: Vec<_> =
+            watched.iter().map(|(_, fd)| PollFd::new(*fd, PollFlags::POLLIN)).collect();
+        let again = [self.web.again_at, self.observer.again_at].into_iter().flatten().min();
+        let timeout = again.map_or(PollTimeout::NONE, |at| {
+            let left = at.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
+            PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
+        });
+        match poll(&mut fds, timeout) {
+            Err(Errno::EINTR) => return Ok(Vec::new()),
+            other => other?,
+        };
+        let ready = |fd: &PollFd<'_>| fd.revents().is_some_and(|events| !events.is_empty());
+        Ok(watched
+            .iter()
+            .zip(&fds)
+            .filter(|(_, fd)| ready(fd))
+            .map(|((watch, _), _)| *watch)
+            .collect())
+    }
+
+    fn watched<'a>(&'a self, signals: &'a SignalFd) -> Vec<(Watch, BorrowedFd<'a>)> {
+        let mut watched = vec![(Watch::Signals, signals.as_fd())];
+        if let Some(web) = &self.web.service {
+            watched.push((Watch::WebMessage, web.channel.as_fd()));
+            watched.push((Watch::WebDeath, web.pidfd.as_fd()));
+        }
+        if let Some(observer) = &self.observer.service {
+            watched.push((Watch::ObserverMessage, observer.channel.as_fd()));
+            watched.push((Watch::ObserverDeath, observer.pidfd.as_fd()));
+        }
+        for machine in &self.state.machines {
+            let id = machine.record.id;
+            watched.push((Watch::Machine(id), machine.pidfd().as_fd()));
+            for live in &machine.containers {
+                watched.push((Watch::Container(id, live.id), live.pidfd.as_fd()));
+                let execs =
+                    live.execs.iter().map(|exec| (Watch::Exec(id, exec.as_raw_fd()), exec.as_fd()));
+                watched.extend(execs);
+            }
+        }
+        watched
+    }
+
+    fn handle(&mut self, watch: Watch) {
+        match watch {
+            Watch::Signals => {}
+            Watch::WebMessage => self.hear_web(),
+            Watch::WebDeath => {
+                tracing::warn!("web has died; it is started again");
+                self.web.died();
+            }
+            Watch::ObserverMessage => self.hear_observer(),
+            Watch::ObserverDeath => {
+                tracing::warn!("observer has died; it is started again");
+                self.observer.died();
+            }
+            Watch::Machine(id) => self.state.end_machine(id),
+            Watch::Container(id, container) => self.state.end_container(id, container),
+            Watch::Exec(id, pidfd) => {
+                if let Some(machine) = self.state.machines.iter_mut().find(|m| m.record.id == id) {
+                    machine.reap_exec(pidfd);
+                }
+            }
+        }
+    }
+
+    /// One message at a time: others have their turn in between.
+    fn hear_web(&mut self) {
+        let Some(service) = &mut self.web.service else { return };
+        match service.channel.recv::<FromWeb>(&mut service.inbox) {
+            Ok(Some((FromWeb::Request { request, by, command }, _))) => {
+                let answer = match self.state.command(by, &command) {
+                    Ok((deeds, made)) => vitrine_shared::message::Answer::Done { deeds, made },
+                    Err(not) => not.answer(),
+                };
+                // The news first: a page that hears of its container finds it there.
+                self.tell_news();
+                self.tell_web(&ToWeb::Answer { request, answer }, &[]);
+            }
+            Ok(Some((FromWeb::TokenSpent, _))) => self.token = None,
+            Ok(Some((FromWeb::Ready, _))) => tracing::info!("web serves"),
+            Ok(None) => self.web.died(),
+            Err(err) if err.kind() == std::io::ErrorKind::WouldBlock => {}
+            Err(err) => {
+                tracing::warn!(%err, "web says what cannot be understood");
+                self.web.died();
+            }
+        }
+    }
+
+    fn hear_observer(&mut self) {
+        let Some(service) = &mut self.observer.service else { return };
+        match service.channel.recv::<FromObserver>(&mut service.inbox) {
+            Ok(Some((FromObserver::OomKilled { machine, group }, _))) => {
+                self.oom_killed(machine, group)
+            }
+            Ok(None) => self.observer.died(),
+            Err(err) if err.kind() == std::io::ErrorKind::WouldBlock => {}
+            Err(err) => {
+                tracing::warn!(%err, "observer says what cannot be understood");
+                self.observer.died();
+            }
+        }
+    }
+
+    fn oom_killed(&mut self, id: MachineId, group: GroupId) {
+        let Some(machine) = self.state.machines.iter_mut().find(|m| m.record.id == id) else {
+            return;
+        };
+        let name = match group {
+            GroupId::Container(container) => machine.name_of(container),
+            GroupId::Cap | GroupId::Root => String::new(),
+        };
+        machine.happened(Happening::OomKilled { name });
+        self.state.news.push(News::Machine(id));
+    }
+
+    /// Tells web and the observer what has changed.
+    fn tell_news(&mut self) {
+        for news in std::mem::take(&mut self.state.news) {
+            match news {
+                News::Machine(id) => self.tell_machine(id),
+                News::MachineGone(machine) => {
+                    self.tell_web(&ToWeb::MachineGone { machine }, &[]);
+                    self.tell_observer(&ToObserver::MachineGone { machine }, &[]);
+                }
+                News::TerminalEnded(terminal, status) => {
+                    self.tell_web(&ToWeb::TerminalEnded { terminal, status }, &[]);
+                }
+                News::Terminal(id, container) => self.tell_terminal(id, container),
+            }
+        }
+    }
+
+    fn tell_machine(&mut self, id: MachineId) {
+        let Some(machine) = self.state.machines.iter().find(|m| m.record.id == id) else { return };
+        let record = ToWeb::Machine(Box::new(machine.record.clone()));
+        let feed = ToWeb::Feed { machine: id, entries: machine.feed.clone() };
+        let observed = ToObserver::Machine(observed(machine));
+        self.tell_web(&record, &[]);
+        self.tell_web(&feed, &[]);
+        self.tell_observer(&observed, &[]);
+    }
+
+    fn tell_terminal(&mut self, id: MachineId, container: ContainerId) {
+        let Some(service) = &self.web.service else { return };
+        let machine = self.state.machines.iter().find(|machine| machine.record.id == id);
+        let told = machine.map_or(Ok(()), |machine| {
+            machine
+                .containers
+                .iter()
+                .filter(|live| live.id == container)
+                .try_for_each(|live| tell_terminal(&service.channel, id, live))
+        });
+        if told.is_err() {
+            self.web.died();
+        }
+    }
+
+    /// Ends every machine, then the services.
+    fn stop(&mut self) {
+        for machine in std::mem::take(&mut self.state.machines) {
+            machine.end();
+        }
+        for slot in [&mut self.web, &mut self.observer] {
+            if let Some(service) = slot.service.take() {
+                // It may have ended by itself.
+                let _ = super::userns::end(&service.pidfd);
+            }
+        }
+        sweep::remove_own(&self.state.host.hierarchies, &self.state.host.instance);
+    }
+}
+
+/// Everything a new web must know of a machine.
+fn tell_web_all(channel: &Channel, machine: &Machine) -> std::io::Result<()> {
+    let id = machine.record.id;
+    channel.send(&ToWeb::Machine(Box::new(machine.record.clone())), &[])?;
+    channel.send(&ToWeb::Feed { machine: id, entries: machine.feed.clone() }, &[])?;
+    machine.containers.iter().try_for_each(|live| tell_terminal(channel, id, live))
+}
+
+fn tell_terminal(
+    channel: &Channel,
+    machine: MachineId,
+    live: &super::machine::Live,
+) -> std::io::Result<()> {
+    let Some(terminal) = &live.terminal else { return Ok(()) };
+    let message = ToWeb::Terminal { terminal: terminal.id, machine, container: live.id };
+    channel.send(&message, &[terminal.master.as_fd(), terminal.ring.as_fd()])
+}
+
+/// What the observer must know of a machine.
+fn observed(machine: &Machine) -> ObservedMachine {
+    let hierarchies = machine.group(GroupId::Cap).map_or_else(Vec::new, |cap| {
+        let one =
+            |(hierarchy, directory): (&super::cgroup::Hierarchy, PathBuf)| ObservedHierarchy {
+                controllers: hierarchy.controllers.iter().map(|c| c.name().to_string()).collect(),
+                dialect: hierarchy.dialect,
+                directory,
+            };
+        cap.directories().map(one).collect()
+    });
+    ObservedMachine {
+        machine: machine.record.id,
+        uid_base: machine.record.uid_base,
+        hierarchies,
+        groups: machine.groups(),
+    }
+}
+
+fn host_info(hierarchies: &Hierarchies) -> anyhow::Result<HostInfo> {
+    let uname = nix::sys::utsname::uname()?;
+    let meminfo = std::fs::read_to_string("/proc/meminfo")?;
+    let kib =
+        meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix("kB"));
+    let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    Ok(HostInfo {
+        version: env!("CARGO_PKG_VERSION").into(),
+        kernel: uname.release().to_string_lossy().into_owned(),
+        cpus: u32::try_from(cpus).unwrap_or(u32::MAX),
+        memory_bytes: kib.and_then(|kib| kib.trim().parse::<u64>().ok()).unwrap_or(0) * 1024,
+        cpu_dialect: hierarchies.with(Controller::Cpu).map_or(Dialect::V2, |h| h.dialect),
+    })
+}

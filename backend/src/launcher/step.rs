@@ -1,0 +1,128 @@
+//! Steps of a birth: what is being done, how long it took, and which one failed.
+
+use std::time::Instant;
+
+use nix::errno::Errno;
+use serde::{Deserialize, Serialize};
+use vitrine_shared::message::{Answer, Step, StepName};
+
+/// The step that failed, and the kernel's reason.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[error("{step:?}: {what}: {errno}", errno = Errno::from_raw(*errno))]
+pub(crate) struct StepError {
+    /// Which step.
+    pub(crate) step: StepName,
+    /// What exactly was being done, to what.
+    pub(crate) what: String,
+    /// The kernel's error number.
+    pub(crate) errno: i32,
+}
+
+impl StepError {
+    pub(crate) fn new(step: StepName, what: impl Into<String>, errno: Errno) -> Self {
+        StepError { step, what: what.into(), errno: errno as i32 }
+    }
+
+    /// The kernel's error.
+    pub(crate) fn errno(&self) -> Errno {
+        Errno::from_raw(self.errno)
+    }
+
+    /// The same as the answer to a command.
+    pub(crate) fn answer(&self) -> Answer {
+        Answer::Failed {
+            step: format!("{:?}: {}", self.step, self.what),
+            errno: errno_name(self.errno()),
+            hint: hint(self.step, self.errno()).into(),
+        }
+    }
+}
+
+/// `EPERM`, not `Operation not permitted`: the name can be looked up in any language.
+pub(crate) fn errno_name(errno: Errno) -> String {
+    format!("{errno:?}")
+}
+
+/// What to do about it.
+fn hint(step: StepName, errno: Errno) -> &'static str {
+    match (step, errno) {
+        (StepName::Rootfs, Errno::EINVAL | Errno::EOPNOTSUPP) => {
+            "the file system of the data directory must support id-mapped mounts (ext4, xfs, btrfs); choose another with --data"
+        }
+        (StepName::Clone | StepName::IdMap, Errno::ENOSPC) => {
+            "a limit in /proc/sys/user/max_*_namespaces is reached; raise it or end machines"
+        }
+        (StepName::Clone | StepName::IdMap, Errno::EPERM) => {
+            "this host restricts namespaces; run as root and see /proc/sys/user and the LSM's settings"
+        }
+        (StepName::Clone, Errno::EAGAIN) => {
+            "the host or the machine has no room for another process"
+        }
+        (StepName::Cgroup | StepName::EnterCgroup, _) => {
+            "see which controllers are mounted below /sys/fs/cgroup and whether this process may write there"
+        }
+        (StepName::Execve, Errno::ENOENT) => "there is no such program in the rootfs",
+        (StepName::Execve, Errno::EACCES | Errno::ENOEXEC) => {
+            "the file is there, but cannot be executed"
+        }
+        _ => "the server's log has the details; nothing was left behind",
+    }
+}
+
+/// Says what was being done when a call failed: `call().at(step, "what")?`.
+pub(crate) trait At<T> {
+    /// Names the step and the deed.
+    fn at(self, step: StepName, what: impl Into<String>) -> Result<T, StepError>;
+}
+
+impl<T> At<T> for nix::Result<T> {
+    fn at(self, step: StepName, what: impl Into<String>) -> Result<T, StepError> {
+        self.map_err(|errno| StepError::new(step, what, errno))
+    }
+}
+
+impl<T> At<T> for std::io::Result<T> {
+    fn at(self, step: StepName, what: impl Into<String>) -> Result<T, StepError> {
+        self.map_err(|err| {
+            StepError::new(step, what, Errno::from_raw(err.raw_os_error().unwrap_or(libc::EIO)))
+        })
+    }
+}
+
+/// Collects the steps of a birth with their durations.
+#[derive(Debug)]
+pub(crate) struct Steps {
+    done: Vec<Step>,
+    since: Instant,
+}
+
+impl Steps {
+    /// None yet; the clock of the first one runs.
+    pub(crate) fn begin() -> Self {
+        Steps { done: Vec::new(), since: Instant::now() }
+    }
+
+    /// This step is done; the clock of the next one runs.
+    pub(crate) fn done(&mut self, name: StepName, call: impl Into<String>) {
+        let now = Instant::now();
+        let took_usec = u32::try_from((now - self.since).as_micros()).unwrap_or(u32::MAX);
+        self.done.push(Step { name, call: call.into(), took_usec });
+        self.since = now;
+    }
+
+    /// Time spent waiting for somebody else belongs to no step.
+    pub(crate) fn skip(&mut self) {
+        self.since = Instant::now();
+    }
+
+    /// Steps that another process has measured.
+    pub(crate) fn extend(&mut self, steps: Vec<Step>) {
+        self.done.extend(steps);
+        self.since = Instant::now();
+    }
+
+    /// All of them.
+    pub(crate) fn finish(self) -> Vec<Step> {
+        self.done
+    }
+}

@@ -1,0 +1,142 @@
+//! User namespaces with their id maps, made apart from the processes that will enter them.
+//!
+//! A machine's user namespace has the machine's 65,536 host uids; a container's is a child of it
+//! with the same ids. Both are made by a short-lived process outside the machine's PID namespace
+//! (which nobody inside can see or trace), so that a container's process enters its user
+//! namespace as the very last of all, by descriptor, after every mount was made as host root.
+//!
+//! Only a namespace's own or its parent's user namespace may write its maps (`EPERM` otherwise,
+//! `user_namespaces(7)`), hence the helper for a nested one.
+
+use std::fs;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use nix::fcntl::{OFlag, open};
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::stat::Mode;
+use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
+use serde::{Deserialize, Serialize};
+use vitrine_shared::message::StepName;
+
+use super::confine;
+use super::step::{At as _, StepError};
+use super::sys::{self, Side};
+use super::talk::{Talk, Told};
+use super::uids::RANGE;
+
+const STEP: StepName = StepName::IdMap;
+/// CAP_SETGID, CAP_SETUID, CAP_SYS_ADMIN, kept through the change of ids so that hosts which
+/// forbid user namespaces to ordinary users still let us make one.
+const KEPT: u64 = 1 << 6 | 1 << 7 | 1 << 21;
+const PATIENCE: Duration = Duration::from_secs(5);
+
+#[derive(Debug, Serialize, Deserialize)]
+enum Word {
+    /// The namespace is there; its maps can be written.
+    Unshared,
+    /// The namespace, with its maps. Comes with its descriptor.
+    Made,
+}
+
+/// A user namespace for a machine: 0 inside is `base` on the host.
+pub(crate) fn for_machine(base: u32) -> Result<OwnedFd, StepError> {
+    make(base, base, true)
+}
+
+/// A user namespace for a container straight on the host: nothing of ours is nested in it.
+pub(crate) fn for_run(base: u32) -> Result<OwnedFd, StepError> {
+    make(base, base, false)
+}
+
+/// A user namespace for a container, a child of the machine's and with the same ids.
+///
+/// Its owner is the last uid of the machine, which nothing runs as: the owner of a user namespace
+/// has every capability over it, whatever its bounding set says, and the machine's root is not to
+/// have that over a container in a strict machine.
+pub(crate) fn for_container(machine: BorrowedFd<'_>) -> Result<OwnedFd, StepError> {
+    let (here, there) = Talk::pair().at(STEP, "socketpair")?;
+    match sys::clone3(0).at(STEP, "clone3(helper)")? {
+        Side::Child => {
+            drop(here);
+            let made = confine::become_root_of(machine)
+                .and_then(|()| sys::prctl(libc::PR_SET_DUMPABLE, 1, 0).at(STEP, "PR_SET_DUMPABLE"))
+                .and_then(|()| make(RANGE - 1, 0, false));
+            let sent = match &made {
+                Ok(userns) => there.tell(&Word::Made, &[userns.as_fd()]),
+                Err(err) => there.fail(err),
+            };
+            sys::exit_now(i32::from(sent.is_err()));
+        }
+        Side::Parent { pidfd, .. } => {
+            drop(there);
+            let told = here.hear::<Word>(STEP, PATIENCE);
+            end(&pidfd)?;
+            match told? {
+                Told::Word(Word::Made, mut fds) if fds.len() == 1 => Ok(fds.remove(0)),
+                _ => Err(StepError::new(
+                    STEP,
+                    "the helper gave no namespace",
+                    nix::errno::Errno::EPROTO,
+                )),
+            }
+        }
+    }
+}
+
+/// Makes a namespace owned by `owner`, maps `first` to 0 in it, and gives it by descriptor.
+fn make(owner: u32, first: u32, nesting: bool) -> Result<OwnedFd, StepError> {
+    let (here, there) = Talk::pair().at(STEP, "socketpair")?;
+    match sys::clone3(0).at(STEP, "clone3(owner)")? {
+        Side::Child => {
+            drop(here);
+            let result = match own(owner, nesting) {
+                Ok(()) => there.tell(&Word::Unshared, &[]),
+                Err(err) => there.fail(&err),
+            };
+            // Stays until it is killed: the namespace needs a process until it has a descriptor.
+            if result.is_ok() {
+                let _ = there.hear::<Word>(STEP, PATIENCE);
+            }
+            sys::exit_now(0);
+        }
+        Side::Parent { pid, pidfd } => {
+            drop(there);
+            let made = here.hear::<Word>(STEP, PATIENCE).and_then(|_| map(pid, first));
+            end(&pidfd)?;
+            made
+        }
+    }
+}
+
+/// In the new process: becomes the owner and unshares.
+fn own(owner: u32, nesting: bool) -> Result<(), StepError> {
+    let (uid, gid) = (Uid::from_raw(owner), Gid::from_raw(owner));
+    setgroups(&[]).at(STEP, "setgroups")?;
+    sys::prctl(libc::PR_SET_KEEPCAPS, 1, 0).at(STEP, "PR_SET_KEEPCAPS")?;
+    setresgid(gid, gid, gid).at(STEP, "setresgid")?;
+    setresuid(uid, uid, uid).at(STEP, "setresuid")?;
+    sys::capset(KEPT, 0).at(STEP, "capset")?;
+    // Its /proc files must belong to it, not to host root, for the maps to be written.
+    sys::prctl(libc::PR_SET_DUMPABLE, 1, 0).at(STEP, "PR_SET_DUMPABLE")?;
+    unshare(CloneFlags::CLONE_NEWUSER).at(STEP, "unshare(CLONE_NEWUSER)")?;
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let limits = open("/proc/sys/user", flags, Mode::empty()).at(STEP, "open /proc/sys/user")?;
+    confine::limit_user_namespace(limits.as_fd(), nesting)
+}
+
+fn map(pid: i32, first: u32) -> Result<OwnedFd, StepError> {
+    let line = format!("0 {first} {RANGE}\n");
+    for file in ["gid_map", "uid_map"] {
+        fs::write(format!("/proc/{pid}/{file}"), &line).at(STEP, format!("write {file}"))?;
+    }
+    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+    open(format!("/proc/{pid}/ns/user").as_str(), flags, Mode::empty()).at(STEP, "open ns/user")
+}
+
+/// Ends a helper of ours and reaps it.
+pub(crate) fn end(pidfd: &OwnedFd) -> Result<(), StepError> {
+    // It may have ended by itself.
+    let _ = sys::pidfd_signal(pidfd.as_fd(), libc::SIGKILL);
+    sys::wait_pidfd_within(pidfd.as_fd(), PATIENCE).at(STEP, "reap the helper").map(drop)
+}

@@ -1,0 +1,279 @@
+//! The observer: reads `/proc` and the cgroup files once a tick, for everybody who looks.
+//!
+//! ```text
+//!  launcher ── Machine, MachineGone, Web ──►┐            ┌── Watch { machine, hertz } ◄── web
+//!           ◄────────────── OomKilled ──────┤  observer  ├── Sample ───────────────────►
+//!                                           └─────┬──────┘
+//!                                                 │ what is read, and when
+//!  each tick, for each machine due                │
+//!    GROUP/cgroup.procs           open, read ─────┤  who belongs to which container
+//!    CPU clock of PID             no descriptor ──┤  CPU time of all its threads, in ns
+//!    GROUP/cpu.stat, pids.max …   kept, pread ────┤  the raw files, and the meters out of them
+//!  each tick, but not within 450 ms               │
+//!    /proc, once for all machines readdir ────────┤  how many processes the host has
+//!  when PID has run since the last time           │
+//!    /proc/PID/stat               kept, pread ────┤  state, parent, start   (else every ½ s)
+//!    /proc/PID/status             open, read ─────┤  NSpid, Uid, VmRSS      (else every 5 s)
+//!    /proc/PID/ns/*               readlink ───────┤  eight inode numbers    (at most every ½ s)
+//!    /proc/PID/cmdline            other thread ───┤  may block; never waited for
+//!  each second, for all machines                  │
+//!    memory.oom_control | .events kept, pread ────┘  who was killed for memory
+//! ```
+//!
+//! One thread and `poll`; samples are values, so one that web has no room for is dropped and the
+//! next one stands for it. The observer ends when the launcher closes its channel.
+//!
+//! It parses text that hostile processes write, with two capabilities that read anything. So the
+//! launcher confines it before [`run`], and it opens nothing but for reading.
+//!
+//! In reading order: [`Reader`] (a machine in, a sample out), then `process`, `group` and `oom`
+//! (what is kept of each), `command_line` (the reads that may block), `parse` (bytes to numbers),
+//! `schedule`, `clock` and `file`.
+
+mod clock;
+mod command_line;
+mod file;
+mod group;
+mod oom;
+mod parse;
+mod process;
+mod reader;
+mod schedule;
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind};
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use anyhow::Context as _;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use vitrine_shared::cgroup::GroupId;
+use vitrine_shared::id::MachineId;
+
+pub use self::reader::Reader;
+use self::schedule::Schedule;
+use crate::ipc::{Channel, FromObserver, Inbox, ObserverToWeb, ToObserver, WebToObserver};
+
+const SEC_NSEC: u64 = 1_000_000_000;
+const MSEC_NSEC: u64 = 1_000_000;
+/// Messages taken from one channel before the clock is looked at again.
+const BATCH: usize = 64;
+/// News for the launcher that waits for room; the launcher reads at once or is broken.
+const MAX_NEWS: usize = 1_024;
+
+/// Observes until the launcher closes its channel.
+pub fn run(channel: Channel) -> anyhow::Result<()> {
+    raise_descriptor_limit();
+    observe(channel, Path::new("/proc"))
+}
+
+fn observe(launcher: Channel, proc: &Path) -> anyhow::Result<()> {
+    let reader = Reader::new(proc).with_context(|| format!("open {}", proc.display()))?;
+    let mut observer = Observer {
+        launcher: Peer::new(launcher),
+        web: None,
+        reader,
+        schedule: Schedule::default(),
+        oom_due_nsec: 0,
+        news: VecDeque::new(),
+    };
+    loop {
+        observer.wait()?;
+        if !observer.hear_launcher()? {
+            return Ok(());
+        }
+        observer.hear_web();
+        observer.look_for_kills();
+        observer.read_due();
+        if !observer.tell_launcher()? {
+            return Ok(());
+        }
+    }
+}
+
+/// The other end of a channel, and what has arrived of its next message.
+struct Peer {
+    channel: Channel,
+    inbox: Inbox,
+}
+
+impl Peer {
+    fn new(channel: Channel) -> Self {
+        Peer { channel, inbox: Inbox::default() }
+    }
+}
+
+struct Observer {
+    launcher: Peer,
+    web: Option<Peer>,
+    reader: Reader,
+    schedule: Schedule,
+    oom_due_nsec: u64,
+    news: VecDeque<FromObserver>,
+}
+
+impl Observer {
+    /// Sleeps until somebody speaks or something is due.
+    fn wait(&self) -> anyhow::Result<()> {
+        let now_nsec = clock::monotonic_nsec();
+        let due_nsec = self.schedule.next_nsec().unwrap_or(u64::MAX).min(self.oom_due_nsec);
+        let wait_msec = due_nsec.saturating_sub(now_nsec).div_ceil(MSEC_NSEC);
+        let timeout = PollTimeout::from(u16::try_from(wait_msec).unwrap_or(u16::MAX));
+        let listen = |peer| PollFd::new(peer, PollFlags::POLLIN);
+        let mut fds = vec![listen(self.launcher.channel.as_fd())];
+        fds.extend(self.web.as_ref().map(|web| listen(web.channel.as_fd())));
+        if !self.news.is_empty() {
+            fds[0].set_events(PollFlags::POLLIN | PollFlags::POLLOUT);
+        }
+        match poll(&mut fds, timeout) {
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(errno) => Err(errno).context("poll the channels"),
+        }
+    }
+
+    /// `false` when the launcher has gone.
+    fn hear_launcher(&mut self) -> anyhow::Result<bool> {
+        for _ in 0..BATCH {
+            let heard = match self.launcher.channel.recv(&mut self.launcher.inbox) {
+                Err(err) if err.kind() == ErrorKind::WouldBlock => return Ok(true),
+                Err(err) if is_closed(&err) => return Ok(false),
+                other => other.context("hear the launcher")?,
+            };
+            let Some((message, fds)) = heard else { return Ok(false) };
+            match message {
+                ToObserver::Machine(machine) => {
+                    let id = machine.machine;
+                    let killed = self.reader.machine(machine);
+                    self.note_kills(id, killed);
+                }
+                ToObserver::MachineGone { machine } => {
+                    let killed = self.reader.gone(machine);
+                    self.note_kills(machine, killed);
+                    self.schedule.watch(machine, 0, 0);
+                }
+                ToObserver::Web => {
+                    self.lose_web();
+                    let fd = fds.into_iter().next();
+                    let fd = fd.context("the launcher sent no channel to web")?;
+                    self.web = Some(Peer::new(Channel::from_fd(fd)));
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    fn hear_web(&mut self) {
+        for _ in 0..BATCH {
+            let Some(web) = &mut self.web else { return };
+            match web.channel.recv(&mut web.inbox) {
+                Ok(Some((WebToObserver::Watch { machine, hertz }, _fds))) => {
+                    self.schedule.watch(machine, hertz, clock::monotonic_nsec());
+                    if hertz == 0 {
+                        self.release();
+                    }
+                }
+                Err(err) if err.kind() == ErrorKind::WouldBlock => return,
+                Ok(None) => self.lose_web(),
+                Err(err) => {
+                    tracing::warn!(%err, "lost the channel to web");
+                    self.lose_web();
+                }
+            }
+        }
+    }
+
+    /// What web asked for is forgotten; the launcher will send the next one.
+    fn lose_web(&mut self) {
+        self.web = None;
+        self.schedule.clear();
+        self.release();
+    }
+
+    fn release(&mut self) {
+        self.reader.release(|machine| self.schedule.is_watched(machine));
+    }
+
+    fn look_for_kills(&mut self) {
+        let now_nsec = clock::monotonic_nsec();
+        if now_nsec < self.oom_due_nsec {
+            return;
+        }
+        self.oom_due_nsec = now_nsec + SEC_NSEC;
+        for (machine, group) in self.reader.oom_kills() {
+            self.note_kills(machine, vec![group]);
+        }
+    }
+
+    fn note_kills(&mut self, machine: MachineId, groups: Vec<GroupId>) {
+        let room = MAX_NEWS.saturating_sub(self.news.len());
+        let kills = groups.into_iter().take(room);
+        self.news.extend(kills.map(|group| FromObserver::OomKilled { machine, group }));
+    }
+
+    /// `false` when the launcher has gone.
+    fn tell_launcher(&mut self) -> anyhow::Result<bool> {
+        while let Some(news) = self.news.front() {
+            match self.launcher.channel.send(news, &[]) {
+                Ok(()) => self.news.pop_front(),
+                Err(err) if err.kind() == ErrorKind::WouldBlock => return Ok(true),
+                Err(err) if is_closed(&err) => return Ok(false),
+                Err(err) => return Err(err).context("tell the launcher"),
+            };
+        }
+        Ok(true)
+    }
+
+    fn read_due(&mut self) {
+        let due = self.schedule.take_due(clock::monotonic_nsec());
+        if due.is_empty() {
+            return;
+        }
+        for sample in self.reader.sample(&due) {
+            let Some(web) = &self.web else { return };
+            if !has_room(&web.channel) {
+                continue;
+            }
+            match web.channel.send(&ObserverToWeb::Sample(Box::new(sample)), &[]) {
+                Ok(()) => {}
+                Err(err) if err.kind() == ErrorKind::WouldBlock => {}
+                Err(err) => {
+                    tracing::warn!(%err, "lost the channel to web");
+                    self.lose_web();
+                }
+            }
+        }
+    }
+}
+
+/// Is most of the channel's buffer free? Otherwise web is busy: the sample is dropped, and the
+/// next one says all that it would have said.
+///
+/// Linux calls a Unix socket writable while three quarters of its buffer are free (about 160 KB),
+/// so a sample in two packets goes through whole and never waits in the middle.
+fn has_room(channel: &Channel) -> bool {
+    let mut fds = [PollFd::new(channel.as_fd(), PollFlags::POLLOUT)];
+    poll(&mut fds, PollTimeout::ZERO).is_ok_and(|n_ready| n_ready > 0)
+}
+
+fn is_closed(err: &io::Error) -> bool {
+    matches!(err.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset)
+}
+
+/// Kept descriptors make readings cheap. Where the limit cannot be raised, fewer are kept.
+fn raise_descriptor_limit() {
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+        && soft < hard
+        && let Err(err) = setrlimit(Resource::RLIMIT_NOFILE, hard, hard)
+    {
+        tracing::debug!(%err, "raise the limit of open files");
+    }
+}
+
+#[cfg(test)]
+#[path = "observer/tests/run.rs"]
+mod tests;
+#[cfg(test)]
+#[path = "observer/tests/tree.rs"]
+mod tests_tree;

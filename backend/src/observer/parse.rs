@@ -1,0 +1,203 @@
+//! What the kernel's files say: pure functions from bytes to numbers.
+//!
+//! The bytes are hostile: a process chooses its own name and command line. A line that does not
+//! parse is `None` or left out, never a panic, and text that goes on to a page is made printable.
+
+/// The fields used of `/proc/PID/stat`, see `proc_pid_stat(5)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stat<'a> {
+    /// The command's name, as raw as the process chose it.
+    pub(super) comm: &'a [u8],
+    /// State letter.
+    pub(super) state: char,
+    /// The parent's PID.
+    pub(super) parent: u32,
+    /// User and system time of all its threads, in clock ticks.
+    pub(super) cpu_ticks: u64,
+    /// Clock ticks from boot to its start.
+    pub(super) start_ticks: u64,
+}
+
+/// Reads `/proc/PID/stat`. The name stands in parentheses and may itself hold `)` and newlines,
+/// so it ends at the last `)` of the text; everything behind that is the kernel's own.
+pub(super) fn stat(text: &[u8]) -> Option<Stat<'_>> {
+    let open = text.iter().position(|&b| b == b'(')?;
+    let close = text.iter().rposition(|&b| b == b')')?;
+    let comm = text.get(open + 1..close)?;
+    let mut fields = words(text.get(close + 1..)?);
+    let state = fields.next().and_then(|word| word.first())?;
+    if !state.is_ascii_alphabetic() {
+        return None;
+    }
+    let parent = number(fields.next()?).and_then(|n| u32::try_from(n).ok())?;
+    let user = fields.nth(9).and_then(number)?;
+    let system = fields.next().and_then(number)?;
+    let start_ticks = fields.nth(6).and_then(number)?;
+    let cpu_ticks = user.saturating_add(system);
+    Some(Stat { comm, state: char::from(*state), parent, cpu_ticks, start_ticks })
+}
+
+/// The fields used of `/proc/PID/status`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Status {
+    /// `NSpid`: the PID in each namespace, the reader's first.
+    pub(super) pids: Vec<u32>,
+    /// Effective user id.
+    pub(super) euid: u32,
+    /// `VmRSS`; 0 for a zombie.
+    pub(super) rss_bytes: u64,
+}
+
+/// Levels of PID namespaces the kernel allows (`MAX_PID_NS_LEVEL`), and the initial one.
+const MAX_PID_LEVELS: usize = 33;
+
+/// Reads `/proc/PID/status`. The kernel escapes newlines in `Name`, so no line can be forged.
+pub(super) fn status(text: &[u8]) -> Option<Status> {
+    let mut status = Status::default();
+    let mut euid = None;
+    for (key, value) in text.split(|&b| b == b'\n').filter_map(|line| split_once(line, b':')) {
+        match key {
+            b"Uid" => euid = words(value).nth(1).and_then(number),
+            b"NSpid" => status.pids = words(value).map_while(pid).take(MAX_PID_LEVELS).collect(),
+            b"VmRSS" => {
+                let kib = words(value).next().and_then(number).unwrap_or(0);
+                status.rss_bytes = kib.saturating_mul(1024);
+            }
+            _ => {}
+        }
+    }
+    status.euid = u32::try_from(euid?).ok()?;
+    Some(status)
+}
+
+/// The inode number in the text of a link below `/proc/PID/ns`, such as `net:[4026531833]`.
+pub(super) fn namespace_link(text: &[u8]) -> Option<u64> {
+    let (_, rest) = split_once(text, b'[')?;
+    number(rest.strip_suffix(b"]")?)
+}
+
+/// Adds the PIDs of a `cgroup.procs`. 0 stands for a process that the reader cannot see.
+pub(super) fn procs(text: &[u8]) -> impl Iterator<Item = u32> {
+    words(text).filter_map(pid).filter(|&pid| pid != 0)
+}
+
+/// `cpu.stat` of either dialect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct CpuStat {
+    /// CPU time used; only v2 says it here.
+    pub(super) usage_nsec: Option<u64>,
+    /// Periods that passed under a quota.
+    pub(super) nr_periods: u64,
+    /// Of these, the throttled ones.
+    pub(super) nr_throttled: u64,
+    /// Time its run queues stood throttled.
+    pub(super) throttled_usec: u64,
+}
+
+/// Reads `cpu.stat` of either dialect; v1 writes nanoseconds where v2 writes microseconds.
+pub(super) fn cpu_stat(text: &[u8]) -> CpuStat {
+    let mut stat = CpuStat::default();
+    for (key, value) in pairs(text) {
+        match key {
+            b"usage_usec" => stat.usage_nsec = Some(value.saturating_mul(1_000)),
+            b"nr_periods" => stat.nr_periods = value,
+            b"nr_throttled" => stat.nr_throttled = value,
+            b"throttled_time" => stat.throttled_usec = value / 1_000,
+            b"throttled_usec" => stat.throttled_usec = value,
+            _ => {}
+        }
+    }
+    stat
+}
+
+/// `cpu.max`: the quota (`None` is `max`) and the period.
+pub(super) fn cpu_max(text: &[u8]) -> Option<(Option<u64>, u64)> {
+    let mut fields = words(text);
+    let quota = fields.next().map(limit)?;
+    Some((quota, fields.next().and_then(number)?))
+}
+
+/// What v1's memory controller says for "no limit" is the largest multiple of the page size in a
+/// C `long`; pages are at most 64 KiB.
+const V1_NO_LIMIT: u64 = i64::MAX as u64 - 0xffff;
+
+/// A limit: `max`, `-1` and v1 memory's largest number are none.
+pub(super) fn limit(text: &[u8]) -> Option<u64> {
+    value(text).filter(|&limit| limit < V1_NO_LIMIT)
+}
+
+/// The single number of a file such as `pids.current`.
+pub(super) fn value(text: &[u8]) -> Option<u64> {
+    words(text).next().and_then(number)
+}
+
+/// The counter `oom_kill` of `memory.oom_control` or `memory.events`.
+pub(super) fn oom_kill(text: &[u8]) -> Option<u64> {
+    pairs(text).find(|(key, _)| *key == b"oom_kill").map(|(_, value)| value)
+}
+
+/// Bytes kept of a command line: those of a full machine (256 processes) fill no more than what
+/// a channel takes without waiting.
+const COMMAND_BYTES: usize = 200;
+
+/// A command line as a page may show it: words joined by blanks, printable, cut.
+pub(super) fn command_line(text: &[u8]) -> String {
+    let end = text.iter().rposition(|&b| b != 0).map_or(0, |last| last + 1);
+    let spaced: Vec<u8> =
+        text[..end].iter().map(|&byte| if byte == 0 { b' ' } else { byte }).collect();
+    printable(&spaced, COMMAND_BYTES)
+}
+
+/// Text that cannot move a cursor or break a line, cut to so many bytes.
+pub(super) fn printable(text: &[u8], max_bytes: usize) -> String {
+    let show = |c: char| if c.is_control() || is_invisible(c) { '?' } else { c };
+    let mut shown = String::new();
+    for c in String::from_utf8_lossy(text).chars().map(show) {
+        if shown.len() + c.len_utf8() > max_bytes {
+            break;
+        }
+        shown.push(c);
+    }
+    shown
+}
+
+/// Characters that reorder or hide their neighbours.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+/// Lines of a key and a number.
+fn pairs(text: &[u8]) -> impl Iterator<Item = (&[u8], u64)> {
+    text.split(|&b| b == b'\n').filter_map(|line| {
+        let (key, value) = split_once(line, b' ')?;
+        Some((key, number(value)?))
+    })
+}
+
+fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty())
+}
+
+fn split_once(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
+    let i = text.iter().position(|&b| b == at)?;
+    Some((&text[..i], &text[i + 1..]))
+}
+
+fn pid(word: &[u8]) -> Option<u32> {
+    number(word).and_then(|n| u32::try_from(n).ok())
+}
+
+/// Digits and nothing else: no sign, no blank.
+fn number(word: &[u8]) -> Option<u64> {
+    if word.is_empty() {
+        return None;
+    }
+    word.iter().try_fold(0u64, |sum, byte| {
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+        sum.checked_mul(10)?.checked_add(digit)
+    })
+}
+
+#[cfg(test)]
+#[path = "tests/parse.rs"]
+mod tests;

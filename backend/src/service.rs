@@ -1,0 +1,64 @@
+//! The first moments of web and observer: confinement before the first byte from anybody.
+
+use std::ffi::OsStr;
+use std::os::fd::OwnedFd;
+
+use anyhow::Context as _;
+use landlock::{
+    ABI, Access as _, AccessFs, AccessNet, PathBeneath, PathFd, Ruleset, RulesetAttr as _,
+    RulesetCreatedAttr as _,
+};
+use tracing_subscriber::EnvFilter;
+
+use crate::ipc::{CHANNEL_FD, Channel};
+use crate::launcher::confine::filter;
+use crate::launcher::serve::ASSETS_VARIABLE;
+use crate::launcher::{supervise, sys};
+
+/// The newest Landlock interface that is asked for; an older kernel gives what it has.
+const LANDLOCK: ABI = ABI::V5;
+
+fn begin() -> anyhow::Result<Channel> {
+    let fd = sys::inherited_fd(CHANNEL_FD)
+        .context("this is a part of `vitrine serve` and is not started by hand")?;
+    let filter = std::env::var("VITRINE_LOG").unwrap_or_default();
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    sys::prctl(libc::PR_SET_DUMPABLE, 0, 0)?;
+    let fd: OwnedFd = fd;
+    nix::fcntl::fcntl(&fd, nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC))?;
+    Ok(Channel::from_fd(fd))
+}
+
+/// `vitrine-web`.
+pub fn web() -> anyhow::Result<()> {
+    let channel = begin()?;
+    restrict_files(std::env::var_os(ASSETS_VARIABLE).as_deref())?;
+    sys::seccomp(filter::WEB).context("seccomp(web)")?;
+    crate::web::run(channel)
+}
+
+/// `vitrine-observer`.
+pub fn observer() -> anyhow::Result<()> {
+    let channel = begin()?;
+    // No Landlock here: it would hide /proc/PID/ns of every process outside its own domain.
+    let uid = std::env::args().nth(1).and_then(|uid| uid.parse().ok()).filter(|&uid| uid > 0);
+    supervise::enter_observers_root(uid.context("no uid was given")?).context("enter its root")?;
+    sys::seccomp(filter::OBSERVER).context("seccomp(observer)")?;
+    crate::observer::run(channel)
+}
+
+/// Landlock: no file at all, and no TCP of one's own. What web serves is in it, or (for
+/// development) in a directory that may be read.
+fn restrict_files(assets: Option<&OsStr>) -> anyhow::Result<()> {
+    let mut rules = Ruleset::default()
+        .handle_access(AccessFs::from_all(LANDLOCK))?
+        .handle_access(AccessNet::from_all(LANDLOCK))?
+        .create()?;
+    if let Some(assets) = assets {
+        let directory = PathFd::new(assets).context("--assets")?;
+        rules = rules.add_rule(PathBeneath::new(directory, AccessFs::from_read(LANDLOCK)))?;
+    }
+    rules.restrict_self()?;
+    Ok(())
+}

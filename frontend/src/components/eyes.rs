@@ -1,0 +1,139 @@
+//! Two eyes: the host's `ps` and the container's `ps`, the same process joined by a thread.
+//!
+//! The tables are mirror images, so that the two PIDs of a process face each other.
+
+use std::rc::Rc;
+
+use vitrine_shared::message::{Container, ContainerState, Sample};
+use vitrine_shared::namespace::{Namespace, NamespaceSet};
+use yew::prelude::*;
+
+use super::parts::Letter;
+use super::threads::use_threads;
+use crate::eyes::{Row, container, host};
+use crate::format;
+use crate::text::{kernel, other_processes};
+use crate::ui::{Ui, use_ui};
+
+/// What the eyes look at.
+#[derive(Properties, PartialEq)]
+pub(crate) struct Props {
+    pub(crate) sample: Option<Rc<Sample>>,
+    pub(crate) container: Container,
+}
+
+/// Two eyes.
+#[component]
+pub(crate) fn Eyes(props: &Props) -> Html {
+    let ui = use_ui();
+    let t = ui.t();
+    let region = use_node_ref();
+    let threads = use_node_ref();
+    let (host_rows, container_rows, others) = match &props.sample {
+        Some(sample) => (
+            host(sample, Some(props.container.id)),
+            container(sample, &props.container),
+            sample.other_processes,
+        ),
+        None => Default::default(),
+    };
+    use_threads(&region, &threads);
+    let ended = matches!(props.container.state, ContainerState::Exited { .. });
+    let own_pids = props.container.spec.namespaces.has(Namespace::Pid);
+    let machines = props.container.proc_depth < 2 && !ended;
+    html! {
+        // A region that scrolls must be reachable by keyboard.
+        <div class="eyes-scroll" tabindex="0" role="group" aria-label={t.eyes_question}>
+            <div class="eyes" ref={region}>
+                <div class="eye eye-host" data-test="eye-host">
+                    {table(&ui, t.eye_host, &host_rows, true)}
+                    <p class="muted others">{other_processes(ui.lang, others)}</p>
+                </div>
+                <div class={classes!("eye", "eye-container", (!own_pids).then_some("is-open"))}
+                    data-test="eye-container">
+                    {corner(&ui, props.container.spec.namespaces)}
+                    {table(&ui, t.eye_container, &container_rows, false)}
+                    <p class="muted" hidden={!machines}>{t.machine_proc}</p>
+                    <p class="muted" hidden={!container_rows.is_empty()}>
+                        {if ended { t.container_ended } else { t.no_rows }}
+                    </p>
+                </div>
+                <svg class="threads" ref={threads} aria-hidden="true"></svg>
+            </div>
+        </div>
+    }
+}
+
+/// The letters of the panes of glass around it.
+fn corner(ui: &Ui, namespaces: NamespaceSet) -> Html {
+    let new = || Namespace::ALL.into_iter().filter(move |namespace| namespaces.has(*namespace));
+    let names: Vec<_> = new().map(|namespace| kernel::namespace_name(ui.lang, namespace)).collect();
+    let label = format!("{}: {}", ui.t().panes, names.join(ui.lang.pick(", ", "、")));
+    html! {
+        <span class="letters" role="img" aria-label={label.clone()} title={label}>
+            {for new().map(|namespace| html! { <Letter key={namespace.option()} {namespace} /> })}
+        </span>
+    }
+}
+
+fn table(ui: &Ui, caption: &'static str, rows: &[Row], mirrored: bool) -> Html {
+    let t = ui.t();
+    let heads = [
+        ("pid", html! { {t.pid} }),
+        ("nspid", html! { <abbr title={t.nspid_title}>{t.nspid}</abbr> }),
+        ("uid", html! { {t.user} }),
+        ("cpu", html! { {t.cpu} }),
+        ("command", html! { {t.command} }),
+    ];
+    let head = |(class, word): &(&'static str, Html)| {
+        html! {
+            <th key={*class} scope="col" class={*class}>{word.clone()}</th>
+        }
+    };
+    html! {
+        <table class={if mirrored { "ps is-mirrored" } else { "ps" }}>
+            <caption>{caption}</caption>
+            <thead><tr>
+                {for turned(heads.iter().map(head).collect(), mirrored)}
+            </tr></thead>
+            <tbody>{for rows.iter().map(|row| line(row, mirrored))}</tbody>
+        </table>
+    }
+}
+
+fn line(row: &Row, mirrored: bool) -> Html {
+    let busy = row.cpu_permille >= 10;
+    let cells = vec![
+        html! { <td key="pid" class="pid"><span>{row.pid}</span></td> },
+        html! { <td key="nspid" class="nspid">{nspid(row)}</td> },
+        html! { <td key="uid" class="uid">{row.uid}</td> },
+        html! { <td key="cpu" class={classes!("cpu", busy.then_some("is-busy"))}>{format::percent(row.cpu_permille)}</td> },
+        html! { <td key="command" class="command" title={row.command.clone()}><span>{&row.command}</span></td> },
+    ];
+    html! {
+        <tr key={row.host_pid} data-host-pid={row.host_pid.to_string()}
+            class={classes!(row.ours.then_some("is-ours"), (row.state == 'Z').then_some("is-dead"))}>
+            {for turned(cells, mirrored)}
+        </tr>
+    }
+}
+
+/// All its PIDs, the one that this eye sees in bold.
+fn nspid(row: &Row) -> Html {
+    let mut marked = false;
+    html! {
+        <span>{for row.pids.iter().enumerate().map(|(depth, pid)| {
+            let this = !marked && *pid == row.pid;
+            marked |= this;
+            let gap = if depth > 0 { " " } else { "" };
+            html! { <span key={depth}>{gap}{if this { html! { <b>{pid}</b> } } else { html! { {pid} } }}</span> }
+        })}</span>
+    }
+}
+
+fn turned(mut cells: Vec<Html>, mirrored: bool) -> Vec<Html> {
+    if mirrored {
+        cells.reverse();
+    }
+    cells
+}

@@ -1,0 +1,115 @@
+//! What just happened: the machine's feed, newest first, each write with its shell line.
+
+use vitrine_shared::message::{FeedEntry, Happening};
+use yew::prelude::*;
+
+use super::parts::ShellLine;
+use crate::format;
+use crate::text::happening::happening;
+use crate::ui::{Ui, use_ui};
+
+/// The entries, oldest first.
+#[derive(Properties, PartialEq)]
+pub(crate) struct Props {
+    pub(crate) entries: Vec<FeedEntry>,
+}
+
+/// The feed.
+#[component]
+pub(crate) fn Feed(props: &Props) -> Html {
+    let ui = use_ui();
+    let t = ui.t();
+    html! {
+        <section class="feed" aria-labelledby="feed-title">
+            <h2 id="feed-title">{t.feed}</h2>
+            <p class="muted" hidden={!props.entries.is_empty()}>{t.feed_empty}</p>
+            <div class="scroll" tabindex="0" role="log" aria-labelledby="feed-title" data-test="feed">
+                <ol class="entries" reversed=true>
+                    {for props.entries.iter().rev().map(|entry| html! {
+                        <li key={entry.seq} class={kind(&entry.what)}>{told(&ui, entry)}</li>
+                    })}
+                </ol>
+            </div>
+        </section>
+    }
+}
+
+fn kind(what: &Happening) -> &'static str {
+    match what {
+        Happening::KernelRefused { .. } | Happening::OomKilled { .. } => "entry is-refused",
+        _ => "entry",
+    }
+}
+
+fn told(ui: &Ui, entry: &FeedEntry) -> Html {
+    let time = html! {
+        <time class="muted number">{format::time_of_day(entry.at_msec, minutes_east())}</time>
+    };
+    match &entry.what {
+        Happening::Wrote { path, old, new, shell } => html! {
+            <>
+                {time}{" "}<code class="path" title={path.clone()}>{file(path)}</code>{" "}
+                <Change old={old.clone()} new={new.clone()} />
+                {shell_line(shell)}
+            </>
+        },
+        Happening::KernelRefused { path, text, errno } => {
+            let (path, text, errno) = (file(path), text.clone(), errno.clone());
+            let short = Happening::KernelRefused { path, text, errno };
+            html! { <>{time}{" ✕ "}<span>{happening(ui.lang, &short)}</span></> }
+        }
+        other => html! { <>{time}{" "}<span>{happening(ui.lang, other)}</span></> },
+    }
+}
+
+/// The two last parts of a path: whose file it is.
+fn file(path: &str) -> String {
+    let mut parts: Vec<&str> = path.rsplit('/').take(2).collect();
+    parts.reverse();
+    parts.join("/")
+}
+
+fn shell_line(shell: &str) -> Html {
+    match shell {
+        "" => Html::default(),
+        line => html! { <ShellLine text={line.to_string()} /> },
+    }
+}
+
+/// What [`Change`] shows.
+#[derive(Properties, PartialEq)]
+pub(crate) struct ChangeProps {
+    pub(crate) old: AttrValue,
+    pub(crate) new: AttrValue,
+}
+
+/// Old value, arrow, new value.
+#[component]
+pub(crate) fn Change(props: &ChangeProps) -> Html {
+    let ui = use_ui();
+    let shown = |value: &AttrValue| match value.is_empty() {
+        true => AttrValue::Static(ui.t().empty_value),
+        false => value.clone(),
+    };
+    html! {
+        <span class="change">
+            <span class="visually-hidden">{ui.t().was}{" "}</span>
+            <code class="old">{shown(&props.old)}</code>{" → "}<code class="new">{shown(&props.new)}</code>
+        </span>
+    }
+}
+
+/// Minutes that the browser's clock is east of Greenwich.
+#[allow(clippy::cast_possible_truncation)] // At most 14 hours.
+fn minutes_east() -> i64 {
+    -(js_sys::Date::new_0().get_timezone_offset() as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_path_is_shown_by_its_last_two_parts() {
+        assert_eq!(super::file("/sys/fs/cgroup/cpu/v/root/c1/cpu.shares"), "c1/cpu.shares");
+        assert_eq!(super::file("cpu.shares"), "cpu.shares");
+    }
+}

@@ -1,0 +1,160 @@
+//! The header: logo, machine, connection, language, theme, size.
+
+use std::rc::Rc;
+
+use vitrine_shared::message::Machine;
+use yew::prelude::*;
+
+use super::parts::{Hatch, Logo};
+use crate::prefs::Theme;
+use crate::route::Screen;
+use crate::state::{Action, Link, Session, State};
+use crate::text::Text;
+use crate::ui::{Change, input_text, use_desk, use_ui};
+
+/// What the header shows.
+#[derive(Properties, PartialEq)]
+pub(crate) struct Props {
+    pub(crate) state: Rc<State>,
+    pub(crate) screen: Screen,
+}
+
+/// The header of both screens.
+#[component]
+pub(crate) fn Header(props: &Props) -> Html {
+    let ui = use_ui();
+    let t = ui.t();
+    html! {
+        <header class="top">
+            <a class="skip" href="#main" onclick={skip_to_main()}>{t.skip}</a>
+            <Hatch />
+            <a class="brand" href="#/" aria-label={t.to_start}><Logo /><span>{"Vitrine"}</span></a>
+            <div class="top-machine" hidden={props.screen == Screen::Start}>
+                <MachineChoice state={props.state.clone()} />
+            </div>
+            <Status state={props.state.clone()} />
+            <Settings />
+        </header>
+    }
+}
+
+/// Moves the focus without touching the fragment, which names the screen.
+fn skip_to_main() -> Callback<MouseEvent> {
+    Callback::from(|event: MouseEvent| {
+        event.prevent_default();
+        let document = web_sys::window().and_then(|window| window.document());
+        let main = document.and_then(|document| document.get_element_by_id("main"));
+        if let Some(main) = main.and_then(|main| {
+            use wasm_bindgen::JsCast;
+            main.dyn_into::<web_sys::HtmlElement>().ok()
+        }) {
+            // Focus can fail only for an element that is gone.
+            let _ = main.focus();
+        }
+    })
+}
+
+#[derive(Properties, PartialEq)]
+struct StateProps {
+    state: Rc<State>,
+}
+
+/// The machine that is looked at; a choice where there are several.
+#[component]
+fn MachineChoice(props: &StateProps) -> Html {
+    let (ui, desk) = (use_ui(), use_desk());
+    let state = &props.state;
+    if state.machines.len() < 2 {
+        let name = state.machine().map_or(ui.t().no_machine.into(), |machine| label(machine));
+        return html! { <span class="machine">{name}</span> };
+    }
+    let machines: Vec<_> = state.machines.values().cloned().collect();
+    let onchange = Callback::from(move |event: Event| {
+        let id = input_text_of_select(&event);
+        if let Some(machine) = machines.iter().find(|machine| machine.id.to_string() == id) {
+            desk.act.emit(Action::Focus(machine.id));
+        }
+    });
+    html! {
+        <label class="machine">
+            <span class="visually-hidden">{ui.t().machine}</span>
+            <select {onchange}>
+                {for state.machines.values().map(|machine| html! {
+                    <option key={machine.id.to_string()} value={machine.id.to_string()}
+                        selected={Some(machine.id) == state.focus}>{label(machine)}</option>
+                })}
+            </select>
+        </label>
+    }
+}
+
+fn input_text_of_select(event: &Event) -> String {
+    let value = event
+        .target()
+        .and_then(|target| js_sys::Reflect::get(&target, &"value".into()).ok())
+        .and_then(|value| value.as_string());
+    value.unwrap_or_else(|| input_text(event))
+}
+
+/// A short name for a machine: what its cgroups are called, and its PID 1.
+fn label(machine: &Machine) -> String {
+    let name = machine.cgroup_path.rsplit('/').find(|part| !part.is_empty());
+    let id = machine.id.to_string();
+    let name = name.unwrap_or(&id);
+    let short: String = name.chars().take(12).collect();
+    format!("{short} · init {}", machine.init_pid)
+}
+
+/// The connection in one word; the milliseconds stand outside the part that is read aloud.
+#[component]
+fn Status(props: &StateProps) -> Html {
+    let ui = use_ui();
+    let (class, word) = status(&props.state, ui.t());
+    let latency = props.state.latency_msec.map(|msec| format!("{msec} ms"));
+    html! {
+        <div class={classes!("status", class)} data-test="status">
+            <span class="dot" aria-hidden="true"></span>
+            <span role="status">{word}</span>
+            <span class="latency">{latency}</span>
+        </div>
+    }
+}
+
+fn status(state: &State, t: &'static Text) -> (&'static str, &'static str) {
+    match (&state.session, state.link) {
+        (_, Link::Live) => ("is-live", t.live),
+        (Session::SignedOut { .. }, _) => ("is-out", t.signed_out),
+        (Session::NoServer, _) => ("is-out", t.no_server),
+        (Session::Open, Link::Lost { .. }) => ("is-lost", t.reconnecting),
+        (Session::Open, _) if state.welcomes > 0 => ("is-lost", t.reconnecting),
+        (Session::Open, _) => ("is-opening", t.connecting),
+        (Session::Checking, _) => ("is-opening", t.checking),
+    }
+}
+
+/// Language, theme, size.
+#[component]
+fn Settings() -> Html {
+    let ui = use_ui();
+    let t = ui.t();
+    let change = |to: Change| ui.change.reform(move |_: MouseEvent| to);
+    let theme_word = match ui.theme {
+        Theme::Auto => t.theme_auto,
+        Theme::Light => t.theme_light,
+        Theme::Dark => t.theme_dark,
+    };
+    // Their signs are drawn by style.css, so that a screen reader hears the words only.
+    let theme = classes!("plain", "icon", format!("theme-{}", ui.theme.name()));
+    let size_word = if ui.projector { t.size_projector } else { t.size_normal };
+    html! {
+        <div class="settings" role="group" aria-label={t.settings}>
+            <button type="button" class="plain" data-test="lang" onclick={change(Change::Lang)}
+                lang={ui.lang.other().tag()}>{t.other_language}</button>
+            <button type="button" class={theme} data-test="theme" title={theme_word}
+                aria-label={theme_word} onclick={change(Change::Theme)}></button>
+            <button type="button" class="plain icon size" data-test="size" title={size_word}
+                aria-label={size_word} aria-pressed={ui.projector.to_string()}
+                onclick={change(Change::Size)}></button>
+        </div>
+    }
+}

@@ -1,0 +1,125 @@
+//! The shelf: the machine's cgroups, how much each uses, and what holds it back.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use vitrine_shared::cgroup::{CgroupSample, GroupId};
+use vitrine_shared::message::Sample;
+use yew::prelude::*;
+
+use crate::format;
+use crate::history::{self, History};
+use crate::text::{Text, of_limit, throttled_in};
+use crate::ui::{Ui, use_ui};
+
+/// What the shelf shows.
+#[derive(Properties, PartialEq)]
+pub(crate) struct Props {
+    pub(crate) sample: Option<Rc<Sample>>,
+    pub(crate) histories: BTreeMap<GroupId, History>,
+    /// The group whose files are shown.
+    pub(crate) group: GroupId,
+    pub(crate) choose: Callback<GroupId>,
+}
+
+/// The shelf.
+#[component]
+pub(crate) fn Shelf(props: &Props) -> Html {
+    let ui = use_ui();
+    let t = ui.t();
+    let groups = props.sample.as_ref().map(|sample| sample.groups.as_slice()).unwrap_or_default();
+    html! {
+        <section class="shelf" aria-labelledby="shelf-title">
+            <h2 id="shelf-title">{t.shelf}</h2>
+            <p class="muted" hidden={!groups.is_empty()}>{t.waiting_for_sample}</p>
+            <ul class="boards">
+                {for groups.iter().map(|group| html! {
+                    <li key={group.path.clone()} class={classes!(format!("depth-{}", depth(group.group)))}>
+                        {board(&ui, group, props)}
+                    </li>
+                })}
+            </ul>
+        </section>
+    }
+}
+
+fn depth(group: GroupId) -> u8 {
+    match group {
+        GroupId::Cap => 0,
+        GroupId::Root => 1,
+        GroupId::Container(_) => 2,
+    }
+}
+
+/// The last part of a group's path.
+pub(crate) fn name(group: &CgroupSample, t: &'static Text) -> String {
+    match group.group {
+        GroupId::Cap => t.cap.into(),
+        _ => group.path.rsplit('/').next().unwrap_or_default().into(),
+    }
+}
+
+fn board(ui: &Ui, group: &CgroupSample, props: &Props) -> Html {
+    let t = ui.t();
+    let history = props.histories.get(&group.group);
+    let chosen = group.group == props.group;
+    let id = group.group;
+    let choose = props.choose.reform(move |_: MouseEvent| id);
+    let throttled =
+        history.and_then(History::recent_periods).filter(|(_, throttled)| *throttled > 0);
+    html! {
+        <>
+            <button type="button" class="board" aria-pressed={chosen.to_string()} onclick={choose}
+                title={(group.group == GroupId::Cap).then_some(t.cap_note)}>
+                <span class="board-name">{name(group, t)}</span>
+                <span class="number">{format::percent(group.cpu_permille)}{" %"}</span>
+            </button>
+            <Gauge cpu={group.cpu_permille}
+                quota={history::permille(group.cpu.quota_usec, group.cpu.period_usec)}
+                throttled={history.and_then(History::recent_share).unwrap_or(0.0)} />
+            <dl class="amounts">
+                <div><dt>{t.memory}</dt><dd>{amount(ui, format::bytes(group.memory_bytes), group.memory_max.map(format::bytes))}</dd></div>
+                <div><dt>{t.pids}</dt><dd>{amount(ui, group.pids.to_string(), group.pids_max.map(|max| max.to_string()))}</dd></div>
+            </dl>
+            <p class="visually-hidden" hidden={throttled.is_none()}>
+                {throttled.map(|(periods, throttled)| throttled_in(ui.lang, periods, throttled))}
+            </p>
+        </>
+    }
+}
+
+fn amount(ui: &Ui, value: String, limit: Option<String>) -> Html {
+    let limit = limit.map(|limit| of_limit(ui.lang, &limit));
+    html! { <><span class="number">{value}</span>{" "}<span class="muted">{limit}</span></> }
+}
+
+#[derive(Properties, PartialEq)]
+struct GaugeProps {
+    cpu: u32,
+    quota: Option<u32>,
+    throttled: f64,
+}
+
+/// The board's edge as a gauge of one CPU: used, quota, and the throttled share hatched between
+/// the quota and the end. The numbers stand beside it as text.
+#[component]
+fn Gauge(props: &GaugeProps) -> Html {
+    let whole = f64::from(1_000_u32.max(props.cpu).max(props.quota.unwrap_or(0)));
+    let share = |permille: u32| f64::from(permille) / whole * 100.0;
+    let used = share(props.cpu);
+    let from = props.quota.map_or(used, share).max(used);
+    let waits = (100.0 - from) * props.throttled;
+    html! {
+        <svg class="gauge" width="100%" height="10" aria-hidden="true">
+            <rect class="gauge-whole" x="0" y="3" width="100%" height="6" rx="1" />
+            <rect class="hatched" fill="url(#hatch)" x={percent(from)} y="3" width={percent(waits)} height="6" />
+            <rect class="meter-used" x="0" y="3" width={percent(used)} height="6" rx="1" />
+            <rect class="quota-tick" x={percent((from - 0.5).max(0.0))} y="0" width="2" height="10"
+                visibility={if props.quota.is_some() { "visible" } else { "hidden" }} />
+        </svg>
+    }
+}
+
+fn percent(value: f64) -> String {
+    format!("{value:.1}%")
+}

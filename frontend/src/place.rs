@@ -1,0 +1,59 @@
+//! Where on the page a refusal belongs: beside the control that asked.
+
+use vitrine_shared::cgroup::GroupId;
+use vitrine_shared::message::{Command, Refusal};
+
+/// A place that can show what went wrong.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Place {
+    /// The button that starts a container.
+    Start,
+    /// The busy loop and its stop button.
+    Exec,
+    /// Quota and period.
+    Quota,
+    /// One raw file.
+    File(GroupId, String),
+    /// Ending a container or machine.
+    End,
+    /// The connection.
+    Link,
+}
+
+impl Place {
+    /// The place of a command; `None` for those that no person asks for.
+    pub(crate) fn of(command: &Command) -> Option<Self> {
+        Some(match command {
+            Command::Ping { .. } => return None,
+            Command::Subscribe { .. } => Place::Link,
+            Command::StartContainer { .. } => Place::Start,
+            Command::Exec { .. } | Command::StopExecs { .. } => Place::Exec,
+            Command::StopContainer { .. } | Command::EndMachine { .. } => Place::End,
+            Command::SetKnob { .. } => Place::Quota,
+            Command::WriteFile { group, file, .. } => Place::File(*group, file.clone()),
+        })
+    }
+}
+
+/// What went wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    /// The request was wrong.
+    Refused {
+        /// Why.
+        reason: Refusal,
+        /// What to do, in English.
+        hint: String,
+    },
+    /// The server failed.
+    Failed {
+        /// The step.
+        step: String,
+        /// The kernel's error.
+        errno: String,
+        /// What to do, in English.
+        hint: String,
+    },
+    /// The connection was lost before an answer came.
+    NoAnswer,
+}

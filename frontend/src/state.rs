@@ -1,0 +1,367 @@
+//! Everything the page knows, and the one function that changes it.
+//!
+//! The state is a fold over what was heard. Events carry values, so hearing one twice changes
+//! nothing; a test says so.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use vitrine_shared::cgroup::GroupId;
+use vitrine_shared::id::{ContainerId, MachineId};
+use vitrine_shared::message::{
+    Answer, Command, Container, ContainerState, Event, FeedEntry, HostInfo, Machine, Made, Sample,
+    ServerMessage,
+};
+use vitrine_shared::role::{Identity, Role};
+use yew::Reducible;
+
+use crate::history::History;
+use crate::place::{Place, Trouble};
+
+/// Entries of a machine's feed that are kept.
+const FEED_KEPT: usize = 200;
+
+/// What the server says about our cookie.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Session {
+    /// Not answered yet.
+    #[default]
+    Checking,
+    /// It knows us.
+    Open,
+    /// It does not know us; with a token, that token was refused.
+    SignedOut {
+        /// A token was offered and refused.
+        token_refused: bool,
+    },
+    /// Nobody answers there.
+    NoServer,
+}
+
+/// The WebSocket.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Link {
+    /// Not tried yet.
+    #[default]
+    Idle,
+    /// On its way.
+    Opening,
+    /// Open, and welcomed.
+    Live,
+    /// Lost; it will be tried again.
+    Lost {
+        /// Tries since it was last open.
+        tries: u32,
+    },
+}
+
+/// A command and what came of it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Told {
+    /// Counts up, so that a view can tell a new answer from the same one.
+    pub(crate) number: u32,
+    /// What was asked.
+    pub(crate) command: Command,
+    /// What came of it.
+    pub(crate) answer: Answer,
+}
+
+/// Everything the page knows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct State {
+    pub(crate) session: Session,
+    pub(crate) link: Link,
+    /// Times the server has welcomed us; a new one means: subscribe again.
+    pub(crate) welcomes: u32,
+    pub(crate) latency_msec: Option<u32>,
+    pub(crate) identity: Option<Identity>,
+    pub(crate) host: Option<HostInfo>,
+    pub(crate) synced: bool,
+    pub(crate) machines: BTreeMap<MachineId, Rc<Machine>>,
+    /// The machine that is looked at.
+    pub(crate) focus: Option<MachineId>,
+    /// The container that is looked at.
+    pub(crate) chosen: Option<ContainerId>,
+    pub(crate) sample: Option<Rc<Sample>>,
+    pub(crate) histories: BTreeMap<GroupId, History>,
+    pub(crate) feeds: BTreeMap<MachineId, Vec<FeedEntry>>,
+    pub(crate) pending: BTreeMap<u32, Command>,
+    /// The last answer to something a person asked for.
+    pub(crate) last: Option<Rc<Told>>,
+    /// Containers this page has made.
+    pub(crate) made: u32,
+    pub(crate) troubles: BTreeMap<Place, Trouble>,
+    /// Machines heard since the last welcome.
+    heard: BTreeSet<MachineId>,
+}
+
+/// What can happen to the state.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Action {
+    /// The server said who we are, or that it does not know.
+    Session(Session),
+    /// The socket changed.
+    Link(Link),
+    /// A message arrived.
+    Heard {
+        /// It.
+        message: ServerMessage,
+        /// The page's clock, in milliseconds.
+        now_msec: u64,
+    },
+    /// A command was sent.
+    Asked {
+        /// Its number.
+        id: u32,
+        /// It.
+        command: Command,
+    },
+    /// A command could not be sent.
+    NotSent {
+        /// Its number.
+        id: u32,
+        /// It.
+        command: Command,
+    },
+    /// Look at this container.
+    Choose(ContainerId),
+    /// Look at this machine.
+    Focus(MachineId),
+    /// The text at this place was read.
+    Dismiss(Place),
+}
+
+impl Reducible for State {
+    type Action = Action;
+
+    fn reduce(self: Rc<Self>, action: Action) -> Rc<Self> {
+        let mut state = (*self).clone();
+        state.apply(action);
+        Rc::new(state)
+    }
+}
+
+impl State {
+    /// The machine that is looked at.
+    pub(crate) fn machine(&self) -> Option<&Rc<Machine>> {
+        self.machines.get(self.focus.as_ref()?)
+    }
+
+    /// The container that is looked at.
+    pub(crate) fn container(&self) -> Option<&Container> {
+        self.machine()?.containers.iter().find(|container| Some(container.id) == self.chosen)
+    }
+
+    /// May this page change the machine it looks at, or make one?
+    pub(crate) fn may_change(&self) -> bool {
+        let Some(identity) = self.identity else { return false };
+        match self.machine() {
+            Some(machine) => identity.may_change(machine.owner),
+            None => identity.role != Role::Viewer,
+        }
+    }
+
+    /// Is a container on its way?
+    pub(crate) fn is_starting(&self) -> bool {
+        self.pending.values().any(|command| matches!(command, Command::StartContainer { .. }))
+    }
+
+    pub(crate) fn apply(&mut self, action: Action) {
+        match action {
+            Action::Session(session) => self.set_session(session),
+            Action::Link(link) => self.set_link(link),
+            Action::Heard { message, now_msec } => self.hear(message, now_msec),
+            Action::Asked { id, command } => {
+                self.pending.insert(id, command);
+            }
+            Action::NotSent { id, command } => {
+                self.pending.remove(&id);
+                self.not_answered(&command);
+            }
+            Action::Choose(container) => self.chosen = Some(container),
+            Action::Focus(machine) => self.look_at(Some(machine)),
+            Action::Dismiss(place) => {
+                self.troubles.remove(&place);
+            }
+        }
+    }
+
+    fn set_session(&mut self, session: Session) {
+        // A server that is away for a moment has not forgotten us.
+        let away = self.session == Session::Open && session == Session::NoServer;
+        // That the token was refused says more than that there is no cookie.
+        let refused = Session::SignedOut { token_refused: true };
+        let known = self.session == refused && matches!(session, Session::SignedOut { .. });
+        if !away && !known {
+            self.session = session;
+        }
+    }
+
+    fn set_link(&mut self, link: Link) {
+        self.link = link;
+        if link != Link::Live {
+            self.latency_msec = None;
+            for command in std::mem::take(&mut self.pending).into_values() {
+                self.not_answered(&command);
+            }
+        }
+    }
+
+    fn not_answered(&mut self, command: &Command) {
+        if let Some(place) = Place::of(command) {
+            self.troubles.insert(place, Trouble::NoAnswer);
+        }
+    }
+
+    fn hear(&mut self, message: ServerMessage, now_msec: u64) {
+        match message {
+            ServerMessage::Welcome { identity, host } => {
+                self.identity = Some(identity);
+                self.host = Some(host);
+                self.link = Link::Live;
+                self.welcomes += 1;
+                self.synced = false;
+                self.heard.clear();
+            }
+            ServerMessage::Answer { id, answer } => self.answered(id, answer, now_msec),
+            ServerMessage::Event(event) => self.happened(event),
+            ServerMessage::Unreadable { reason } => {
+                self.troubles.insert(Place::Link, Trouble::Refused { reason, hint: String::new() });
+            }
+        }
+    }
+
+    fn answered(&mut self, id: u32, answer: Answer, now_msec: u64) {
+        let Some(command) = self.pending.remove(&id) else { return };
+        if let Command::Ping { token } = command {
+            self.latency_msec = u32::try_from(now_msec.saturating_sub(token)).ok();
+            return;
+        }
+        let Some(place) = Place::of(&command) else { return };
+        let by_hand = place != Place::Link;
+        self.troubles.remove(&place);
+        match &answer {
+            Answer::Refused { reason, hint } => {
+                let trouble = Trouble::Refused { reason: reason.clone(), hint: hint.clone() };
+                self.troubles.insert(place, trouble);
+            }
+            Answer::Failed { step, errno, hint } => {
+                let (step, errno, hint) = (step.clone(), errno.clone(), hint.clone());
+                self.troubles.insert(place, Trouble::Failed { step, errno, hint });
+            }
+            Answer::Done { made: Some(Made::Container { machine, container, .. }), .. } => {
+                self.look_at(Some(*machine));
+                self.chosen = Some(*container);
+                self.made += 1;
+            }
+            Answer::Done { .. } => {}
+        }
+        if !by_hand {
+            return;
+        }
+        let number = self.last.as_ref().map_or(1, |told| told.number + 1);
+        self.last = Some(Rc::new(Told { number, command, answer }));
+    }
+
+    fn happened(&mut self, event: Event) {
+        match event {
+            Event::Machine(machine) => self.machine_is(machine),
+            Event::MachineGone { machine } => self.machine_gone(machine),
+            Event::Sample(sample) => self.sampled(sample),
+            Event::Feed { machine, entries } => self.fed(machine, entries),
+            Event::Synced => self.snapshot_complete(),
+            Event::Viewers { .. } => {}
+        }
+    }
+
+    fn machine_is(&mut self, machine: Machine) {
+        let id = machine.id;
+        let mine = self.identity.is_some_and(|me| me.participant == machine.owner);
+        self.heard.insert(id);
+        self.machines.insert(id, Rc::new(machine));
+        if self.focus.is_none() && self.synced && mine {
+            self.look_at(Some(id));
+        }
+        if self.focus == Some(id) {
+            self.choose_one();
+        }
+    }
+
+    fn machine_gone(&mut self, id: MachineId) {
+        self.machines.remove(&id);
+        self.feeds.remove(&id);
+        if self.focus == Some(id) {
+            self.look_at(None);
+        }
+    }
+
+    fn snapshot_complete(&mut self) {
+        self.synced = true;
+        let gone: Vec<_> =
+            self.machines.keys().filter(|id| !self.heard.contains(id)).copied().collect();
+        gone.into_iter().for_each(|id| self.machine_gone(id));
+        if self.focus.is_none() {
+            let me = self.identity.map(|me| me.participant);
+            let mine = self.machines.values().find(|machine| Some(machine.owner) == me);
+            let mine = mine.map(|machine| machine.id);
+            self.look_at(mine);
+        }
+    }
+
+    fn look_at(&mut self, machine: Option<MachineId>) {
+        if self.focus != machine {
+            self.focus = machine;
+            self.chosen = None;
+            self.sample = None;
+            self.histories.clear();
+        }
+        self.choose_one();
+    }
+
+    /// Chooses the newest running container, when none that exists is chosen.
+    fn choose_one(&mut self) {
+        let Some(machine) = self.machine() else { return };
+        let exists = machine.containers.iter().any(|c| Some(c.id) == self.chosen);
+        // A container of our own may be chosen by its answer before the machine's event tells of it.
+        if exists || (self.chosen.is_some() && machine.containers.is_empty()) {
+            return;
+        }
+        let running = |c: &&Container| matches!(c.state, ContainerState::Running { .. });
+        let newest = machine.containers.iter().rev();
+        let newest = newest.clone().find(running).or_else(|| newest.clone().next());
+        self.chosen = newest.map(|container| container.id).or(self.chosen);
+    }
+
+    fn sampled(&mut self, sample: Sample) {
+        if Some(sample.machine) != self.focus {
+            return;
+        }
+        if self.sample.as_ref().is_some_and(|last| {
+            // An old one, heard again. Much older means that the server's clock began anew.
+            sample.at_msec <= last.at_msec && last.at_msec - sample.at_msec < 60_000
+        }) {
+            return;
+        }
+        for group in &sample.groups {
+            self.histories.entry(group.group).or_default().push(sample.at_msec, group);
+        }
+        let groups: BTreeSet<GroupId> = sample.groups.iter().map(|group| group.group).collect();
+        self.histories.retain(|group, _| groups.contains(group));
+        self.sample = Some(Rc::new(sample));
+    }
+
+    fn fed(&mut self, machine: MachineId, entries: Vec<FeedEntry>) {
+        let feed = self.feeds.entry(machine).or_default();
+        for entry in entries {
+            if let Err(at) = feed.binary_search_by_key(&entry.seq, |kept| kept.seq) {
+                feed.insert(at, entry);
+            }
+        }
+        let surplus = feed.len().saturating_sub(FEED_KEPT);
+        feed.drain(..surplus);
+    }
+}
+
+#[cfg(test)]
+#[path = "state_tests.rs"]
+mod tests;

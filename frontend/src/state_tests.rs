@@ -1,0 +1,154 @@
+//! Events in, state out.
+
+use vitrine_shared::message::Happening;
+use vitrine_shared::message::Refusal;
+
+use super::*;
+use crate::fixture::{self, CONTAINER, MACHINE};
+
+fn heard(message: ServerMessage) -> Action {
+    Action::Heard { message, now_msec: 1_000 }
+}
+
+fn event(event: Event) -> Action {
+    heard(ServerMessage::Event(event))
+}
+
+fn lab() -> State {
+    let mut state = State::default();
+    for action in [
+        heard(fixture::welcome()),
+        event(Event::Machine(fixture::machine())),
+        event(Event::Synced),
+        event(Event::Sample(fixture::sample(10))),
+    ] {
+        state.apply(action);
+    }
+    state
+}
+
+fn feed(seqs: &[u64]) -> Event {
+    let entry = |&seq| FeedEntry { seq, at_msec: 0, what: Happening::MachineBorn { took_usec: 1 } };
+    Event::Feed { machine: MACHINE, entries: seqs.iter().map(entry).collect() }
+}
+
+#[test]
+fn a_page_that_comes_back_finds_its_container() {
+    let state = lab();
+    assert_eq!(state.link, Link::Live);
+    assert_eq!(state.focus, Some(MACHINE));
+    assert_eq!(state.container().map(|c| c.id), Some(CONTAINER));
+    assert!(state.may_change());
+}
+
+#[test]
+fn every_event_can_be_heard_twice() {
+    let events = [
+        Event::Machine(fixture::machine()),
+        Event::Sample(fixture::sample(20)),
+        feed(&[1, 2]),
+        Event::Synced,
+        Event::Viewers { count: 2 },
+    ];
+    let mut once = lab();
+    let mut twice = lab();
+    for one in events {
+        once.apply(event(one.clone()));
+        twice.apply(event(one.clone()));
+        twice.apply(event(one));
+    }
+    assert_eq!(once, twice);
+    once.apply(event(Event::MachineGone { machine: MACHINE }));
+    twice.apply(event(Event::MachineGone { machine: MACHINE }));
+    twice.apply(event(Event::MachineGone { machine: MACHINE }));
+    assert_eq!(once, twice);
+    assert_eq!(once.machine(), None);
+}
+
+#[test]
+fn the_feed_is_in_order_without_doubles_and_bounded() {
+    let mut state = lab();
+    state.apply(event(feed(&[3, 4])));
+    state.apply(event(feed(&[1, 2, 3])));
+    let seqs: Vec<_> = state.feeds[&MACHINE].iter().map(|entry| entry.seq).collect();
+    assert_eq!(seqs, [1, 2, 3, 4]);
+    state.apply(event(feed(&(5..1_000).collect::<Vec<_>>())));
+    assert_eq!(state.feeds[&MACHINE].len(), FEED_KEPT);
+}
+
+#[test]
+fn machines_that_went_while_we_were_away_are_forgotten() {
+    let mut state = lab();
+    state.apply(Action::Link(Link::Lost { tries: 1 }));
+    state.apply(heard(fixture::welcome()));
+    assert_eq!(state.focus, Some(MACHINE), "until the snapshot is complete");
+    state.apply(event(Event::Synced));
+    assert!(state.machines.is_empty() && state.focus.is_none() && state.sample.is_none());
+}
+
+#[test]
+fn a_ping_is_timed_and_not_told() {
+    let mut state = lab();
+    state.apply(Action::Asked { id: 7, command: Command::Ping { token: 980 } });
+    let answer = Answer::Done { deeds: Vec::new(), made: None };
+    state.apply(heard(ServerMessage::Answer { id: 7, answer }));
+    assert_eq!((state.latency_msec, state.last.clone()), (Some(20), None));
+}
+
+#[test]
+fn a_refusal_stands_at_its_place_until_it_is_done() {
+    let mut state = lab();
+    let command = Command::WriteFile {
+        machine: MACHINE,
+        group: GroupId::Root,
+        file: "cpu.shares".into(),
+        value: "x".into(),
+    };
+    let place = Place::File(GroupId::Root, "cpu.shares".into());
+    let reason = Refusal::Unknown { what: "group".into() };
+    state.apply(Action::Asked { id: 1, command: command.clone() });
+    let answer = Answer::Refused { reason: reason.clone(), hint: "look".into() };
+    state.apply(heard(ServerMessage::Answer { id: 1, answer }));
+    assert_eq!(state.troubles[&place], Trouble::Refused { reason, hint: "look".into() });
+    state.apply(Action::Asked { id: 2, command });
+    let answer = Answer::Done { deeds: Vec::new(), made: None };
+    state.apply(heard(ServerMessage::Answer { id: 2, answer }));
+    assert!(state.troubles.is_empty());
+    assert_eq!(state.last.map(|told| told.number), Some(2));
+}
+
+#[test]
+fn what_was_asked_when_the_line_broke_is_said_to_be_unanswered() {
+    let mut state = lab();
+    let command = Command::EndMachine { machine: MACHINE };
+    state.apply(Action::Asked { id: 1, command });
+    state.apply(Action::Link(Link::Lost { tries: 1 }));
+    assert_eq!(state.troubles.get(&Place::End), Some(&Trouble::NoAnswer));
+    assert!(state.pending.is_empty());
+}
+
+#[test]
+fn a_made_container_is_looked_at_even_before_its_event() {
+    let mut state = State::default();
+    state.apply(heard(fixture::welcome()));
+    state.apply(event(Event::Synced));
+    let spec = fixture::machine().containers[0].spec.clone();
+    state.apply(Action::Asked { id: 1, command: Command::StartContainer { machine: None, spec } });
+    assert!(state.is_starting());
+    let made = Made::Container { machine: MACHINE, container: CONTAINER, terminal: None };
+    let answer = Answer::Done { deeds: Vec::new(), made: Some(made) };
+    state.apply(heard(ServerMessage::Answer { id: 1, answer }));
+    assert_eq!((state.focus, state.chosen), (Some(MACHINE), Some(CONTAINER)));
+    state.apply(event(Event::Machine(fixture::machine())));
+    assert_eq!(state.container().map(|c| c.id), Some(CONTAINER));
+}
+
+#[test]
+fn samples_of_other_machines_are_not_ours() {
+    let mut state = lab();
+    let before = state.clone();
+    let mut other = fixture::sample(30);
+    other.machine = MachineId(99);
+    state.apply(event(Event::Sample(other)));
+    assert_eq!(state, before);
+}

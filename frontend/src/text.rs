@@ -1,0 +1,118 @@
+//! Every word on the page, in both languages.
+//!
+//! A word that lacks one of them does not compile: [`words!`] takes both, and so does
+//! [`Lang::pick`](crate::prefs::Lang::pick) for sentences with something in them.
+
+pub(crate) mod happening;
+pub(crate) mod kernel;
+pub(crate) mod refusal;
+pub(crate) mod step;
+mod words;
+
+pub(crate) use words::Text;
+
+use crate::prefs::Lang;
+
+/// The words of a language.
+pub(crate) fn text(lang: Lang) -> &'static Text {
+    lang.pick(&words::EN, &words::ZH)
+}
+
+/// "and 212 other processes on this host"
+pub(crate) fn other_processes(lang: Lang, count: u32) -> String {
+    match (lang, count) {
+        (Lang::En, 1) => "and 1 other process on this host".into(),
+        (Lang::En, n) => format!("and {n} other processes on this host"),
+        (Lang::Zh, n) => format!("以及这台宿主机上的另外 {n} 个进程"),
+    }
+}
+
+/// "throttled in 10 of 10 periods"
+pub(crate) fn throttled_in(lang: Lang, periods: u64, throttled: u64) -> String {
+    lang.pick(
+        format!("throttled in {throttled} of {periods} periods"),
+        format!("{periods} 个周期中有 {throttled} 个被限流"),
+    )
+}
+
+/// "of 256 MiB"
+pub(crate) fn of_limit(lang: Lang, limit: &str) -> String {
+    lang.pick(format!("of {limit}"), format!("/ {limit}"))
+}
+
+/// "Born in 23.41 ms"
+pub(crate) fn born_in(lang: Lang, msec: &str) -> String {
+    lang.pick(format!("born in {msec} ms"), format!("诞生用时 {msec} 毫秒"))
+}
+
+/// "ended with 137"
+pub(crate) fn ended_with(lang: Lang, status: i32) -> String {
+    lang.pick(format!("ended with status {status}"), format!("已结束，状态 {status}"))
+}
+
+/// "Files of root/c1"
+pub(crate) fn files_of(lang: Lang, path: &str) -> String {
+    lang.pick(format!("Files of {path}"), format!("{path} 的文件"))
+}
+
+/// "Terminal of c1"
+pub(crate) fn terminal_of(lang: Lang, name: &str) -> String {
+    lang.pick(format!("Terminal of {name}"), format!("{name} 的终端"))
+}
+
+/// The status of a terminal as `term.mjs` tells it.
+pub(crate) fn terminal_status(lang: Lang, status: &str) -> String {
+    match status {
+        "connecting" => lang.pick("connecting", "正在连接").into(),
+        "live" => lang.pick("live", "已连接").into(),
+        "readonly" => lang.pick("read only", "只读").into(),
+        "reconnecting" => lang.pick("reconnecting", "正在重连").into(),
+        "gone" => lang.pick("gone", "已不存在").into(),
+        other => match other.strip_prefix("exited:") {
+            Some(code) => lang.pick(format!("exited with {code}"), format!("已退出，状态 {code}")),
+            None => other.into(),
+        },
+    }
+}
+
+/// The caption of the CPU chart for those who cannot see it.
+pub(crate) fn chart_in_words(lang: Lang, now: &str, quota: Option<&str>) -> String {
+    match quota {
+        Some(quota) => lang.pick(
+            format!("CPU of the last 60 seconds; now {now} % of one CPU, quota {quota} %"),
+            format!("最近 60 秒的 CPU；现在为一个 CPU 的 {now} %，配额 {quota} %"),
+        ),
+        None => lang.pick(
+            format!("CPU of the last 60 seconds; now {now} % of one CPU, no quota"),
+            format!("最近 60 秒的 CPU；现在为一个 CPU 的 {now} %，没有配额"),
+        ),
+    }
+}
+
+/// "20 % of one CPU", for the slider.
+pub(crate) fn percent_of_one(lang: Lang, percent: &str) -> String {
+    lang.pick(format!("{percent} % of one CPU"), format!("一个 CPU 的 {percent} %"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statuses_of_the_terminal_are_translated() {
+        for status in ["connecting", "live", "readonly", "reconnecting", "gone", "exited:137"] {
+            assert_ne!(
+                terminal_status(Lang::En, status),
+                terminal_status(Lang::Zh, status),
+                "{status}"
+            );
+        }
+        assert_eq!(terminal_status(Lang::En, "exited:137"), "exited with 137");
+    }
+
+    #[test]
+    fn one_is_singular() {
+        assert_eq!(other_processes(Lang::En, 1), "and 1 other process on this host");
+        assert_eq!(other_processes(Lang::En, 2), "and 2 other processes on this host");
+    }
+}

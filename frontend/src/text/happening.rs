@@ -1,0 +1,107 @@
+//! What happened and what was asked, in words.
+
+use vitrine_shared::cgroup::{GroupId, Knob};
+use vitrine_shared::message::{Command, Happening};
+
+use crate::format;
+use crate::prefs::Lang;
+
+/// What happened, in one sentence. Writes are drawn as a change, so only their file is named here.
+pub(crate) fn happening(lang: Lang, what: &Happening) -> String {
+    match what {
+        Happening::MachineBorn { took_usec } => {
+            let took = format::msec(u64::from(*took_usec));
+            lang.pick(
+                format!("the machine was born in {took} ms"),
+                format!("机器诞生，用时 {took} 毫秒"),
+            )
+        }
+        Happening::ContainerBorn { name, took_usec } => {
+            let took = format::msec(u64::from(*took_usec));
+            lang.pick(
+                format!("{name} was born in {took} ms"),
+                format!("{name} 诞生，用时 {took} 毫秒"),
+            )
+        }
+        Happening::ContainerExited { name, status } => lang.pick(
+            format!("{name} ended with status {status}"),
+            format!("{name} 结束，状态 {status}"),
+        ),
+        Happening::ExecStarted { name, command, pid } => lang.pick(
+            format!("in {name}, host PID {pid}: {command}"),
+            format!("在 {name} 里启动，宿主机 PID {pid}：{command}"),
+        ),
+        Happening::Wrote { path, .. } => lang.pick(format!("wrote {path}"), format!("写入 {path}")),
+        Happening::KernelRefused { path, text, errno } => lang.pick(
+            format!("the kernel refused {text} in {path}: {errno}"),
+            format!("内核拒绝把 {text} 写入 {path}：{errno}"),
+        ),
+        Happening::OomKilled { name } if name.is_empty() => lang
+            .pick(
+                "the kernel killed a process of the machine: out of memory",
+                "内核因内存不足杀死了机器里的一个进程",
+            )
+            .into(),
+        Happening::OomKilled { name } => lang.pick(
+            format!("the kernel killed a process of {name}: out of memory"),
+            format!("内核因内存不足杀死了 {name} 里的一个进程"),
+        ),
+    }
+}
+
+/// What was asked, as a short clause.
+pub(crate) fn asked(lang: Lang, command: &Command) -> String {
+    match command {
+        Command::Ping { .. } => "ping".into(),
+        Command::Subscribe { .. } => lang.pick("look at a machine", "查看一台机器").into(),
+        Command::StartContainer { .. } => lang.pick("start a container", "启动一个容器").into(),
+        Command::Exec { argv, .. } => {
+            let line = argv.last().map_or("", String::as_str);
+            lang.pick(format!("run {line}"), format!("运行 {line}"))
+        }
+        Command::StopContainer { .. } => lang.pick("end the container", "结束容器").into(),
+        Command::StopExecs { .. } => {
+            lang.pick("stop the commands started by this page", "停止由本页启动的命令").into()
+        }
+        Command::EndMachine { .. } => lang.pick("end the machine", "结束机器").into(),
+        Command::SetKnob { knob, .. } => knob_in_words(lang, knob),
+        Command::WriteFile { group, file, value, .. } => {
+            let group = group_name(lang, *group);
+            lang.pick(
+                format!("write {value} to {file} of the {group}"),
+                format!("把 {value} 写入{group}的 {file}"),
+            )
+        }
+    }
+}
+
+fn knob_in_words(lang: Lang, knob: &Knob) -> String {
+    let none = || lang.pick("no limit", "不限").to_string();
+    match knob {
+        Knob::CpuMax { quota_usec: Some(quota), period_usec } => lang.pick(
+            format!("quota {quota} µs in each {period_usec} µs"),
+            format!("每 {period_usec} µs 的配额设为 {quota} µs"),
+        ),
+        Knob::CpuMax { quota_usec: None, .. } => lang.pick("no CPU quota", "取消 CPU 配额").into(),
+        Knob::CpuShares(shares) => {
+            lang.pick(format!("CPU shares {shares}"), format!("CPU 权重 {shares}"))
+        }
+        Knob::CpusetCpus(list) => lang.pick(format!("CPUs {list}"), format!("CPU 列表 {list}")),
+        Knob::MemoryMax(max) => {
+            let max = max.map_or_else(none, format::bytes);
+            lang.pick(format!("memory limit {max}"), format!("内存上限 {max}"))
+        }
+        Knob::PidsMax(max) => {
+            let max = max.map_or_else(none, |max| max.to_string());
+            lang.pick(format!("processes at most {max}"), format!("进程数上限 {max}"))
+        }
+    }
+}
+
+fn group_name(lang: Lang, group: GroupId) -> &'static str {
+    match group {
+        GroupId::Cap => lang.pick("cap", "上限组"),
+        GroupId::Root => lang.pick("machine", "机器"),
+        GroupId::Container(_) => lang.pick("container", "容器"),
+    }
+}

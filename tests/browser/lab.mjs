@@ -1,0 +1,106 @@
+// A page as a person uses it: open it, start a container, type in its terminal, read its figures.
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+
+import { keepPicture, tellViolations, until, watch } from './harness.mjs';
+
+export const LOCALE = { en: 'en-US', zh: 'zh-CN' };
+/** A birth is below half a second; this machine may be busy with others. */
+export const BIRTH_MSEC = 15_000;
+
+/** The element that the page names for tests. */
+export const hook = (page, name) => page.locator(`[data-test="${name}"]`);
+
+/** A signed-in page in a language and a theme, watched from the first request on. */
+export async function open(server, browser, { lang = 'en', theme = 'light', allow, hash = '', ...options } = {}) {
+  const { context, url } = await server.context(browser, {
+    locale: LOCALE[lang], colorScheme: theme, ...options,
+  });
+  await tellViolations(context);
+  const page = await context.newPage();
+  page.setDefaultTimeout(BIRTH_MSEC);
+  const watched = watch(page, server.origin, allow);
+  await page.goto(url + hash);
+  return { page, context, watched };
+}
+
+/** A test on a page that keeps a picture when it fails, and fails when the page did what it may not. */
+export function spec(name, desk, run, timeout = 60_000) {
+  it(name, { timeout }, async () => {
+    const { page, watched } = desk();
+    try {
+      await run(page);
+      watched.check();
+    } catch (err) {
+      err.message += `\npicture: ${await keepPicture(page, name)}`;
+      throw err;
+    }
+  });
+}
+
+/** Waits until the large button may be pressed: the line to the server is open. */
+export const mayStart = (page) => until('the button may be pressed', async () =>
+  await hook(page, 'start').getAttribute('aria-disabled') === 'false');
+
+/** The large button; gives back when a prompt is there to be typed at. */
+export async function startContainer(page) {
+  await mayStart(page);
+  await hook(page, 'start').click();
+  await prompt(page);
+}
+
+/** Waits for a terminal with a prompt. */
+export const prompt = (page) => until('a prompt', async () => /[#$] ?$/.test(await screen(page)),
+  { msec: BIRTH_MSEC });
+
+/** Everything the terminal shows, wrapped lines joined. */
+export const screen = (page) => page.evaluate(() => {
+  const hosts = [...document.querySelectorAll('.xterm')].map((made) => made.parentElement);
+  return hosts.map((host) => host.vitrineTerminal?.text() ?? '').join('\n');
+});
+
+let asked = 0;
+
+/** Types a line at the prompt and gives what it printed. */
+export async function ask(page, line, { msec = 8000 } = {}) {
+  asked += 1;
+  const end = `end-${asked}`;
+  await page.locator('.xterm-helper-textarea').focus();
+  // The shell joins the two halves: the line that is typed does not contain the word.
+  await page.keyboard.type(`${line}; echo "en""d-${asked}"`);
+  await page.keyboard.press('Enter');
+  const typed = `d-${asked}"\n`;
+  const whole = await until(`the answer to ${line}`, async () => {
+    const text = await screen(page);
+    const after = text.slice(text.lastIndexOf(typed) + typed.length);
+    return text.includes(typed) && after.includes(end) && after;
+  }, { msec });
+  return whole.slice(0, whole.indexOf(end)).trim();
+}
+
+/** The first number in a text. */
+export const figure = (text) => Number(text?.match(/-?\d+(\.\d+)?/)?.[0] ?? NaN);
+
+/** The CPU that the page shows, in per cent of one CPU. */
+export const cpuNow = async (page) => figure(await hook(page, 'cpu-now').first().textContent());
+
+/** Host PIDs of an eye's rows, top to bottom. */
+export const rows = (page, eye) => hook(page, eye).locator('[data-host-pid]').evaluateAll((all) =>
+  all.map((row) => ({ pid: Number(row.dataset.hostPid), text: row.textContent,
+    ...row.getBoundingClientRect().toJSON() })));
+
+/** Sets quota and period by the number fields. */
+export async function setQuota(page, quota, period) {
+  await hook(page, 'quota').fill(String(quota));
+  await hook(page, 'period').fill(String(period));
+  await page.keyboard.press('Enter');
+}
+
+/** Fails unless the page fits its width. */
+export async function fits(page, what) {
+  const { width, wide } = await page.evaluate(() => ({
+    width: document.documentElement.clientWidth,
+    wide: document.documentElement.scrollWidth,
+  }));
+  assert.ok(wide <= width, `${what}: ${wide} px wide in ${width} px`);
+}

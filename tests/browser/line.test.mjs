@@ -1,0 +1,163 @@
+// From a click to a container and back: steps 2 to 4 of what a new user can do, in both languages.
+import assert from 'node:assert/strict';
+import { after, before, describe } from 'node:test';
+
+import { launch, until } from './harness.mjs';
+import { ask, cpuNow, hook, open, rows, screen, setQuota, spec, startContainer } from './lab.mjs';
+import { Server, TYPES, commandLine, cpuPercent, namespaceOf, peek, pidsOf, tree } from './server.mjs';
+
+const WORDS = {
+  en: { start: /Start a real container/, eye: /the host’s ps/ },
+  zh: { start: /启动一个真正的容器/, eye: /宿主机的 ps/ },
+};
+const LOOP = /while :/;
+
+let browser;
+let server;
+before(async () => {
+  browser = await launch();
+  server = await Server.start();
+});
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+/** The mean of several readings, each a while after the one before. */
+async function mean(read, count, every) {
+  const values = [];
+  for (let i = 0; i < count; i += 1) {
+    await new Promise((then) => setTimeout(then, every));
+    values.push(await read());
+  }
+  return values.reduce((sum, value) => sum + value, 0) / count;
+}
+
+/** The container's first process. */
+const container = () => tree(server.pid).find((pid) => pidsOf(pid).length === 3 && pidsOf(pid)[2] === 1);
+
+/** A file of a process's cpu cgroup. */
+function fileOf(pid, name) {
+  const [, path] = peek(`/proc/${pid}/cgroup`).match(/^\d+:cpu[^:]*:(.*)$/m);
+  return `/sys/fs/cgroup/cpu${path}/${name}`;
+}
+
+/** A raw file of the container's group, on the page. */
+const raw = (page, file) => page.locator(`[data-test="raw-file"][data-file="${file}"]`).last();
+
+const loop = () => tree(server.pid).find((pid) => LOOP.test(commandLine(pid)) && pidsOf(pid).length === 3);
+
+for (const lang of ['en', 'zh']) {
+  describe(`the line (${lang})`, () => {
+    let desk;
+    before(async () => { desk = await open(server, browser, { lang }); });
+    after(async () => { await desk?.context.close(); });
+    const step = (name, run, timeout) => spec(`${name} (${lang})`, () => desk, run, timeout);
+
+    step('one click makes a container and a terminal', async (page) => {
+      assert.match(await hook(page, 'start').textContent(), WORDS[lang].start);
+      await startContainer(page);
+      const steps = await hook(page, 'steps').locator('li').evaluateAll((all) =>
+        all.map((step) => `${step.title} ${step.textContent}`));
+      assert.ok(steps.length >= 10 && steps.every((step) => /\d ms/.test(step)), `timed: ${steps}`);
+      assert.ok(steps.some((step) => /clone3?\(/.test(step)), `calls: ${steps}`);
+      for (const type of TYPES) {
+        assert.notEqual(namespaceOf(container(), type), namespaceOf(server.machineInit(), type), type);
+      }
+    });
+
+    step('ps shows PID 1 and itself', async (page) => {
+      const lines = (await ask(page, 'ps')).split('\n').map((line) => line.trim());
+      assert.match(lines[0], /^PID/);
+      assert.match(lines[1], /^1 .*sh$/);
+      assert.match(lines[2], /^\d+ .*ps$/);
+      assert.equal(lines.length, 3, lines.join('|'));
+    });
+
+    step('two eyes see one process, joined by a line that follows', async (page) => {
+      const find = async () => {
+        const [host, own] = [await rows(page, 'eye-host'), await rows(page, 'eye-container')];
+        const shell = own.find(({ pid }) => pidsOf(pid).at(-1) === 1);
+        return shell && { own: shell, host: host.find(({ pid }) => pid === shell.pid) };
+      };
+      assert.match(await hook(page, 'eye-host').innerText(), WORDS[lang].eye);
+      const both = await until('both rows', async () => {
+        const found = await find();
+        return found?.host && found;
+      });
+      const [hostPid, , innerPid] = pidsOf(both.own.pid);
+      assert.match(both.host.text, new RegExp(`\\b${hostPid}\\b`));
+      assert.match(both.own.text, new RegExp(`\\b${innerPid}\\b`));
+      for (const row of [both.host, both.own]) {
+        assert.match(row.text, new RegExp(`${hostPid}\\D+\\d+\\D+${innerPid}\\b`), 'all its PIDs');
+      }
+      await threadFollows(page, find);
+      await page.setViewportSize({ width: 1500, height: 900 });
+      await threadFollows(page, find);
+      await page.setViewportSize({ width: 1366, height: 768 });
+    });
+
+    step('a busy loop takes one CPU', async (page) => {
+      await hook(page, 'busy').click();
+      const pid = await until('the loop runs', loop);
+      await until('the page shows 100 %', async () => await cpuNow(page) >= 97, { msec: 6000 });
+      const real = await cpuPercent(pid);
+      assert.ok(real > 90, `/proc says ${real} %`);
+    });
+
+    step('quota 20000 of 100000 holds it at 20 %', async (page) => {
+      await setQuota(page, 20_000, 100_000);
+      await until('the page goes down', async () => await cpuNow(page) < 30, { msec: 6000 });
+      const [shown, real] = await Promise.all([
+        mean(() => cpuNow(page), 8, 500), mean(() => cpuPercent(loop(), 1000), 4, 0)]);
+      assert.ok(Math.abs(real - 20) <= 1, `/proc says ${real} %`);
+      assert.ok(Math.abs(shown - 20) <= 1, `the page says ${shown} %`);
+    });
+
+    step('the feed says file, old value, new value and shell line', async (page) => {
+      const feed = await hook(page, 'feed').innerText();
+      assert.match(feed, /cpu\.cfs_quota_us/);
+      assert.match(feed, /-1\s*→\s*20000/);
+      assert.match(feed, /echo 20000 > \/sys\/fs\/cgroup\/cpu\S*\/cpu\.cfs_quota_us/);
+      assert.match(await hook(page, 'explain').innerText(), /cpu\.cfs_quota_us/);
+    });
+
+    step('a raw file can be edited, and a refused value says why and stays', async (page) => {
+      const shares = raw(page, 'cpu.shares');
+      await shares.locator('input').fill('512');
+      await shares.locator('input').press('Enter');
+      await until('the kernel has it', () => peek(fileOf(container(), 'cpu.shares'))?.trim() === '512');
+      const quota = raw(page, 'cpu.cfs_quota_us');
+      await quota.locator('input').fill('900000'); // above the machine's own cap
+      await quota.locator('input').press('Enter');
+      await until('the refusal is shown', async () => /EINVAL/.test(await quota.innerText()));
+      assert.equal(await quota.locator('input').inputValue(), '900000', 'what was typed stays');
+      assert.equal(peek(fileOf(container(), 'cpu.cfs_quota_us')).trim(), '20000', 'nothing changed');
+    });
+
+    step('the busy loop ends by its button, the container and the machine by theirs', async (page) => {
+      await hook(page, 'busy-stop').click();
+      await until('no loop', () => !loop());
+      await until('the page shows none', async () => await cpuNow(page) < 5, { msec: 6000 });
+      await hook(page, 'end-container').click();
+      await until('no container', () => tree(server.pid).every((pid) => pidsOf(pid).length < 3));
+      await hook(page, 'end-machine').click();
+      await until('no machine', () => !server.machineInit());
+    });
+  });
+}
+
+/** The ends of a line between the eyes are level with the rows that it joins. */
+async function threadFollows(page, find) {
+  await until('the line ends at its rows', async () => {
+    const { host, own } = await find();
+    const lines = await page.evaluate(() => [...document.querySelectorAll('.threads path')].map((path) => {
+      const point = (at) => path.getPointAtLength(at).matrixTransform(path.getScreenCTM());
+      return [point(0), point(path.getTotalLength())].map(({ x, y }) => ({ x, y }));
+    }));
+    const joins = ([from, to]) => level(from, host) && level(to, own)
+      && Math.abs(from.x - host.right) < 24 && Math.abs(to.x - own.left) < 24;
+    const level = ({ y }, row) => y > row.top && y < row.bottom;
+    return lines.some(joins) || Promise.reject(JSON.stringify({ lines, host, own }));
+  });
+}

@@ -1,0 +1,98 @@
+//! Limits of `vitrine run`: what is written into the cgroup, and that the kernel keeps to it.
+
+use std::time::Duration;
+
+use crate::harness::command::{output, run, start};
+use crate::harness::{cgroup, mark, proc, wait_for};
+
+const BUSY: &str = "while : ; do : ; done";
+
+/// The only process of a run's group, once it is the program.
+fn busy_process(vitrine: u32) -> u32 {
+    let dir = cgroup::of_run(vitrine, "cpu");
+    wait_for("the busy loop", Duration::from_secs(10), || {
+        cgroup::procs(&dir).into_iter().find(|&pid| proc::read(pid, "comm").trim() == "sh")
+    })
+}
+
+#[test]
+fn a_fifth_of_a_cpu() {
+    let flags = ["--cpu-quota", "20000", "--cpu-period", "100000", "--", "sh", "-c", BUSY];
+    let running = start(&flags, None);
+    let (pid, dir) = (busy_process(running.pid()), cgroup::of_run(running.pid(), "cpu"));
+    assert_eq!(cgroup::read(&dir, "cpu.cfs_quota_us"), "20000");
+    assert_eq!(cgroup::read(&dir, "cpu.cfs_period_us"), "100000");
+    let share = proc::cpu_share(pid, Duration::from_secs(2));
+    assert!((0.17..=0.23).contains(&share), "20000/100000 gave {share:.3} of a CPU");
+    let throttled = cgroup::number(&dir, "cpu.stat", "nr_throttled");
+    // On a busy host it does not use up every quota.
+    assert!(throttled >= 5, "throttled in {throttled} periods of about 20");
+}
+
+#[test]
+fn cpus_are_a_quota_in_other_words() {
+    let running = start(&["--cpus", "0.5", "--", "sh", "-c", BUSY], None);
+    let dir = cgroup::of_run(running.pid(), "cpu");
+    wait_for("the quota", Duration::from_secs(10), || {
+        (cgroup::read(&dir, "cpu.cfs_quota_us") == "50000").then_some(())
+    });
+    // Without a quota it would be one CPU: the other half of this test.
+    let share = proc::cpu_share(busy_process(running.pid()), Duration::from_secs(1));
+    assert!(share < 0.6, "half a CPU gave {share:.3}");
+}
+
+#[test]
+fn what_cannot_be_is_said_with_the_file() {
+    // Two CPUs' worth in the largest period, then more than the kernel takes.
+    let outcome = run(&["--cpu-shares", "1", "--", "true"]);
+    assert_eq!(outcome.status, 125, "{outcome:?}");
+    assert!(outcome.err.contains("2 to 262144"), "{outcome:?}");
+}
+
+#[test]
+fn too_much_memory_is_137() {
+    let outcome =
+        run(&["-m", "16m", "--", "dd", "if=/dev/zero", "of=/dev/null", "bs=64M", "count=1"]);
+    assert_eq!(outcome.status, 137, "{outcome:?}");
+    // The same within the limit.
+    output(&["-m", "128m", "--", "dd", "if=/dev/zero", "of=/dev/null", "bs=64M", "count=1"]);
+}
+
+#[test]
+fn the_rootfs_counts_as_memory() {
+    let outcome = run(&["-m", "16m", "--", "dd", "if=/dev/zero", "of=/tmp/f", "bs=1M", "count=40"]);
+    assert_eq!(outcome.status, 137, "{outcome:?}");
+}
+
+#[test]
+fn one_process_too_many_is_refused() {
+    let script = "i=0; while [ $i -lt 20 ]; do sleep 3 & i=$((i+1)); echo $i; done";
+    let outcome = run(&["--pids-limit", "8", "--", "sh", "-c", script]);
+    assert!(outcome.err.contains("can't fork"), "{outcome:?}");
+    assert_eq!(outcome.out.lines().count(), 7, "the shell and 7 more: {outcome:?}");
+}
+
+#[test]
+fn only_these_cpus() {
+    let list =
+        output(&["--cpuset-cpus", "0", "--", "grep", "Cpus_allowed_list", "/proc/self/status"]);
+    assert_eq!(list.split_whitespace().last(), Some("0"));
+    assert_eq!(output(&["--cpuset-cpus", "0", "--", "nproc"]).trim(), "1");
+}
+
+#[test]
+fn shares_and_pids_are_written() {
+    let mark = mark();
+    let words = ["--cpu-shares", "512", "--pids-limit", "50", "-m", "64m", "--", "sleep", &mark];
+    let running = start(&words, None);
+    let pid = proc::wait_for_sleep(&mark);
+    for (controller, file, value) in [
+        ("cpu", "cpu.shares", "512"),
+        ("pids", "pids.max", "50"),
+        ("memory", "memory.limit_in_bytes", "67108864"),
+    ] {
+        let dir = cgroup::of_run(running.pid(), controller);
+        assert_eq!(cgroup::read(&dir, file), value);
+        assert_eq!(cgroup::procs(&dir), [pid], "{controller}");
+    }
+}

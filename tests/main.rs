@@ -1,0 +1,15 @@
+//! Vitrine against the real kernel: the built program, as root, from the outside.
+//!
+//! - [`cli`], [`tty`], [`limits`], [`flags`]: `vitrine run` as people use it
+//! - [`doors`], [`inside`], [`exhaust`]: what a program in a container can reach, and use up
+
+#[allow(dead_code, reason = "each of the test programs uses its part")]
+mod harness;
+
+mod cli;
+mod doors;
+mod exhaust;
+mod flags;
+mod inside;
+mod limits;
+mod tty;
