@@ -62,8 +62,7 @@ fn compile_one(file: &Path) -> Vec<u8> {
         line.trim_start().starts_with("allow") && words.count() > 2
     };
     let (with, without): (Vec<&str>, Vec<&str>) = source.lines().partition(has_condition);
-    let default: Vec<&str> =
-        source.lines().filter(|line| line.starts_with("default")).collect();
+    let default: Vec<&str> = source.lines().filter(|line| line.starts_with("default")).collect();
     let plain = seccompile(&without.join("\n"), file);
     let verdicts: Vec<u32> = (0..CALLS).map(|number| verdict(&plain, number)).collect();
     let otherwise = verdict(&plain, CALLS);
