@@ -33,7 +33,7 @@ pub const ENDED_CONTAINERS: Limit = limit("ended-containers", 8, "records");
 pub const SOCKETS_PER_PARTICIPANT: Limit = limit("sockets-per-participant", 16, "sockets");
 /// Sockets on the whole server.
 pub const SOCKETS: Limit = limit("sockets", 2_000, "sockets");
-/// TCP connections to the server, sockets included.
+/// TCP connections to the server that are not WebSockets (yet).
 pub const CONNECTIONS: Limit = limit("connections", 2_500, "connections");
 /// Tries to exchange a one-time token, from one address.
 pub const TOKEN_TRIES: Limit = limit("token-tries", 10, "tries a minute");
