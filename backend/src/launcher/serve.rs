@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use vitrine_shared::cgroup::{Controller, Dialect, GroupId};
@@ -59,6 +60,8 @@ pub(crate) const ASSETS_VARIABLE: &str = "VITRINE_ASSETS";
 /// A service that dies again within this time is started more slowly.
 const QUICK_DEATH: Duration = Duration::from_secs(2);
 const SLOWEST_RESTART: Duration = Duration::from_secs(5);
+/// Descriptors that a process of ours may have open, where the host allows as many.
+const DESCRIPTORS: u64 = 65_536;
 /// Machines whose time is over are found within this time.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
@@ -193,6 +196,9 @@ impl Server {
     /// What the launcher itself gives up.
     fn harden(&self) -> anyhow::Result<()> {
         sys::prctl(libc::PR_SET_DUMPABLE, 0, 0)?;
+        // A descriptor for every socket, terminal, process: web and the observer inherit this.
+        let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
+        setrlimit(Resource::RLIMIT_NOFILE, most.min(DESCRIPTORS), most)?;
         confine::no_new_privs()?;
         sys::seccomp(confine::filter::LAUNCHER)?;
         Ok(())
