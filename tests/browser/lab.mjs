@@ -49,9 +49,12 @@ export async function startContainer(page) {
   await prompt(page);
 }
 
-/** Waits for a terminal with a prompt. */
-export const prompt = (page) => until('a prompt', async () => /[#$] ?$/.test(await screen(page)),
-  { msec: BIRTH_MSEC });
+/** Waits for a terminal with a prompt, or for the page to say why there is none. */
+export const prompt = (page) => until('a prompt', async () => {
+  const trouble = page.locator('.trouble:visible');
+  if (await trouble.count() > 0) assert.fail(`no prompt, but: ${await trouble.first().innerText()}`);
+  return /[#$] ?$/.test(await screen(page));
+}, { msec: BIRTH_MSEC });
 
 /** Everything the terminal shows, wrapped lines joined. */
 export const screen = (page) => page.evaluate(() => {
@@ -84,10 +87,14 @@ export const figure = (text) => Number(text?.match(/-?\d+(\.\d+)?/)?.[0] ?? NaN)
 /** The CPU that the page shows, in per cent of one CPU. */
 export const cpuNow = async (page) => figure(await hook(page, 'cpu-now').first().textContent());
 
-/** Host PIDs of an eye's rows, top to bottom. */
+/** An eye's rows, top to bottom: the host's PID, what is shown, and where. */
 export const rows = (page, eye) => hook(page, eye).locator('[data-host-pid]').evaluateAll((all) =>
-  all.map((row) => ({ pid: Number(row.dataset.hostPid), text: row.textContent,
-    ...row.getBoundingClientRect().toJSON() })));
+  all.map((row) => {
+    const cell = (name) => row.querySelector(`.${name}`)?.textContent;
+    const { top, bottom, left, right } = row.getBoundingClientRect();
+    return { hostPid: Number(row.dataset.hostPid), pid: Number(cell('pid')), nspid: cell('nspid'),
+      top, bottom, left, right };
+  }));
 
 /** Sets quota and period by the number fields. */
 export async function setQuota(page, quota, period) {

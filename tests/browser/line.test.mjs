@@ -23,6 +23,14 @@ after(async () => {
   await server?.stop();
 });
 
+/** How long a process that could run had to wait for a CPU, in per cent of the time. */
+async function waiting(pid, msec) {
+  const read = () => Number(peek(`/proc/${pid}/schedstat`).split(' ')[1]);
+  const [from, begin] = [read(), process.hrtime.bigint()];
+  await new Promise((then) => setTimeout(then, msec));
+  return (read() - from) / Number(process.hrtime.bigint() - begin) * 100;
+}
+
 /** The mean of several readings, each a while after the one before. */
 async function mean(read, count, every) {
   const values = [];
@@ -70,27 +78,22 @@ for (const lang of ['en', 'zh']) {
       const lines = (await ask(page, 'ps')).split('\n').map((line) => line.trim());
       assert.match(lines[0], /^PID/);
       assert.match(lines[1], /^1 .*sh$/);
-      assert.match(lines[2], /^\d+ .*ps$/);
+      assert.match(lines[2], /^\d+ .*\bps\b/);
       assert.equal(lines.length, 3, lines.join('|'));
     });
 
     step('two eyes see one process, joined by a line that follows', async (page) => {
       const find = async () => {
-        const [host, own] = [await rows(page, 'eye-host'), await rows(page, 'eye-container')];
-        const shell = own.find(({ pid }) => pidsOf(pid).at(-1) === 1);
-        return shell && { own: shell, host: host.find(({ pid }) => pid === shell.pid) };
+        const own = (await rows(page, 'eye-container')).find(({ pid }) => pid === 1);
+        const host = (await rows(page, 'eye-host')).find(({ hostPid }) => hostPid === own?.hostPid);
+        return host && { own, host };
       };
       assert.match(await hook(page, 'eye-host').innerText(), WORDS[lang].eye);
-      const both = await until('both rows', async () => {
-        const found = await find();
-        return found?.host && found;
-      });
-      const [hostPid, , innerPid] = pidsOf(both.own.pid);
-      assert.match(both.host.text, new RegExp(`\\b${hostPid}\\b`));
-      assert.match(both.own.text, new RegExp(`\\b${innerPid}\\b`));
-      for (const row of [both.host, both.own]) {
-        assert.match(row.text, new RegExp(`${hostPid}\\D+\\d+\\D+${innerPid}\\b`), 'all its PIDs');
-      }
+      const { own, host } = await until('both rows', find);
+      assert.equal(own.hostPid, container());
+      assert.equal(host.pid, container(), 'the host sees its own PID of it');
+      assert.equal(own.nspid, pidsOf(container()).join(' '));
+      assert.equal(host.nspid, own.nspid, 'all its PIDs in both');
       await threadFollows(page, find);
       await page.setViewportSize({ width: 1500, height: 900 });
       await threadFollows(page, find);
@@ -100,16 +103,20 @@ for (const lang of ['en', 'zh']) {
     step('a busy loop takes one CPU', async (page) => {
       await hook(page, 'busy').click();
       const pid = await until('the loop runs', loop);
-      await until('the page shows 100 %', async () => await cpuNow(page) >= 97, { msec: 6000 });
-      const real = await cpuPercent(pid);
-      assert.ok(real > 90, `/proc says ${real} %`);
+      // On a quiet machine the loop never waits, and this asks for 97 %. Where others compute at
+      // the same time, what is missing must be what the kernel let it wait for them.
+      await until('the page shows 100 %, or what others leave of it', async () => {
+        const [shown, waited] = await Promise.all([mean(() => cpuNow(page), 4, 250), waiting(pid, 1000)]);
+        return shown + waited >= 97 || Promise.reject(`${shown} % shown, ${waited} % waited`);
+      }, { msec: 6000 });
     });
 
     step('quota 20000 of 100000 holds it at 20 %', async (page) => {
       await setQuota(page, 20_000, 100_000);
       await until('the page goes down', async () => await cpuNow(page) < 30, { msec: 6000 });
+      // A reading of a quarter second holds two periods or three: many make the mean.
       const [shown, real] = await Promise.all([
-        mean(() => cpuNow(page), 8, 500), mean(() => cpuPercent(loop(), 1000), 4, 0)]);
+        mean(() => cpuNow(page), 100, 50), cpuPercent(loop(), 5000)]);
       assert.ok(Math.abs(real - 20) <= 1, `/proc says ${real} %`);
       assert.ok(Math.abs(shown - 20) <= 1, `the page says ${shown} %`);
     });
