@@ -1,6 +1,7 @@
 //! Vitrine against the real kernel: the built program, as root, from the outside.
 //!
 //! - [`cli`], [`tty`], [`limits`], [`flags`]: `vitrine run` as people use it
+//! - [`serve`], [`knobs`], [`killed`], [`protocol`]: `vitrine serve` and its three processes
 //! - [`doors`], [`inside`], [`exhaust`]: what a program in a container can reach, and use up
 
 #[allow(dead_code, reason = "each of the test programs uses its part")]
@@ -11,5 +12,9 @@ mod doors;
 mod exhaust;
 mod flags;
 mod inside;
+mod killed;
+mod knobs;
 mod limits;
+mod protocol;
+mod serve;
 mod tty;

@@ -62,8 +62,7 @@ fn compile_one(file: &Path) -> Vec<u8> {
         line.trim_start().starts_with("allow") && words.count() > 2
     };
     let (with, without): (Vec<&str>, Vec<&str>) = source.lines().partition(has_condition);
-    let default: Vec<&str> =
-        source.lines().filter(|line| line.starts_with("default")).collect();
+    let default: Vec<&str> = source.lines().filter(|line| line.starts_with("default")).collect();
     let plain = seccompile(&without.join("\n"), file);
     let verdicts: Vec<u32> = (0..CALLS).map(|number| verdict(&plain, number)).collect();
     let otherwise = verdict(&plain, CALLS);
@@ -138,7 +137,8 @@ fn assemble(verdicts: &[u32], default: u32, arch: u32, rest: &[Instruction]) -> 
     let end = program.len() + tree.len();
     for (code, jt, jf, k) in tree {
         // A jump of 0 stands for "the program for the rest".
-        let k = if code == bpf::JUMP { (end - program.len() - 1) as u32 } else { k };
+        let to_end = u32::try_from(end - program.len() - 1).expect("a short program");
+        let k = if code == bpf::JUMP { to_end } else { k };
         program.push((code, jt, jf, k));
     }
     program.extend(rest);

@@ -31,6 +31,7 @@ const SIGCHLD: isize = 17;
 const SI_KERNEL: i32 = 0x80;
 const WNOHANG: usize = 1;
 const PR_SET_DUMPABLE: usize = 4;
+const PR_SET_NAME: usize = 15;
 const SIG_BLOCK: usize = 0;
 const SIG_SETMASK: usize = 2;
 
@@ -54,6 +55,8 @@ fn exit(status: i32) -> ! {
 
 extern "C" fn main(stack: *const usize) -> ! {
     call(SYS_PRCTL, PR_SET_DUMPABLE, 0, 0, 0);
+    // Else `ps` would show the name of the memfd that it was executed from.
+    call(SYS_PRCTL, PR_SET_NAME, c"init".as_ptr() as usize, 0, 0);
     let all: u64 = u64::MAX;
     let mask = &raw const all as usize;
     // Blocked, a signal waits for rt_sigtimedwait even in PID 1, which else ignores most.

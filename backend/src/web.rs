@@ -6,10 +6,10 @@
 //!          ◄─ requests ─────────┴── commands, checked
 //! ```
 //!
-//! In reading order: [`link`], [`requests`], [`observe`] (the other processes); [`hub`],
-//! [`outbox`], [`codec`] (what pages hear); [`session`], [`origin`], [`sockets`], [`bucket`] (who
-//! gets in, how much); [`http`], [`routes`], [`assets`], [`problem`] (HTTP); [`upgrade`],
-//! [`socket`], [`commands`] (`/api/ws`); [`pty`], [`ring`], [`terminal`] (`/api/term/{id}`).
+//! In reading order: `link`, `requests`, `observe` (the other processes); `hub`,
+//! `outbox`, `codec` (what pages hear); `session`, `origin`, `sockets`, `bucket` (who
+//! gets in, how much); `http`, `routes`, `assets`, `problem` (HTTP); `upgrade`,
+//! `socket`, `commands` (`/api/ws`); `pty`, `ring`, `terminal` (`/api/term/{id}`).
 //!
 //! **Invariant:** everything comes through descriptors that were inherited or received: nothing
 //! here opens a socket or a file (but below [`WebSetup::assets`], for development), connects or

@@ -1,7 +1,7 @@
 //! What each of the two eyes sees of the same processes.
 
 use vitrine_shared::id::ContainerId;
-use vitrine_shared::message::{Container, Sample};
+use vitrine_shared::message::{Container, ContainerState, Sample};
 use vitrine_shared::process::Process;
 
 /// One row of one eye.
@@ -38,6 +38,9 @@ pub(crate) fn host(sample: &Sample, container: Option<ContainerId>) -> Vec<Row> 
 
 /// The container's eye: what its `/proc` shows, by the PIDs it shows.
 pub(crate) fn container(sample: &Sample, container: &Container) -> Vec<Row> {
+    if let ContainerState::Exited { .. } = container.state {
+        return Vec::new();
+    }
     let depth = usize::from(container.proc_depth);
     let own_only = depth >= 2;
     let mut rows: Vec<Row> = sample
@@ -116,6 +119,13 @@ mod tests {
     fn without_remount_the_machines_processes_stay_in_view() {
         let rows = container(&fixture::sample(1), &fixture::container(1));
         assert_eq!(pids(&rows), [(4100, 1), (4821, 12), (4907, 31)]);
+    }
+
+    #[test]
+    fn the_eye_of_an_ended_container_is_shut() {
+        let mut ended = fixture::container(1);
+        ended.state = ContainerState::Exited { status: 0, cpu_msec: 0, max_rss_bytes: 0 };
+        assert_eq!(container(&fixture::sample(1), &ended), []);
     }
 
     #[test]

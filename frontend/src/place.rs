@@ -1,6 +1,7 @@
 //! Where on the page a refusal belongs: beside the control that asked.
 
 use vitrine_shared::cgroup::GroupId;
+use vitrine_shared::id::ContainerId;
 use vitrine_shared::message::{Command, Refusal};
 
 /// A place that can show what went wrong.
@@ -8,10 +9,10 @@ use vitrine_shared::message::{Command, Refusal};
 pub(crate) enum Place {
     /// The button that starts a container.
     Start,
-    /// The busy loop and its stop button.
-    Exec,
-    /// Quota and period.
-    Quota,
+    /// A container's busy loop and its stop button.
+    Exec(ContainerId),
+    /// Quota and period of a group.
+    Quota(GroupId),
     /// One raw file.
     File(GroupId, String),
     /// Ending a container or machine.
@@ -27,9 +28,11 @@ impl Place {
             Command::Ping { .. } => return None,
             Command::Subscribe { .. } => Place::Link,
             Command::StartContainer { .. } => Place::Start,
-            Command::Exec { .. } | Command::StopExecs { .. } => Place::Exec,
+            Command::Exec { container, .. } | Command::StopExecs { container, .. } => {
+                Place::Exec(*container)
+            }
             Command::StopContainer { .. } | Command::EndMachine { .. } => Place::End,
-            Command::SetKnob { .. } => Place::Quota,
+            Command::SetKnob { group, .. } => Place::Quota(*group),
             Command::WriteFile { group, file, .. } => Place::File(*group, file.clone()),
         })
     }

@@ -161,6 +161,11 @@ impl State {
         }
     }
 
+    /// May it, and can it be asked now?
+    pub(crate) fn may_ask(&self) -> bool {
+        self.link == Link::Live && self.may_change()
+    }
+
     /// Is a container on its way?
     pub(crate) fn is_starting(&self) -> bool {
         self.pending.values().any(|command| matches!(command, Command::StartContainer { .. }))

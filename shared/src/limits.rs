@@ -33,7 +33,7 @@ pub const ENDED_CONTAINERS: Limit = limit("ended-containers", 8, "records");
 pub const SOCKETS_PER_PARTICIPANT: Limit = limit("sockets-per-participant", 16, "sockets");
 /// Sockets on the whole server.
 pub const SOCKETS: Limit = limit("sockets", 2_000, "sockets");
-/// TCP connections to the server, sockets included.
+/// TCP connections to the server that are not WebSockets (yet).
 pub const CONNECTIONS: Limit = limit("connections", 2_500, "connections");
 /// Tries to exchange a one-time token, from one address.
 pub const TOKEN_TRIES: Limit = limit("token-tries", 10, "tries a minute");
@@ -67,6 +67,8 @@ pub const MACHINE_PIDS: Limit = limit("machine-pids", 256, "processes");
 pub const MACHINE_MEMORY: Limit = limit("machine-memory", 256 << 20, "bytes");
 /// CPU of one machine, in thousandths of one CPU.
 pub const MACHINE_CPU: Limit = limit("machine-cpu", 1500, "thousandths of one CPU");
+/// How long a machine lives; then it is ended.
+pub const MACHINE_LIFETIME: Limit = limit("machine-lifetime", 8 * 3600, "seconds");
 /// What can be written to one rootfs.
 pub const ROOTFS_BYTES: Limit = limit("rootfs-bytes", 64 << 20, "bytes");
 /// Files and directories that can be made in one rootfs.
@@ -100,6 +102,7 @@ pub const ALL: &[Limit] = &[
     MACHINE_PIDS,
     MACHINE_MEMORY,
     MACHINE_CPU,
+    MACHINE_LIFETIME,
     ROOTFS_BYTES,
     ROOTFS_INODES,
     CONTAINER_PTYS,

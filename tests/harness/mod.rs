@@ -3,10 +3,13 @@
 //! Nothing here is a stub. A prerequisite that is missing fails the test and names itself.
 
 pub(crate) mod cgroup;
+pub(crate) mod client;
 pub(crate) mod command;
 pub(crate) mod image;
 pub(crate) mod proc;
 pub(crate) mod pty;
+pub(crate) mod server;
+pub(crate) mod term;
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;

@@ -78,17 +78,18 @@ pub(crate) fn is_dead(pid: u32) -> bool {
     stat.rsplit_once(')').is_none_or(|(_, rest)| rest.trim_start().starts_with('Z'))
 }
 
-/// CPU time of its main thread, in nanoseconds.
-pub(crate) fn cpu_nsec(pid: u32) -> u64 {
+/// Of its main thread: time on a CPU and time spent waiting for one, in nanoseconds.
+pub(crate) fn cpu_and_wait_nsec(pid: u32) -> (u64, u64) {
     let text = read(pid, "schedstat");
-    text.split(' ').next().and_then(|word| word.parse().ok()).unwrap_or(0)
+    let mut words = text.split(' ').map(|word| word.parse().unwrap_or(0));
+    (words.next().unwrap_or(0), words.next().unwrap_or(0))
 }
 
 /// The share of a CPU that a process uses over a time.
 pub(crate) fn cpu_share(pid: u32, over: Duration) -> f64 {
-    let (began, before) = (Instant::now(), cpu_nsec(pid));
+    let (began, (before, _)) = (Instant::now(), cpu_and_wait_nsec(pid));
     std::thread::sleep(over);
-    let used = cpu_nsec(pid) - before;
+    let used = cpu_and_wait_nsec(pid).0 - before;
     Duration::from_nanos(used).as_secs_f64() / began.elapsed().as_secs_f64()
 }
 

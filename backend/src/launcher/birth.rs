@@ -166,20 +166,77 @@ pub(crate) fn start(plan: &Plan<'_>, mut steps: Steps) -> Result<Born, StepError
     };
     // With a copy of it on this side, the end of the other side would go unheard.
     drop(there);
+    let mut heard = Heard::default();
+    // The first helper, if there is any, was made here; the second one is heard of.
+    let mut helpers = 0;
     if plan.into.is_none() {
         steps.done(StepName::Clone, clone_call(plan));
-        return see_through(&here, pidfd, Some(pid), steps);
+        heard.child = Some(pidfd);
+    } else {
+        helpers = 1 + usize::from(plan.namespaces.has(Namespace::Pid));
+        heard.helpers.push(pidfd);
     }
-    let mut helpers = vec![pidfd];
-    let born = hear_of_child(&here, &mut helpers).and_then(|child| {
-        steps.done(StepName::Clone, clone_call(plan));
-        see_through(&here, child, None, steps)
-    });
-    for helper in helpers {
+    let born = heard
+        .until_ready(&here, helpers, || steps.done(StepName::Clone, clone_call(plan)))
+        .and_then(|()| let_go(&here, &mut heard, (plan.into.is_none()).then_some(pid)));
+    for helper in &heard.helpers {
         // Helpers end by themselves; one that hangs is ended.
-        let _ = super::userns::end(&helper);
+        let _ = super::userns::end(helper);
     }
-    born
+    match (born, heard.child) {
+        (Ok((pid, done, pty)), Some(pidfd)) => {
+            steps.extend(done);
+            steps.done(StepName::Execve, "execve(…)");
+            Ok(Born { pid, pidfd, pty, steps: steps.finish() })
+        }
+        (Err(err), child) => {
+            // The first error is the one to tell.
+            let _ = child.as_ref().map(super::userns::end);
+            Err(err)
+        }
+        (Ok(_), None) => Err(StepError::new(StepName::Clone, "no process was made", Errno::EPROTO)),
+    }
+}
+
+/// What has been heard of a birth. Each word has another sender, so they come in any order: the
+/// new process may be ready before its helper has said that it made it.
+#[derive(Default)]
+struct Heard {
+    helpers: Vec<OwnedFd>,
+    child: Option<OwnedFd>,
+    ready: Option<(Vec<Step>, Option<OwnedFd>)>,
+}
+
+impl Heard {
+    /// Hears until the process is ready and everybody who made it is known.
+    fn until_ready(
+        &mut self,
+        talk: &Talk,
+        helpers: usize,
+        mut made: impl FnMut(),
+    ) -> Result<(), StepError> {
+        while self.child.is_none() || self.ready.is_none() || self.helpers.len() < helpers {
+            let step = if self.child.is_none() { StepName::Clone } else { StepName::Execve };
+            match talk.hear::<Word>(step, PATIENCE)? {
+                Told::Word(Word::Helper, mut fds) if fds.len() == 1 => {
+                    self.helpers.append(&mut fds);
+                }
+                Told::Word(Word::Child, mut fds) if fds.len() == 1 => {
+                    made();
+                    self.child = fds.pop();
+                }
+                Told::Word(Word::Ready(done), mut fds) => self.ready = Some((done, fds.pop())),
+                Told::Word(..) => {
+                    return Err(StepError::new(step, "a word out of place", Errno::EPROTO));
+                }
+                Told::Closed => {
+                    let what = "it ended before it was ready";
+                    return Err(StepError::new(step, what, Errno::ECHILD));
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 /// NEWTIME was unshared before, NEWCGROUP comes after the move, NEWUSER is entered last.
@@ -201,73 +258,24 @@ fn clone_call(plan: &Plan<'_>) -> String {
     format!("clone3({{flags={}}})", flags.join("|"))
 }
 
-/// Hears of the helpers until one of them has made the process itself.
-///
-/// That process may fail before its maker has told of it: the failure is kept until there is a
-/// pidfd to reap it by, or nobody left to tell of one.
-fn hear_of_child(talk: &Talk, helpers: &mut Vec<OwnedFd>) -> Result<OwnedFd, StepError> {
-    let mut failed = None;
-    loop {
-        match talk.hear::<Word>(StepName::Clone, PATIENCE) {
-            Ok(Told::Word(Word::Helper, mut fds)) if fds.len() == 1 => helpers.append(&mut fds),
-            Ok(Told::Word(Word::Child, mut fds)) if fds.len() == 1 => match failed {
-                None => return Ok(fds.remove(0)),
-                Some(err) => {
-                    helpers.append(&mut fds);
-                    return Err(err);
-                }
-            },
-            Err(err) if failed.is_none() && err.errno() != Errno::ETIMEDOUT => failed = Some(err),
-            Err(err) => return Err(failed.unwrap_or(err)),
-            Ok(_) => {
-                let nobody =
-                    || StepError::new(StepName::Clone, "no process was made", Errno::EPROTO);
-                return Err(failed.unwrap_or_else(nobody));
-            }
-        }
-    }
-}
-
-/// Waits until it is ready, lets it go, and makes sure that it runs; else ends it.
-fn see_through(
+/// Lets a process that is ready go, and makes sure that it runs; gives its PID, its own steps and
+/// its terminal.
+fn let_go(
     talk: &Talk,
-    pidfd: OwnedFd,
+    heard: &mut Heard,
     pid: Option<i32>,
-    mut steps: Steps,
-) -> Result<Born, StepError> {
-    let result = (|| {
-        let pid = match pid {
-            Some(pid) => pid,
-            None => pid_of(pidfd.as_fd()).at(StepName::Clone, "read the pidfd's pid")?,
-        };
-        let (done, mut fds) = match talk.hear(StepName::Execve, PATIENCE)? {
-            Told::Word(Word::Ready(done), fds) => (done, fds),
-            _ => {
-                return Err(StepError::new(
-                    StepName::Execve,
-                    "it ended before it was ready",
-                    Errno::ECHILD,
-                ));
-            }
-        };
-        steps.extend(done);
-        talk.tell(&Word::Go, &[]).at(StepName::Execve, "let it go")?;
-        match talk.hear::<Word>(StepName::Execve, PATIENCE)? {
-            Told::Closed => {}
-            Told::Word(..) => {
-                return Err(StepError::new(StepName::Execve, "a word too many", Errno::EPROTO));
-            }
-        }
-        steps.done(StepName::Execve, "execve(…)");
-        Ok((pid, fds.pop()))
-    })();
-    match result {
-        Ok((pid, pty)) => Ok(Born { pid, pidfd, pty, steps: steps.finish() }),
-        Err(err) => {
-            // The first error is the one to tell.
-            let _ = super::userns::end(&pidfd);
-            Err(err)
-        }
+) -> Result<(i32, Vec<Step>, Option<OwnedFd>), StepError> {
+    let unheard = || StepError::new(StepName::Clone, "no process was made", Errno::EPROTO);
+    let child = heard.child.as_ref().ok_or_else(unheard)?;
+    let (done, pty) = heard.ready.take().ok_or_else(unheard)?;
+    let pid = match pid {
+        Some(pid) => pid,
+        None => pid_of(child.as_fd()).at(StepName::Clone, "read the pidfd's pid")?,
+    };
+    talk.tell(&Word::Go, &[]).at(StepName::Execve, "let it go")?;
+    match talk.hear::<Word>(StepName::Execve, PATIENCE)? {
+        Told::Closed => Ok((pid, done, pty)),
+        Told::Word(..) => Err(StepError::new(StepName::Execve, "a word too many", Errno::EPROTO)),
     }
 }
 

@@ -238,6 +238,37 @@ impl Cgroup {
         }
     }
 
+    /// The length of its CFS period.
+    pub(crate) fn cpu_period_usec(&self) -> Option<u64> {
+        let (dir, dialect) = self.directory(Controller::Cpu)?;
+        match dialect {
+            Dialect::V1 => read(&dir.join("cpu.cfs_period_us")).parse().ok(),
+            Dialect::V2 => read(&dir.join("cpu.max")).split(' ').nth(1)?.parse().ok(),
+        }
+        .filter(|&period| period > 0)
+    }
+
+    /// Its quota in thousandths of one CPU; `None` without a quota.
+    pub(crate) fn cpu_share(&self) -> Option<u64> {
+        let (dir, dialect) = self.directory(Controller::Cpu)?;
+        let quota: u64 = match dialect {
+            Dialect::V1 => read(&dir.join("cpu.cfs_quota_us")).parse().ok()?,
+            Dialect::V2 => read(&dir.join("cpu.max")).split(' ').next()?.parse().ok()?,
+        };
+        Some(quota.saturating_mul(1000) / self.cpu_period_usec()?)
+    }
+
+    /// How often the kernel has killed in it for memory.
+    pub(crate) fn oom_kills(&self) -> u64 {
+        let Some((dir, dialect)) = self.directory(Controller::Memory) else { return 0 };
+        let text = read(&dir.join(match dialect {
+            Dialect::V1 => "memory.oom_control",
+            Dialect::V2 => "memory.events",
+        }));
+        let count = text.lines().find_map(|line| line.strip_prefix("oom_kill "));
+        count.and_then(|count| count.parse().ok()).unwrap_or(0)
+    }
+
     /// Kills every process in this group and below, and waits until all are gone.
     ///
     /// Unthrottled and thawed first, from the top down: a throttled process takes up to 172 ms to

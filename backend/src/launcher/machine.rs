@@ -384,8 +384,14 @@ impl Machine {
     pub(crate) fn end_container(&mut self, id: ContainerId) -> Option<(Option<TerminalId>, i32)> {
         let index = self.containers.iter().position(|live| live.id == id)?;
         let live = self.containers.remove(index);
+        // Counted before the group goes: the observer looks once a second.
+        let oom_kills = live.group.oom_kills();
         let ended = self.clear(&live);
         let name = self.name_of(id);
+        let told = |entry: &FeedEntry| matches!(&entry.what, Happening::OomKilled { name: n } if *n == name);
+        if oom_kills > 0 && !self.feed.iter().any(told) {
+            self.happened(Happening::OomKilled { name: name.clone() });
+        }
         if let Some(record) = self.record.containers.iter_mut().find(|record| record.id == id) {
             record.state = ContainerState::Exited {
                 status: ended.status,

@@ -315,8 +315,9 @@ impl State {
         text: &str,
     ) -> Not {
         let (file, errno) = (err.path.display().to_string(), errno_name(err.errno()));
-        let why = why(&file, err.errno(), group);
+        let mut why = Why::Unknown;
         if let Ok(machine) = self.machine(by, id) {
+            why = explain_refusal(machine, group, &file, err.errno(), text);
             machine.happened(Happening::KernelRefused {
                 path: file.clone(),
                 text: text.into(),
@@ -387,12 +388,26 @@ fn knob_text(knob: &Knob) -> String {
     knob.writes(Dialect::V2).into_iter().map(|write| write.text).collect::<Vec<_>>().join("; ")
 }
 
-fn why(file: &str, errno: Errno, group: GroupId) -> Why {
+/// The kernel's reason, where it is known (`sched-bwc.rst`, `memory.rst`).
+fn explain_refusal(machine: &Machine, group: GroupId, file: &str, errno: Errno, text: &str) -> Why {
     match (errno, group) {
         (Errno::EBUSY, _) if file.contains("/memory.") => Why::InUse,
-        (Errno::EINVAL, GroupId::Container(_)) if file.contains("cpu.cfs") => Why::ChildAboveParent,
+        // Nothing is below a container.
+        (Errno::EINVAL, GroupId::Container(_)) if file.contains("/cpu.cfs") => {
+            Why::ChildAboveParent
+        }
         // The machine's root has the cap above it and containers below it.
-        (Errno::EINVAL, GroupId::Root) if file.contains("cpu.cfs") => Why::ParentBelowChild,
+        (Errno::EINVAL, GroupId::Root) if file.contains("/cpu.cfs_quota") => {
+            let cap = machine.group(GroupId::Cap).and_then(Cgroup::cpu_share);
+            let period = machine.group(GroupId::Root).and_then(Cgroup::cpu_period_usec);
+            let wanted =
+                text.parse::<u64>().ok().zip(period).map(|(quota, period)| quota * 1000 / period);
+            match (wanted, cap) {
+                (Some(wanted), Some(cap)) if wanted > cap => Why::ChildAboveParent,
+                (Some(_), Some(_)) => Why::ParentBelowChild,
+                _ => Why::Unknown,
+            }
+        }
         _ => Why::Unknown,
     }
 }

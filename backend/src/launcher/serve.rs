@@ -21,15 +21,17 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use vitrine_shared::cgroup::{Controller, Dialect, GroupId};
 use vitrine_shared::id::{ContainerId, MachineId, ParticipantId};
+use vitrine_shared::limits::MACHINE_LIFETIME;
 use vitrine_shared::message::{Happening, HostInfo};
 
 use super::cgroup::Hierarchies;
 use super::images::Images;
-use super::machine::{CONTROLLERS, Host, Machine};
+use super::machine::{CONTROLLERS, Host, Machine, unix_msec};
 use super::requests::{News, State};
 use super::supervise::{self, Role, Service};
 use super::uids::{Pool, UidRange};
@@ -58,6 +60,10 @@ pub(crate) const ASSETS_VARIABLE: &str = "VITRINE_ASSETS";
 /// A service that dies again within this time is started more slowly.
 const QUICK_DEATH: Duration = Duration::from_secs(2);
 const SLOWEST_RESTART: Duration = Duration::from_secs(5);
+/// Descriptors that a process of ours may have open, where the host allows as many.
+const DESCRIPTORS: u64 = 65_536;
+/// Machines whose time is over are found within this time.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// Serves until a signal says to stop; then ends every machine and returns.
 pub fn serve(options: &Options) -> anyhow::Result<()> {
@@ -190,6 +196,9 @@ impl Server {
     /// What the launcher itself gives up.
     fn harden(&self) -> anyhow::Result<()> {
         sys::prctl(libc::PR_SET_DUMPABLE, 0, 0)?;
+        // A descriptor for every socket, terminal, process: web and the observer inherit this.
+        let (_, most) = getrlimit(Resource::RLIMIT_NOFILE)?;
+        setrlimit(Resource::RLIMIT_NOFILE, most.min(DESCRIPTORS), most)?;
         confine::no_new_privs()?;
         sys::seccomp(confine::filter::LAUNCHER)?;
         Ok(())
@@ -301,6 +310,7 @@ impl Server {
                 self.handle(watch);
                 self.tell_news();
             }
+            self.end_old_machines();
             let due = |slot: &Slot| slot.again_at.is_some_and(|at| at <= Instant::now());
             if due(&self.observer) {
                 self.start_observer();
@@ -316,11 +326,10 @@ impl Server {
         let mut fds: Vec<_> =
             watched.iter().map(|(_, fd)| PollFd::new(*fd, PollFlags::POLLIN)).collect();
         let again = [self.web.again_at, self.observer.again_at].into_iter().flatten().min();
-        let timeout = again.map_or(PollTimeout::NONE, |at| {
-            let left = at.saturating_duration_since(Instant::now()) + Duration::from_millis(1);
-            PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)
-        });
-        match poll(&mut fds, timeout) {
+        let mut left =
+            again.map_or(LONGEST_WAIT, |at| at.saturating_duration_since(Instant::now()));
+        left = (left + Duration::from_millis(1)).min(LONGEST_WAIT);
+        match poll(&mut fds, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
             Err(Errno::EINTR) => return Ok(Vec::new()),
             other => other?,
         };
@@ -428,6 +437,18 @@ impl Server {
         };
         machine.happened(Happening::OomKilled { name });
         self.state.news.push(News::Machine(id));
+    }
+
+    /// Ends the machines whose time is over.
+    fn end_old_machines(&mut self) {
+        let oldest = unix_msec().saturating_sub(MACHINE_LIFETIME.value * 1000);
+        let old = |machine: &&Machine| machine.record.born_msec < oldest;
+        let ids: Vec<_> = self.state.machines.iter().filter(old).map(|m| m.record.id).collect();
+        for id in ids {
+            tracing::info!(%id, "the time of a machine is over");
+            self.state.end_machine(id);
+        }
+        self.tell_news();
     }
 
     /// Tells web and the observer what has changed.

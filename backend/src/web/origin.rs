@@ -68,7 +68,10 @@ impl Origins {
         Err(Problem::new(
             StatusCode::MISDIRECTED_REQUEST,
             "this host name is not served here",
-            format!("use {}, or start the server with --origin", self.origins.join(" or ")),
+            format!(
+                "use {}, or allow this origin when the server starts",
+                self.origins.join(" or ")
+            ),
         ))
     }
 

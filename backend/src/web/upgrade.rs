@@ -39,12 +39,15 @@ impl End {
         End::Close(code, reason[..end.unwrap_or(0)].to_string())
     }
 
-    /// The end that an error of the library means. It does not show its type, so the text of its
-    /// one capacity error is looked for; a test notices when that changes.
+    /// The end that an error of the library means. It does not show its type, so its text is
+    /// looked at.
     pub(crate) fn of_error(err: &axum::Error) -> End {
         let text = err.to_string();
         if text.contains("Message too long") {
             return End::close(1009, &text);
+        }
+        if text.contains("UTF-8") {
+            return End::close(1007, &text);
         }
         End::close(1002, &text)
     }

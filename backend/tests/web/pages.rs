@@ -5,8 +5,9 @@ use vitrine_shared::message::{
     Act, Answer, Command, Deed, Event, FeedEntry, Happening, Refusal, Sample, ServerMessage,
 };
 use vitrine_shared::spec::ContainerSpec;
+use vitrine_shared::wire::close;
 
-use crate::client::Page;
+use crate::client::{Page, closed};
 use crate::stage::{ANN, ANNS, BOBS, OTHER, STUDENT, Stage, TEACHER, VIEWER, machine, send, soon};
 
 fn done(call: &str) -> Answer {
@@ -179,4 +180,26 @@ async fn viewers_are_counted() {
     let mut first = Page::new(&stage, TEACHER, true).await;
     let _second = Page::new(&stage, VIEWER, true).await;
     first.event("2 viewers", |event| (event == Event::Viewers { count: 2 }).then_some(())).await;
+}
+
+#[tokio::test]
+async fn a_page_that_does_not_read_is_closed_and_holds_up_nobody() {
+    let stage = Stage::new().await;
+    let mut slow = Page::new(&stage, TEACHER, false).await;
+    let mut fast = Page::new(&stage, STUDENT, false).await;
+    // More than the sockets of the kernel and the page's outbox hold together.
+    for n in 0..2_500 {
+        let mut changed = machine(ANNS, ANN);
+        changed.init_pid = 1000 + n;
+        changed.cgroup_path = "x".repeat(20_000);
+        stage.tell(&ToWeb::Machine(Box::new(changed)));
+        let pid = |event| match event {
+            Event::Machine(machine) => Some(machine.init_pid),
+            _ => None,
+        };
+        assert_eq!(fast.event("each change", pid).await, 1000 + n);
+    }
+    assert_eq!(closed(&mut slow.socket).await.0, close::BEHIND);
+    let mut again = Page::new(&stage, TEACHER, false).await;
+    again.ask(Command::Ping { token: 1 }).await;
 }

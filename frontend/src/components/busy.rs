@@ -38,7 +38,7 @@ pub(crate) fn Busy(props: &Props) -> Html {
                 disabled={!props.may_change}>{t.busy}</button>
             <button type="button" class="plain" data-test="busy-stop" onclick={stop}
                 disabled={!props.may_change}>{t.busy_stop}</button>
-            <TroubleText place={Place::Exec} trouble={props.trouble.clone()} />
+            <TroubleText place={Place::Exec(container)} trouble={props.trouble.clone()} />
         </div>
     }
 }

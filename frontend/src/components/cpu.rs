@@ -22,6 +22,9 @@ use crate::ui::{Desk, use_desk, use_ui};
 /// Milliseconds between two writes while a quota is dragged.
 const PACE_MSEC: u32 = 200;
 
+/// Milliseconds after which the kernel's word counts again, whatever was asked.
+const GIVE_UP_MSEC: u32 = 2_000;
+
 /// What the figure shows.
 #[derive(Properties, PartialEq)]
 pub(crate) struct Props {
@@ -58,7 +61,8 @@ pub(crate) fn Cpu(props: &Props) -> Html {
                     {match recent {
                         Some((_, 0)) => t.not_throttled.into(),
                         Some((periods, throttled)) => throttled_in(ui.lang, periods, throttled),
-                        None => t.no_periods.to_string(),
+                        None if measured.is_none() => t.no_quota.into(),
+                        None => t.no_periods.into(),
                     }}
                 </p>
                 <Busy machine={props.machine} container={props.container}
@@ -77,12 +81,20 @@ pub(crate) fn Cpu(props: &Props) -> Html {
     }
 }
 
+/// What waits while a quota is dragged.
+#[derive(Default)]
+struct Pace {
+    permille: u32,
+    send: Option<Timeout>,
+    give_up: Option<Timeout>,
+}
+
 /// The quota that a hand asks for, until the kernel has it; writes are paced while it moves.
 #[hook]
 fn use_wanted(props: &Props, measured: Option<u32>, period: u64) -> (Option<u32>, Callback<u32>) {
     let desk = use_desk();
     let wanted = use_state_eq(|| None::<u32>);
-    let pace = use_mut_ref(|| (None::<Timeout>, 0_u32));
+    let pace = use_mut_ref(Pace::default);
     let clear = wanted.clone();
     use_effect_with(
         (measured, *wanted, props.quota_trouble.is_some()),
@@ -98,14 +110,16 @@ fn use_wanted(props: &Props, measured: Option<u32>, period: u64) -> (Option<u32>
         let (machine, group, period, desk): (MachineId, GroupId, u64, Desk) = deps.clone();
         set.set(Some(permille));
         let mut slot = pace.borrow_mut();
-        slot.1 = permille;
-        if slot.0.is_none() {
+        slot.permille = permille;
+        let done = set.clone();
+        slot.give_up = Some(Timeout::new(GIVE_UP_MSEC, move || done.set(None)));
+        if slot.send.is_none() {
             let later = Rc::clone(&pace);
-            slot.0 = Some(Timeout::new(PACE_MSEC, move || {
+            slot.send = Some(Timeout::new(PACE_MSEC, move || {
                 let permille = {
                     let mut slot = later.borrow_mut();
-                    slot.0 = None;
-                    slot.1
+                    slot.send = None;
+                    slot.permille
                 };
                 let knob = knob(permille, period);
                 desk.send.emit(Command::SetKnob { machine, group, knob });

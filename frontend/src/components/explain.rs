@@ -5,7 +5,7 @@ use std::rc::Rc;
 use vitrine_shared::message::{Act, Answer, Deed};
 use yew::prelude::*;
 
-use super::feed::Change;
+use super::feed::{Change, file};
 use super::parts::ShellLine;
 use crate::place::Trouble;
 use crate::state::Told;
@@ -73,7 +73,7 @@ fn done(deed: &Deed) -> Html {
     let act = match &deed.act {
         Act::Syscall { call } => html! { <code class="call">{call}</code> },
         Act::Wrote { path, old, new } => html! {
-            <><code class="path">{path}</code>{" "}<Change old={old.clone()} new={new.clone()} /></>
+            <><code class="path" title={path.clone()}>{file(path)}</code>{" "}<Change old={old.clone()} new={new.clone()} /></>
         },
     };
     let shell = match deed.shell.as_str() {

@@ -63,7 +63,7 @@ fn told(ui: &Ui, entry: &FeedEntry) -> Html {
 }
 
 /// The two last parts of a path: whose file it is.
-fn file(path: &str) -> String {
+pub(crate) fn file(path: &str) -> String {
     let mut parts: Vec<&str> = path.rsplit('/').take(2).collect();
     parts.reverse();
     parts.join("/")

@@ -16,6 +16,8 @@ use crate::ui::{Ui, use_ui};
 const THUMB: f64 = 12.0;
 /// Where the host's PIDs end.
 const HOST_PID: f64 = 118.0;
+/// How much larger letters are for a projector, as in style.css.
+const PROJECTOR: f64 = 1.4;
 /// Height of a row of the process lists.
 const ROW: f64 = 30.0;
 /// The host's processes; the last is the one that is lifted.
@@ -169,7 +171,7 @@ struct Drawn {
 fn drawing(play: &Play, width: f64, ui: &Ui) -> Drawn {
     let quota = play.quota_percent().unwrap_or(100.0);
     Drawn {
-        lists: lists(play, width, ui.t()),
+        lists: lists(play, width, if ui.projector { PROJECTOR } else { 1.0 }, ui.t()),
         bar: bar(play, width),
         strip: strip(play, width),
         used: format!("{:.0}", play.used_percent()),
@@ -178,14 +180,17 @@ fn drawing(play: &Play, width: f64, ui: &Ui) -> Drawn {
 }
 
 /// Both process lists, the pane and the threads.
-fn lists(play: &Play, width: f64, t: &'static Text) -> Html {
+fn lists(play: &Play, width: f64, scale: f64, t: &'static Text) -> Html {
     if width < 1.0 {
         return html! { <svg class="play" height="204" aria-hidden="true"></svg> };
     }
+    let (whole, width) = (width, width / scale);
     let column = (width * 0.42).min(270.0);
     let pane_x = width - column;
     let host_y = |row: usize| 56.0 + ROW * index(row);
     let inside_y = |row: usize| 116.0 + ROW * index(row);
+    // Beside a short pane the title would be cut.
+    let title = if column < 190.0 { (width, "end") } else { (pane_x, "start") };
     let lifted = play.lifted();
     let at = between((HOST_PID - 38.0, host_y(3)), (pane_x + 14.0, inside_y(0)), lifted);
     let from = |row: usize| (HOST_PID + 11.0, host_y(row) - 5.0);
@@ -193,10 +198,10 @@ fn lists(play: &Play, width: f64, t: &'static Text) -> Html {
     let first = (at.0 - 10.0, at.1 - 5.0);
     let inside = if play.renumbered() >= 0.5 { INSIDE[0] } else { HOST[3].0 };
     html! {
-        <svg class="play" width={px(width)} height="204" viewBox={format!("0 0 {width:.0} 204")}
+        <svg class="play" width={px(whole)} height={px(204.0 * scale)} viewBox={format!("0 0 {width:.0} 204")}
             role="img" aria-label={t.figure_label}>
             <text class="play-title" x="0" y="22">{t.fig_host}</text>
-            <text class="play-title" x={px(pane_x)} y="22" opacity={share(lifted)}>{t.fig_container}</text>
+            <text class="play-title" x={px(title.0)} y="22" text-anchor={title.1} opacity={share(lifted)}>{t.fig_container}</text>
             <path class="play-pane" d={pane(pane_x, 70.0, column, 104.0)} pathLength="1"
                 stroke-dasharray="1" stroke-dashoffset={share(1.0 - lifted)}
                 fill-opacity={share(lifted)} />

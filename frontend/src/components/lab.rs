@@ -32,12 +32,12 @@ pub(crate) fn Lab(props: &Props) -> Html {
     let ui = use_ui();
     let state = &props.state;
     // Which container's screen asked for another; a new container ends that by itself.
-    let forging = use_state_eq(|| None::<Option<vitrine_shared::id::ContainerId>>);
+    let forging = use_state_eq(|| None);
     let container = state.container().cloned();
-    let forge = container.is_none() || *forging == Some(state.chosen);
+    let forge = container.is_none() || *forging == Some((state.chosen, state.made));
     let another = {
-        let (forging, chosen) = (forging.clone(), state.chosen);
-        Callback::from(move |()| forging.set(Some(chosen)))
+        let (forging, now) = (forging.clone(), (state.chosen, state.made));
+        Callback::from(move |()| forging.set(Some(now)))
     };
     let cancel = container.is_some().then(|| {
         let forging = forging.clone();
@@ -45,13 +45,13 @@ pub(crate) fn Lab(props: &Props) -> Html {
     });
     let stale = state.welcomes > 0 && state.link != Link::Live;
     let class =
-        classes!("lab", stale.then_some("is-stale"), container.is_none().then_some("is-empty"));
+        classes!("lab", stale.then_some("is-stale"), state.focus.is_none().then_some("is-empty"));
     html! {
         <main {class} id="main" tabindex="-1">
             <p class="stale" role="status" hidden={!stale}>{ui.t().stale}</p>
             <div class="lab-left"><Left state={state.clone()} /></div>
             <div class={classes!("lab-centre", forge.then_some("is-forging"))}>
-                <Bar state={state.clone()} {another} {forge} />
+                <Bar key="bar" state={state.clone()} {another} {forge} />
                 <div class="lab-figure" key="figure">
                     {match (&container, forge) {
                         (Some(container), false) => html! {
@@ -113,7 +113,7 @@ fn Left(props: &StateProps) -> Html {
             <Shelf sample={state.sample.clone()} histories={state.histories.clone()} group={id} {choose} />
             <div class="raw-slot">{group.zip(state.focus).map(|(group, machine)| html! {
                 <RawFiles {machine} group={group.clone()} troubles={state.troubles.clone()}
-                    may_change={state.may_change()} />
+                    may_change={state.may_ask()} />
             })}</div>
         </>
     }
@@ -136,13 +136,13 @@ fn Bar(props: &BarProps) -> Html {
     let containers =
         machine.as_ref().map(|machine| machine.containers.as_slice()).unwrap_or_default();
     let running = state.container().filter(|container| is_running(container));
-    let may = state.may_change();
+    let may = state.may_ask();
     let ids = state.focus.zip(running.map(|container| container.id));
     let end_container =
         desk.send.reform(move |(machine, container)| Command::StopContainer { machine, container });
     let end_machine = desk.send.reform(|machine| Command::EndMachine { machine });
     html! {
-        <div class="bar">
+        <div class="bar" hidden={machine.is_none()}>
             if !props.forge { <h1 key="eyes" id="eyes-title">{t.eyes_question}</h1> }
             <div class="bar-names" role="group" aria-label={t.containers}>
                 {for containers.iter().map(|one| {
@@ -204,14 +204,13 @@ struct WatchProps {
 /// The figure: two eyes over the CPU.
 #[component]
 fn Watch(props: &WatchProps) -> Html {
-    let ui = use_ui();
     let (state, container) = (&props.state, &props.container);
     let id = GroupId::Container(container.id);
     let group: Option<CgroupSample> = state
         .sample
         .as_ref()
         .and_then(|sample| sample.groups.iter().find(|group| group.group == id).cloned());
-    let may_change = state.may_change() && is_running(container);
+    let may_change = state.may_ask() && is_running(container);
     let trouble = |place| state.troubles.get(&place).cloned();
     html! {
         <div class="watch">
@@ -221,7 +220,7 @@ fn Watch(props: &WatchProps) -> Html {
             {state.focus.map(|machine| html! {
                 <Cpu key={container.id.to_string()} {machine} container={container.id} {group}
                     history={state.histories.get(&id).cloned()} {may_change}
-                    quota_trouble={trouble(Place::Quota)} exec_trouble={trouble(Place::Exec)} />
+                    quota_trouble={trouble(Place::Quota(id))} exec_trouble={trouble(Place::Exec(container.id))} />
             })}
         </div>
     }

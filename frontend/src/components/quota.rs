@@ -81,14 +81,14 @@ pub(crate) fn Quota(props: &Props) -> Html {
                 <input type="text" inputmode="numeric" data-test="quota" autocomplete="off"
                     value={shown_quota} placeholder={t.no_limit} disabled={!props.may_change}
                     aria-label={t.quota_field} aria-describedby="quota-wrong quota-trouble"
-                    aria-invalid={invalid.clone()} oninput={typed(&draft, |draft, text| draft.quota = Some(text))} />
+                    aria-invalid={invalid.clone()} oninput={typed(&draft, &wrong, |draft, text| draft.quota = Some(text))} />
             </label>
             <label class="field">
                 <span>{t.period}</span>
                 <input type="text" inputmode="numeric" data-test="period" autocomplete="off"
                     value={shown_period} disabled={!props.may_change}
                     aria-label={t.period_field} aria-describedby="quota-wrong quota-trouble"
-                    aria-invalid={invalid} oninput={typed(&draft, |draft, text| draft.period = Some(text))} />
+                    aria-invalid={invalid} oninput={typed(&draft, &wrong, |draft, text| draft.period = Some(text))} />
                 <span class="unit">{t.usec}</span>
             </label>
             <button type="submit" data-test="quota-set" disabled={!props.may_change}>{t.apply}</button>
@@ -97,7 +97,7 @@ pub(crate) fn Quota(props: &Props) -> Html {
             <p class="trouble" id="quota-wrong" role="alert" hidden={!*wrong}>
                 <span aria-hidden="true">{"✕ "}</span>{t.bad_number}
             </p>
-            <TroubleText place={Place::Quota} trouble={props.trouble.clone()} id="quota-trouble" />
+            <TroubleText place={Place::Quota(group)} trouble={props.trouble.clone()} id="quota-trouble" />
         </form>
     }
 }
@@ -125,10 +125,12 @@ fn slider(props: &Props, ui: &crate::ui::Ui) -> Html {
 
 fn typed(
     draft: &UseStateHandle<Draft>,
+    wrong: &UseStateHandle<bool>,
     put: impl Fn(&mut Draft, String) + 'static,
 ) -> Callback<InputEvent> {
-    let draft = draft.clone();
+    let (draft, wrong) = (draft.clone(), wrong.clone());
     Callback::from(move |event: InputEvent| {
+        wrong.set(false);
         let mut next = (*draft).clone();
         put(&mut next, input_text(&event));
         draft.set(next);

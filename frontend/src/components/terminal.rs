@@ -36,8 +36,10 @@ pub(crate) fn TerminalArea(props: &Props) -> Html {
         let kept = prefs::load(key::FONT).and_then(|px| px.parse::<u32>().ok());
         kept.filter(|px| FONT_PX.contains(px)).unwrap_or(14)
     });
-    let larger = resize(&font, &slot, 2);
-    let smaller = resize(&font, &slot, -2);
+    let larger = resize(&font, 2);
+    let smaller = resize(&font, -2);
+    // A projector's 140 %, in whole pixels.
+    let font_px = if ui.projector { *font * 7 / 5 } else { *font };
     let on_status = {
         let status = status.setter();
         use_callback((), move |text: String, ()| status.set(text))
@@ -63,7 +65,7 @@ pub(crate) fn TerminalArea(props: &Props) -> Html {
             <div class="terminal-body">
                 {match props.terminal {
                     Some(id) => html! {
-                        <Host key={id.to_string()} {id} {slot} {on_status} font={*font}
+                        <Host key={id.to_string()} {id} {slot} {on_status} font={font_px}
                             may_type={props.may_type} />
                     },
                     None => html! { <p key="none" class="muted terminal-none">{t.no_terminal}</p> },
@@ -82,15 +84,12 @@ fn with(slot: &Slot, act: fn(&Terminal)) -> Callback<MouseEvent> {
     })
 }
 
-fn resize(font: &UseStateHandle<u32>, slot: &Slot, by: i32) -> Callback<MouseEvent> {
-    let (font, slot) = (font.clone(), Rc::clone(slot));
+fn resize(font: &UseStateHandle<u32>, by: i32) -> Callback<MouseEvent> {
+    let font = font.clone();
     Callback::from(move |_| {
         let px = font.saturating_add_signed(by).clamp(*FONT_PX.start(), *FONT_PX.end());
         prefs::save(key::FONT, &px.to_string());
         font.set(px);
-        if let Some(attached) = slot.borrow().as_ref() {
-            attached.terminal.set_font_size(px);
-        }
     })
 }
 
@@ -105,7 +104,7 @@ struct HostProps {
 
 impl PartialEq for HostProps {
     fn eq(&self, other: &Self) -> bool {
-        self.id == other.id && self.may_type == other.may_type
+        (self.id, self.may_type, self.font) == (other.id, other.may_type, other.font)
     }
 }
 
@@ -119,10 +118,11 @@ fn Host(props: &HostProps) -> Html {
     use_attached(props, &host, look.clone(), missing.setter());
     {
         let (slot, may_type) = (Rc::clone(&props.slot), props.may_type);
-        use_effect_with((look.lang, look.theme, may_type), move |(lang, theme, may_type)| {
+        use_effect_with((look.clone(), may_type), move |(look, may_type)| {
             if let Some(attached) = slot.borrow().as_ref() {
-                attached.terminal.set_lang(lang);
-                attached.terminal.set_theme(theme);
+                attached.terminal.set_lang(look.lang);
+                attached.terminal.set_theme(look.theme);
+                attached.terminal.set_font_size(look.font_size);
                 attached.terminal.set_read_only(!may_type);
             }
         });

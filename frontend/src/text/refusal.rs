@@ -96,8 +96,8 @@ pub(crate) fn refusal(lang: Lang, reason: &Refusal) -> String {
 
 fn refused_by_kernel(lang: Lang, file: &str, text: &str, errno: &str, why: Why) -> String {
     let name = file.rsplit('/').next().unwrap_or(file);
-    let meaning =
-        kernel::errno(lang, errno).map_or_else(String::new, |meaning| format!(" ({meaning})"));
+    let meaning = kernel::errno(lang, errno)
+        .map_or_else(String::new, |m| lang.pick(format!(" ({m})"), format!("（{m}）")));
     let why = match why {
         Why::Unknown => "",
         Why::ChildAboveParent => lang.pick(
@@ -186,7 +186,7 @@ fn role_name(lang: Lang, role: Role) -> &'static str {
     }
 }
 
-fn thing<'a>(lang: Lang, what: &'a str) -> &'a str {
+fn thing(lang: Lang, what: &str) -> &str {
     match what {
         "machine" => lang.pick("machine", "机器"),
         "container" => lang.pick("container", "容器"),

@@ -84,8 +84,8 @@ words! {
     memory: "memory" / "内存";
     pids: "processes" / "进程数";
     no_limit: "no limit" / "不限";
-    no_periods: "no periods: nothing wanted CPU under a quota"
-        / "没有周期：没有谁在配额之下要用 CPU";
+    no_quota: "no quota" / "没有配额";
+    no_periods: "no periods: it is idle" / "没有周期：它空闲着";
     waiting_for_sample: "Waiting for the first reading." / "正在等待第一次读数。";
 
     // Raw files.
@@ -136,7 +136,7 @@ words! {
     explain: "Explain my click" / "解释我的点击";
     explain_empty: "Click something: what it really did stands here."
         / "点点看：真正做了什么，会写在这里。";
-    explain_nothing: "Nothing was changed." / "没有任何改动。";
+    explain_nothing: "Done." / "已完成。";
     you_asked: "You asked:" / "你要求：";
     was: "was" / "原值";
     empty_value: "(empty)" / "（空）";

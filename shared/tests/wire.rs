@@ -1,0 +1,338 @@
+//! Every message through both encodings, and back the same.
+//!
+//! The `match` in each `name` function has no wildcard: a variant that is added and not listed
+//! here does not compile, and one that is listed and not in the samples fails the count.
+
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use vitrine_shared::cgroup::{
+    BadWrite, CgroupSample, CpuBandwidth, Dialect, GroupId, Knob, RawFile,
+};
+use vitrine_shared::id::{ContainerId, MachineId, ParticipantId, TerminalId};
+use vitrine_shared::limits::{MACHINES, Reached};
+use vitrine_shared::message::{
+    Act, Answer, ClientMessage, Command, Container, ContainerState, Deed, Event, FeedEntry,
+    Happening, HostInfo, Machine, Made, Profile, Refusal, Sample, ServerMessage, Step, StepName,
+    Why,
+};
+use vitrine_shared::namespace::{Namespace, NamespaceSet};
+use vitrine_shared::process::Process;
+use vitrine_shared::role::{Identity, Role};
+use vitrine_shared::spec::{ContainerSpec, Limits, Rootfs, SpecError};
+use vitrine_shared::wire;
+
+const MACHINE: MachineId = MachineId(0x1234_5678_9abc_def0_1234_5678_9abc_def0);
+const CONTAINER: ContainerId = ContainerId(u128::MAX);
+
+#[track_caller]
+fn survives<T: Serialize + DeserializeOwned + PartialEq + Debug>(message: &T) {
+    let bytes = wire::to_postcard(message);
+    assert_eq!(&wire::from_postcard::<T>(&bytes).unwrap(), message, "postcard");
+    let text = wire::to_json(message);
+    assert_eq!(&wire::from_json::<T>(&text).unwrap(), message, "{text}");
+    // A cut or a longer message is an error, never a panic and never another message.
+    for cut in 0..bytes.len() {
+        let _ = wire::from_postcard::<T>(&bytes[..cut]);
+    }
+    let longer = [bytes, vec![0]].concat();
+    assert!(wire::from_postcard::<T>(&longer).is_err());
+}
+
+#[track_caller]
+fn all<T>(samples: &[T], name: impl Fn(&T) -> &'static str, variants: usize) {
+    let names: BTreeSet<_> = samples.iter().map(name).collect();
+    assert_eq!(names.len(), variants, "{names:?}");
+}
+
+fn commands() -> Vec<Command> {
+    let (machine, container) = (MACHINE, CONTAINER);
+    let spec = ContainerSpec {
+        namespaces: NamespaceSet::NONE.with(Namespace::Time, true),
+        rootfs: Rootfs::Directory("/srv/根".into()),
+        limits: Limits {
+            cpu_quota_usec: Some(20_000),
+            cpu_period_usec: Some(100_000),
+            cpu_shares: Some(2),
+            cpuset_cpus: Some("0-1".into()),
+            memory_bytes: Some(1 << 40),
+            pids_max: Some(1),
+        },
+        time_offset_secs: -5,
+        ..ContainerSpec::one_click()
+    };
+    let mut commands = vec![
+        Command::Ping { token: u64::MAX },
+        Command::Subscribe { machine: None, hertz: 4 },
+        Command::StartContainer { machine: Some(machine), spec },
+        Command::Exec { machine, container, argv: vec!["sh".into(), "-c".into(), String::new()] },
+        Command::StopContainer { machine, container },
+        Command::StopExecs { machine, container },
+        Command::EndMachine { machine },
+        Command::WriteFile {
+            machine,
+            group: GroupId::Root,
+            file: "cpu.max".into(),
+            value: "max".into(),
+        },
+    ];
+    let knobs = [
+        Knob::CpuMax { quota_usec: None, period_usec: 1_000 },
+        Knob::CpuShares(1024),
+        Knob::CpusetCpus("0".into()),
+        Knob::MemoryMax(Some(1)),
+        Knob::PidsMax(None),
+    ];
+    let group = GroupId::Container(container);
+    commands.extend(knobs.into_iter().map(|knob| Command::SetKnob { machine, group, knob }));
+    commands
+}
+
+#[test]
+fn commands_survive() {
+    let name = |command: &Command| match command {
+        Command::Ping { .. } => "ping",
+        Command::Subscribe { .. } => "subscribe",
+        Command::StartContainer { .. } => "start",
+        Command::Exec { .. } => "exec",
+        Command::StopContainer { .. } => "stop",
+        Command::StopExecs { .. } => "stop execs",
+        Command::EndMachine { .. } => "end",
+        Command::SetKnob { .. } => "knob",
+        Command::WriteFile { .. } => "write",
+    };
+    all(&commands(), name, 9);
+    for (id, command) in (0..).zip(commands()) {
+        survives(&ClientMessage { id, command });
+    }
+}
+
+fn refusals() -> Vec<Refusal> {
+    let specs = [
+        SpecError::NoProgram,
+        SpecError::Nul,
+        SpecError::RemountNeedsMount,
+        SpecError::HostnameNeedsUts,
+        SpecError::OffsetNeedsTime,
+        SpecError::Hostname { given: "a b".into() },
+        SpecError::CpuList { given: "1-0".into() },
+        SpecError::OutOfRange { what: "pids".into(), given: 0, min: 1, max: 2 },
+    ];
+    let writes = [
+        BadWrite::UnknownFile { file: "x".into() },
+        BadWrite::ReadOnly { file: "cpu.stat".into() },
+        BadWrite::Value { file: "cpu.max".into(), given: "x".into(), allowed: "…".into() },
+    ];
+    let whys = [Why::Unknown, Why::ChildAboveParent, Why::ParentBelowChild, Why::InUse];
+    let kernel = |why| Refusal::Kernel {
+        file: "/sys/fs/cgroup/cpu/x".into(),
+        text: "1".into(),
+        errno: "EINVAL".into(),
+        why,
+    };
+    let mut refusals = vec![
+        Refusal::NotAllowed { role: Role::Viewer },
+        Refusal::Unknown { what: "machine".into() },
+        Refusal::Limit(Reached::from(MACHINES)),
+        Refusal::TooFast(Reached::from(MACHINES)),
+        Refusal::NotRunning { what: "container".into() },
+        Refusal::Missing { what: "cpuset controller".into() },
+        Refusal::Unreadable { detail: "3 bytes too many".into() },
+    ];
+    refusals.extend(specs.into_iter().map(Refusal::Spec));
+    refusals.extend(writes.into_iter().map(Refusal::Write));
+    refusals.extend(whys.into_iter().map(kernel));
+    refusals
+}
+
+#[test]
+fn refusals_survive_and_read_as_sentences() {
+    let name = |refusal: &Refusal| match refusal {
+        Refusal::NotAllowed { .. } => "role",
+        Refusal::Unknown { .. } => "unknown",
+        Refusal::Limit(_) => "limit",
+        Refusal::TooFast(_) => "fast",
+        Refusal::Spec(_) => "spec",
+        Refusal::Write(_) => "write",
+        Refusal::Kernel { .. } => "kernel",
+        Refusal::NotRunning { .. } => "ended",
+        Refusal::Missing { .. } => "missing",
+        Refusal::Unreadable { .. } => "unreadable",
+    };
+    all(&refusals(), name, 10);
+    for reason in refusals() {
+        assert!(reason.to_string().len() > 10, "{reason:?}");
+        survives(&ServerMessage::Unreadable { reason });
+    }
+}
+
+fn answers() -> Vec<Answer> {
+    let deeds = vec![
+        Deed { act: Act::Syscall { call: "clone3(…)".into() }, shell: String::new() },
+        Deed {
+            act: Act::Wrote { path: "/x".into(), old: "-1".into(), new: "20000".into() },
+            shell: "echo 20000 > /x".into(),
+        },
+    ];
+    let container =
+        Made::Container { machine: MACHINE, container: CONTAINER, terminal: Some(TerminalId(0)) };
+    let refused =
+        refusals().into_iter().map(|reason| Answer::Refused { reason, hint: "…".into() });
+    let mut answers: Vec<_> = refused.collect();
+    answers.push(Answer::Done { deeds, made: Some(container) });
+    answers.push(Answer::Done { deeds: vec![], made: Some(Made::Process { pid: 7 }) });
+    answers
+        .push(Answer::Failed { step: "Clone".into(), errno: "EAGAIN".into(), hint: "…".into() });
+    answers
+}
+
+#[test]
+fn answers_survive() {
+    let name = |answer: &Answer| match answer {
+        Answer::Done { .. } => "done",
+        Answer::Refused { .. } => "refused",
+        Answer::Failed { .. } => "failed",
+    };
+    all(&answers(), name, 3);
+    for (id, answer) in (0..).zip(answers()) {
+        survives(&ServerMessage::Answer { id, answer });
+    }
+}
+
+fn happenings() -> Vec<Happening> {
+    let text = || "x".to_string();
+    vec![
+        Happening::MachineBorn { took_usec: 1 },
+        Happening::ContainerBorn { name: text(), took_usec: 2 },
+        Happening::ContainerExited { name: text(), status: 137 },
+        Happening::ExecStarted { name: text(), command: text(), pid: 3 },
+        Happening::Wrote { path: text(), old: text(), new: text(), shell: text() },
+        Happening::KernelRefused { path: text(), text: text(), errno: text() },
+        Happening::OomKilled { name: text() },
+    ]
+}
+
+fn events() -> Vec<Event> {
+    let step = Step { name: StepName::Seccomp, call: "seccomp(…)".into(), took_usec: 9 };
+    let container = |state| Container {
+        id: CONTAINER,
+        name: "c1".into(),
+        spec: ContainerSpec::one_click(),
+        state,
+        terminal: None,
+        proc_depth: 2,
+        born_msec: 1,
+        steps: vec![step.clone()],
+    };
+    let machine = Machine {
+        id: MACHINE,
+        owner: ParticipantId(3),
+        profile: Profile::Strict,
+        init_pid: 4821,
+        uid_base: 2_000_000_000,
+        cgroup_path: "vitrine/1-2/3".into(),
+        born_msec: u64::MAX,
+        steps: vec![],
+        containers: vec![
+            container(ContainerState::Running { pid: 1 }),
+            container(ContainerState::Exited { status: 0, cpu_msec: 1, max_rss_bytes: 2 }),
+        ],
+    };
+    let process = Process {
+        pids: vec![4821, 3, 1],
+        parent: 1,
+        container: Some(CONTAINER),
+        host_uid: 2_000_000_000,
+        uid: 0,
+        state: 'R',
+        name: "<b>sh</b>\n".into(),
+        command: "while : ; do : ; done".into(),
+        cpu_permille: 1000,
+        cpu_msec: 1,
+        rss_bytes: 2,
+        start_ticks: 3,
+        namespaces: [4_026_531_836; 8],
+    };
+    let group = |group, dialect| CgroupSample {
+        group,
+        path: "root/c1".into(),
+        dialect,
+        cpu_permille: 200,
+        cpu_nsec: 1,
+        cpu: CpuBandwidth {
+            quota_usec: Some(20_000),
+            period_usec: 100_000,
+            ..CpuBandwidth::default()
+        },
+        memory_bytes: 1,
+        memory_max: None,
+        pids: 2,
+        pids_max: Some(3),
+        files: vec![RawFile { name: "cpu.max".into(), value: "max 100000".into(), writable: true }],
+    };
+    let sample = Sample {
+        machine: MACHINE,
+        at_msec: 1,
+        processes: vec![process],
+        groups: vec![group(GroupId::Cap, Dialect::V1), group(GroupId::Root, Dialect::V2)],
+        other_processes: 140,
+    };
+    let entries = (1..).zip(happenings()).map(|(seq, what)| FeedEntry { seq, at_msec: seq, what });
+    vec![
+        Event::Machine(machine),
+        Event::MachineGone { machine: MACHINE },
+        Event::Sample(sample),
+        Event::Feed { machine: MACHINE, entries: entries.collect() },
+        Event::Synced,
+        Event::Viewers { count: 40 },
+    ]
+}
+
+#[test]
+fn events_survive() {
+    let name = |event: &Event| match event {
+        Event::Machine(_) => "machine",
+        Event::MachineGone { .. } => "gone",
+        Event::Sample(_) => "sample",
+        Event::Feed { .. } => "feed",
+        Event::Synced => "synced",
+        Event::Viewers { .. } => "viewers",
+    };
+    all(&events(), name, 6);
+    let happened = |what: &Happening| match what {
+        Happening::MachineBorn { .. } => "machine",
+        Happening::ContainerBorn { .. } => "container",
+        Happening::ContainerExited { .. } => "exited",
+        Happening::ExecStarted { .. } => "exec",
+        Happening::Wrote { .. } => "wrote",
+        Happening::KernelRefused { .. } => "refused",
+        Happening::OomKilled { .. } => "oom",
+    };
+    all(&happenings(), happened, 7);
+    for event in events() {
+        survives(&ServerMessage::Event(event));
+    }
+}
+
+#[test]
+fn the_first_message_survives() {
+    let host = HostInfo {
+        version: "0.1.0".into(),
+        kernel: "6.18.0".into(),
+        cpus: 2,
+        memory_bytes: 1 << 34,
+        cpu_dialect: Dialect::V1,
+    };
+    let identity = Identity { participant: ParticipantId(1), role: Role::Teacher };
+    survives(&ServerMessage::Welcome { identity, host });
+}
+
+#[test]
+fn json_is_what_people_would_write() {
+    let text = r#"{"id":1,"command":{"Subscribe":{"machine":null,"hertz":4}}}"#;
+    let message = ClientMessage { id: 1, command: Command::Subscribe { machine: None, hertz: 4 } };
+    assert_eq!(wire::to_json(&message), text);
+    assert_eq!(wire::from_json::<ClientMessage>(text).unwrap(), message);
+}
