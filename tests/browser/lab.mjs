@@ -50,11 +50,12 @@ export async function startContainer(page) {
 }
 
 /** Waits for a terminal with a prompt, or for the page to say why there is none. */
-export const prompt = (page) => until('a prompt', async () => {
+export async function prompt(page) {
   const trouble = page.locator('.trouble:visible');
+  await until('a prompt', async () =>
+    /[#$] ?$/.test(await screen(page)) || await trouble.count() > 0, { msec: BIRTH_MSEC });
   if (await trouble.count() > 0) assert.fail(`no prompt, but: ${await trouble.first().innerText()}`);
-  return /[#$] ?$/.test(await screen(page));
-}, { msec: BIRTH_MSEC });
+}
 
 /** Everything the terminal shows, wrapped lines joined. */
 export const screen = (page) => page.evaluate(() => {

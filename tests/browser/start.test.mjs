@@ -99,7 +99,7 @@ describe('by keyboard alone', () => {
     const before = await screen(page);
     await hook(page, 'lang').click();
     await until('Chinese', async () => await html('lang') === 'zh-CN');
-    const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    const ground = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
     const seen = new Set();
     await until('light and dark', async () => {
       await hook(page, 'theme').click();
