@@ -4,6 +4,12 @@
 //! - [`serve`], [`knobs`], [`killed`], [`protocol`]: `vitrine serve` and its three processes
 //! - [`doors`], [`inside`], [`exhaust`]: what a program in a container can reach, and use up
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and says why"
+)]
+
 #[allow(dead_code, reason = "each of the test programs uses its part")]
 mod harness;
 
