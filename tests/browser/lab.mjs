@@ -24,12 +24,15 @@ export async function open(server, browser, { lang = 'en', theme = 'light', allo
   return { page, context, watched };
 }
 
-/** A test on a page that keeps a picture when it fails, and fails when the page did what it may not. */
+/**
+ * A test on a page: keeps a picture when it fails, and fails when the page did what it may not.
+ * `run` gets the page, and a function that prints a figure it measured.
+ */
 export function spec(name, desk, run, timeout = 60_000) {
-  it(name, { timeout }, async () => {
+  it(name, { timeout }, async (test) => {
     const { page, watched } = desk();
     try {
-      await run(page);
+      await run(page, (figure) => test.diagnostic(figure));
       watched.check();
     } catch (err) {
       err.message += `\npicture: ${await keepPicture(page, name)}`;
