@@ -4,6 +4,8 @@
 //! crun refuses hybrid cgroup hosts; for everybody alike the empty unified hierarchy is taken out
 //! of view, in a mount namespace of this program's own.
 
+#![allow(clippy::print_stderr, reason = "the harness tells what a server logged")]
+
 #[allow(dead_code, reason = "each of the test programs uses its part")]
 mod harness;
 

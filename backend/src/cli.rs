@@ -45,7 +45,7 @@ pub struct Serve {
     /// Where images are kept.
     #[arg(long, value_name = "DIR", default_value = "/var/lib/vitrine", env = "VITRINE_DATA")]
     data: PathBuf,
-    /// One more origin that pages may come from, such as https://lab.example.org (behind a proxy).
+    /// One more origin that pages may come from, such as `https://lab.example.org` (behind a proxy).
     #[arg(long = "allowed-origin", value_name = "ORIGIN")]
     allowed_origins: Vec<String>,
     /// Serve the page from this directory and not from the binary (for development).

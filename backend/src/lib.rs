@@ -9,6 +9,9 @@
 //!
 //! In reading order: [`ipc`] (what the three say to each other), then the three themselves.
 
+// The docs are made with private items in them.
+#![allow(rustdoc::private_intra_doc_links)]
+
 pub mod cli;
 pub mod ipc;
 pub mod launcher;

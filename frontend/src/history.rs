@@ -21,6 +21,7 @@ pub(crate) struct Point {
     /// Share of the periods since the last reading that were throttled; `None`: no period passed.
     pub(crate) throttled: Option<f64>,
     periods: (u64, u64),
+    cpu_nsec: u64,
 }
 
 /// The readings, oldest first.
@@ -46,6 +47,7 @@ impl History {
             quota_permille: permille(group.cpu.quota_usec, group.cpu.period_usec),
             throttled,
             periods,
+            cpu_nsec: group.cpu_nsec,
         });
         while self.points.len() > POINTS
             || self.points.front().is_some_and(|first| first.at_msec + SPAN_MSEC * 2 < at_msec)
@@ -59,10 +61,24 @@ impl History {
         self.points.iter()
     }
 
-    /// Periods in about the last second, and those of them that were throttled.
-    pub(crate) fn recent_periods(&self) -> Option<(u64, u64)> {
+    /// The last reading, and the one about a second before.
+    fn last_second(&self) -> Option<(&Point, &Point)> {
         let now = self.points.back()?;
         let from = self.points.iter().rev().find(|point| point.at_msec + 1_000 <= now.at_msec)?;
+        Some((from, now))
+    }
+
+    /// CPU used in about the last second, in thousandths of one CPU. A single reading of a quarter
+    /// second holds two periods of 100 ms or three, and would jump between 16 % and 24 %.
+    pub(crate) fn recent_permille(&self) -> Option<u32> {
+        let (from, now) = self.last_second()?;
+        let used_usec = now.cpu_nsec.checked_sub(from.cpu_nsec)? / 1_000;
+        u32::try_from(used_usec / (now.at_msec - from.at_msec)).ok()
+    }
+
+    /// Periods in about the last second, and those of them that were throttled.
+    pub(crate) fn recent_periods(&self) -> Option<(u64, u64)> {
+        let (from, now) = self.last_second()?;
         let periods = now.periods.0.checked_sub(from.periods.0)?;
         let throttled = now.periods.1.checked_sub(from.periods.1)?;
         (periods > 0).then_some((periods, throttled))
@@ -95,6 +111,21 @@ fn ratio(part: u64, whole: u64) -> f64 {
 mod tests {
     use super::*;
     use crate::fixture;
+
+    #[test]
+    fn the_figure_does_not_jump_with_the_periods_in_a_reading() {
+        let mut history = History::default();
+        let mut group = fixture::group(160, Some(20_000), 0, 0);
+        // 40 ms and 60 ms of CPU in turn.
+        for (at, used_msec) in
+            [(0, 0), (250, 40), (500, 100), (750, 140), (1_000, 200), (1_250, 240)]
+        {
+            group.cpu_nsec = used_msec * 1_000_000;
+            history.push(at, &group);
+            let expected = (at >= 1_000).then_some(200);
+            assert_eq!(history.recent_permille(), expected, "at {at}");
+        }
+    }
 
     #[test]
     fn the_share_is_of_the_periods_that_passed() {

@@ -3,7 +3,7 @@
 //! 1. [`route`], [`session`], [`socket`]: how it gets to the server
 //! 2. [`state`], [`place`], [`history`]: everything it knows, a fold over what was heard
 //! 3. [`eyes`], [`chart`], [`play`]: where the pictures' lines go
-//! 4. [`text`], [`format`], [`prefs`]: words, numbers, choices
+//! 4. [`text`], [`mod@format`], [`prefs`]: words, numbers, choices
 //! 5. [`app`], [`ui`], [`components`], [`xterm`]: what is seen
 //!
 //! **Invariant:** `state` does not render, components do not decide.

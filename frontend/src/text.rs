@@ -1,6 +1,6 @@
 //! Every word on the page, in both languages.
 //!
-//! A word that lacks one of them does not compile: [`words!`] takes both, and so does
+//! A word that lacks one of them does not compile: `words!` takes both, and so does
 //! [`Lang::pick`](crate::prefs::Lang::pick) for sentences with something in them.
 
 pub(crate) mod happening;

@@ -3,6 +3,8 @@
 //! The `match` in each `name` function has no wildcard: a variant that is added and not listed
 //! here does not compile, and one that is listed and not in the samples fails the count.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 
@@ -214,7 +216,7 @@ fn happenings() -> Vec<Happening> {
     ]
 }
 
-fn events() -> Vec<Event> {
+fn machine() -> Machine {
     let step = Step { name: StepName::Seccomp, call: "seccomp(…)".into(), took_usec: 9 };
     let container = |state| Container {
         id: CONTAINER,
@@ -226,7 +228,7 @@ fn events() -> Vec<Event> {
         born_msec: 1,
         steps: vec![step.clone()],
     };
-    let machine = Machine {
+    Machine {
         id: MACHINE,
         owner: ParticipantId(3),
         profile: Profile::Strict,
@@ -239,7 +241,10 @@ fn events() -> Vec<Event> {
             container(ContainerState::Running { pid: 1 }),
             container(ContainerState::Exited { status: 0, cpu_msec: 1, max_rss_bytes: 2 }),
         ],
-    };
+    }
+}
+
+fn sample() -> Sample {
     let process = Process {
         pids: vec![4821, 3, 1],
         parent: 1,
@@ -255,35 +260,36 @@ fn events() -> Vec<Event> {
         start_ticks: 3,
         namespaces: [4_026_531_836; 8],
     };
+    let quota =
+        CpuBandwidth { quota_usec: Some(20_000), period_usec: 100_000, ..CpuBandwidth::default() };
     let group = |group, dialect| CgroupSample {
         group,
         path: "root/c1".into(),
         dialect,
         cpu_permille: 200,
         cpu_nsec: 1,
-        cpu: CpuBandwidth {
-            quota_usec: Some(20_000),
-            period_usec: 100_000,
-            ..CpuBandwidth::default()
-        },
+        cpu: quota,
         memory_bytes: 1,
         memory_max: None,
         pids: 2,
         pids_max: Some(3),
         files: vec![RawFile { name: "cpu.max".into(), value: "max 100000".into(), writable: true }],
     };
-    let sample = Sample {
+    Sample {
         machine: MACHINE,
         at_msec: 1,
         processes: vec![process],
         groups: vec![group(GroupId::Cap, Dialect::V1), group(GroupId::Root, Dialect::V2)],
         other_processes: 140,
-    };
+    }
+}
+
+fn events() -> Vec<Event> {
     let entries = (1..).zip(happenings()).map(|(seq, what)| FeedEntry { seq, at_msec: seq, what });
     vec![
-        Event::Machine(machine),
+        Event::Machine(machine()),
         Event::MachineGone { machine: MACHINE },
-        Event::Sample(sample),
+        Event::Sample(sample()),
         Event::Feed { machine: MACHINE, entries: entries.collect() },
         Event::Synced,
         Event::Viewers { count: 40 },

@@ -30,13 +30,16 @@ describe('for everybody', () => {
       const named = `${lang}, ${theme}`;
       before(async () => { desk = await open(server, browser, { lang, theme, hash: '#/' }); });
       after(async () => { await desk?.context.close(); });
-      spec(`axe finds nothing: start and lab (${named})`, () => desk, async (page) => {
+      spec(`axe finds nothing: start, lab, forge (${named})`, () => desk, async (page) => {
         await until('the page is there', () => hook(page, 'start').isVisible());
         await axe(page, `start, ${named}`);
         if (server.machineInit()) await page.goto(`${server.origin}/#/lab`);
         else await startContainer(page);
         await toLab(page);
         await axe(page, `lab, ${named}`);
+        await hook(page, 'another').click();
+        await hook(page, 'forge-start').waitFor();
+        await axe(page, `forge, ${named}`);
         const words = await page.locator('body').innerText();
         assert.equal(/[\u4e00-\u9fff]/.test(words.replace('中文', '')), lang === 'zh', 'one language');
       });
@@ -56,6 +59,9 @@ describe('for everybody', () => {
       await toLab(page);
       await fits(page, `lab at ${width}`);
       await axe(page, `lab at ${width}`);
+      await hook(page, 'another').click();
+      await hook(page, 'forge-start').waitFor();
+      await fits(page, `forge at ${width}`);
     });
   }
 });

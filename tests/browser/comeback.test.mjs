@@ -42,7 +42,7 @@ describe('comes back', () => {
     assert.equal(await ask(page, 'echo "$kept" $$'), 'a value 1');
   });
 
-  spec('after kill -9 of web, with nothing lost or doubled', () => desk, async (page) => {
+  spec('after kill -9 of web, with nothing lost or doubled', () => desk, async (page, note) => {
     await page.locator('.xterm-helper-textarea').focus();
     await page.keyboard.type(COUNT);
     await page.keyboard.press('Enter');
@@ -55,6 +55,7 @@ describe('comes back', () => {
     await reopened;
     await live(page);
     const took = Date.now() - killed;
+    note(`live again ${took} ms after kill -9`);
     assert.ok(took < BACK_MSEC, `live again after ${took} ms`);
     await until('it counted to the end', async () => /\bto\.\s/.test(await screen(page)), { msec: 30_000 });
     const text = await screen(page);
@@ -67,7 +68,7 @@ describe('comes back', () => {
     assert.equal(await ask(page, 'echo "$kept" $$'), 'a value 1');
   });
 
-  spec('from a flood: Ctrl-C works at once, and memory stays bounded', () => desk, async (page) => {
+  spec('from a flood: Ctrl-C works at once, and memory stays bounded', () => desk, async (page, note) => {
     const memory = () => Number(peek(`/proc/${server.web()}/status`).match(/VmRSS:\s*(\d+)/)[1]) / 1024;
     const before = memory();
     await page.locator('.xterm-helper-textarea').focus();
@@ -79,6 +80,7 @@ describe('comes back', () => {
     await page.keyboard.press('Control+c');
     await prompt(page);
     const took = Date.now() - pressed;
+    note(`prompt ${took} ms after Ctrl-C; web grew by ${(during - before).toFixed(1)} MiB`);
     assert.ok(took < 2000, `the prompt came ${took} ms after Ctrl-C`);
     assert.ok(during - before < 32, `web grew by ${during - before} MiB`);
     assert.equal(await ask(page, 'echo calm'), 'calm');

@@ -14,7 +14,7 @@ const SWITCHES = {
   ipc: { type: 'ipc', line: 'ls -d /proc/sys/kernel/shmmax', meaning: /shmmax/ },
   user: { type: 'user', line: 'id -u; cat /proc/self/uid_map', meaning: /^0\n\s*0\s+\d+\s+\d+$/ },
   net: { type: 'net', line: 'tail -n +3 /proc/net/dev | cut -d: -f1', meaning: /^lo$/ },
-  cgroup: { type: 'cgroup', line: 'grep :cpu /proc/self/cgroup', meaning: /^\d+:cpu\S*:\/$/ },
+  cgroup: { type: 'cgroup', line: 'grep :cpu /proc/self/cgroup', meaning: /^(\d+:cpu\S*:\/\s*)+$/ },
   time: { type: 'time', line: 'cat /proc/self/timens_offsets', meaning: /monotonic\s+0/ },
 };
 const NAMES = Object.keys(SWITCHES);
@@ -57,16 +57,34 @@ async function end(page, pid) {
 }
 
 describe('the forge', () => {
-  let desk;
-  before(async () => { desk = await open(server, browser); });
-  after(async () => { await desk?.context.close(); });
+  const desks = {};
+  after(async () => { for (const { context } of Object.values(desks)) await context.close(); });
 
-  spec('the machine is there', () => desk, async (page) => {
-    await startContainer(page);
-  });
+  for (const lang of ['en', 'zh']) {
+    before(async () => { desks[lang] = await open(server, browser, { lang, hash: '#/' }); });
+    const here = (name, run) => spec(`${name} (${lang})`, () => desks[lang], run);
+
+    here('the machine is there', (page) => startContainer(page));
+
+    here('a new PID namespace without remounting /proc still shows the machine', async (page) => {
+      const pid = await forge(page, ['pid', 'mount']);
+      assert.equal(await ask(page, 'echo $$'), '1');
+      const seen = (await ask(page, 'ps')).split('\n').slice(1);
+      assert.doesNotMatch(seen[0], /^\s*1\s.*sh$/, 'PID 1 there is the machine\'s');
+      await end(page, pid);
+    });
+
+    here('with /proc remounted it shows only its own', async (page) => {
+      const pid = await forge(page, ['pid', 'mount'], { proc: true });
+      const seen = (await ask(page, 'ps')).split('\n').slice(1);
+      assert.equal(seen.length, 2, seen.join('|'));
+      assert.match(seen[0], /^\s*1\s.*sh$/);
+      await end(page, pid);
+    });
+  }
 
   for (const name of NAMES) {
-    spec(`${name} alone is new, the rest is the machine's`, () => desk, async (page) => {
+    spec(`${name} alone is new, the rest is the machine's`, () => desks.en, async (page) => {
       const pid = await forge(page, [name]);
       const machine = server.machineInit();
       for (const other of NAMES) {
@@ -81,7 +99,7 @@ describe('the forge', () => {
     });
   }
 
-  spec('none is new: everything is the machine\'s', () => desk, async (page) => {
+  spec('none is new: everything is the machine\'s', () => desks.en, async (page) => {
     const pid = await forge(page, []);
     const machine = server.machineInit();
     for (const { type } of Object.values(SWITCHES)) {
@@ -89,22 +107,6 @@ describe('the forge', () => {
     }
     assert.notEqual(await ask(page, 'hostname'), 'forged');
     assert.doesNotMatch(await ask(page, 'grep :cpu /proc/self/cgroup'), /:\/$/m);
-    await end(page, pid);
-  });
-
-  spec('a new PID namespace without remounting /proc still shows the machine', () => desk, async (page) => {
-    const pid = await forge(page, ['pid', 'mount']);
-    assert.equal(await ask(page, 'echo $$'), '1');
-    const seen = (await ask(page, 'ps')).split('\n').slice(1);
-    assert.doesNotMatch(seen[0], /^\s*1\s.*sh$/, 'PID 1 there is the machine\'s');
-    await end(page, pid);
-  });
-
-  spec('with /proc remounted it shows only its own', () => desk, async (page) => {
-    const pid = await forge(page, ['pid', 'mount'], { proc: true });
-    const seen = (await ask(page, 'ps')).split('\n').slice(1);
-    assert.equal(seen.length, 2, seen.join('|'));
-    assert.match(seen[0], /^\s*1\s.*sh$/);
     await end(page, pid);
   });
 });

@@ -24,12 +24,15 @@ export async function open(server, browser, { lang = 'en', theme = 'light', allo
   return { page, context, watched };
 }
 
-/** A test on a page that keeps a picture when it fails, and fails when the page did what it may not. */
+/**
+ * A test on a page: keeps a picture when it fails, and fails when the page did what it may not.
+ * `run` gets the page, and a function that prints a figure it measured.
+ */
 export function spec(name, desk, run, timeout = 60_000) {
-  it(name, { timeout }, async () => {
+  it(name, { timeout }, async (test) => {
     const { page, watched } = desk();
     try {
-      await run(page);
+      await run(page, (figure) => test.diagnostic(figure));
       watched.check();
     } catch (err) {
       err.message += `\npicture: ${await keepPicture(page, name)}`;
@@ -50,11 +53,12 @@ export async function startContainer(page) {
 }
 
 /** Waits for a terminal with a prompt, or for the page to say why there is none. */
-export const prompt = (page) => until('a prompt', async () => {
+export async function prompt(page) {
   const trouble = page.locator('.trouble:visible');
+  await until('a prompt', async () =>
+    /[#$] ?$/.test(await screen(page)) || await trouble.count() > 0, { msec: BIRTH_MSEC });
   if (await trouble.count() > 0) assert.fail(`no prompt, but: ${await trouble.first().innerText()}`);
-  return /[#$] ?$/.test(await screen(page));
-}, { msec: BIRTH_MSEC });
+}
 
 /** Everything the terminal shows, wrapped lines joined. */
 export const screen = (page) => page.evaluate(() => {

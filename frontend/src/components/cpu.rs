@@ -47,7 +47,8 @@ pub(crate) fn Cpu(props: &Props) -> Html {
     let period = if cpu.period_usec > 0 { cpu.period_usec } else { 100_000 };
     let measured = history::permille(cpu.quota_usec, period);
     let (wanted, want) = use_wanted(props, measured, period);
-    let now = props.group.as_ref().map(|group| format::percent(group.cpu_permille));
+    let steady = props.history.as_ref().and_then(History::recent_permille);
+    let now = steady.or(props.group.as_ref().map(|group| group.cpu_permille)).map(format::percent);
     let recent = props.history.as_ref().and_then(History::recent_periods);
     html! {
         <section class="lens" aria-labelledby="cpu-title">

@@ -67,14 +67,15 @@ fn board(ui: &Ui, group: &CgroupSample, props: &Props) -> Html {
     let choose = props.choose.reform(move |_: MouseEvent| id);
     let throttled =
         history.and_then(History::recent_periods).filter(|(_, throttled)| *throttled > 0);
+    let cpu = history.and_then(History::recent_permille).unwrap_or(group.cpu_permille);
     html! {
         <>
             <button type="button" class="board" aria-pressed={chosen.to_string()} onclick={choose}
                 title={(group.group == GroupId::Cap).then_some(t.cap_note)}>
                 <span class="board-name">{name(group, t)}</span>
-                <span class="number">{format::percent(group.cpu_permille)}{" %"}</span>
+                <span class="number">{format::percent(cpu)}{" %"}</span>
             </button>
-            <Gauge cpu={group.cpu_permille}
+            <Gauge {cpu}
                 quota={history::permille(group.cpu.quota_usec, group.cpu.period_usec)}
                 throttled={history.and_then(History::recent_share).unwrap_or(0.0)} />
             <dl class="amounts">
