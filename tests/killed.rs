@@ -96,13 +96,14 @@ fn the_launcher_dies_and_everything_with_it() {
     let host: BTreeSet<String> = proc::namespaces(std::process::id()).into();
     let own: BTreeSet<String> = namespaces.difference(&host).cloned().collect();
     assert!(group.iter().all(|dir| dir.exists()), "there will be something to sweep: {group:?}");
+    let ticks = proc::now_ticks();
     Server::kill(server.pid());
     server.wait();
     wait_for("everything dies", Duration::from_secs(2), || {
         everybody.iter().all(|&pid| proc::is_dead(pid)).then_some(())
     });
     wait_for("nobody holds its namespaces", PATIENCE, || {
-        proc::holders(&own).is_empty().then_some(())
+        proc::holders(&own, ticks).is_empty().then_some(())
     });
     let next = Server::start();
     assert!(group.iter().all(|dir| !dir.exists()), "the next start does not sweep: {group:?}");

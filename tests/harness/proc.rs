@@ -100,10 +100,24 @@ pub(crate) fn descriptors(pid: u32) -> Vec<String> {
     links.map(|link| link.to_string_lossy().into_owned()).collect()
 }
 
-/// Who holds one of these namespaces, by being in it or by a descriptor.
-pub(crate) fn holders(namespaces: &BTreeSet<String>) -> Vec<String> {
+/// Clock ticks since boot, as `/proc/<pid>/stat` counts them.
+pub(crate) fn now_ticks() -> u64 {
+    let uptime = fs::read_to_string("/proc/uptime").expect("/proc/uptime");
+    let hundredths: String = uptime.split(' ').next().unwrap_or("").replace('.', "");
+    hundredths.parse().expect("seconds with two decimals")
+}
+
+/// When it started, in clock ticks since boot.
+fn start_ticks(pid: u32) -> Option<u64> {
+    read(pid, "stat").rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
+}
+
+/// Who holds one of these namespaces, by being in it or by a descriptor. The kernel gives the
+/// numbers again, so only processes count that were there at `ticks`, when these were in use.
+pub(crate) fn holders(namespaces: &BTreeSet<String>, ticks: u64) -> Vec<String> {
     let mut found = Vec::new();
-    for pid in pids() {
+    let was_there = |&pid: &u32| start_ticks(pid).is_some_and(|start| start <= ticks);
+    for pid in pids().into_iter().filter(was_there) {
         for name in NAMESPACES {
             let link = fs::read_link(format!("/proc/{pid}/ns/{name}")).unwrap_or_default();
             let link = link.to_string_lossy().into_owned();
