@@ -3,7 +3,7 @@
 //! Counted for the processes that the tests started: children, descriptors, memory, cgroup
 //! directories, mounts; and every namespace that was seen must be held by nobody in the end.
 
-#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 #[allow(dead_code, reason = "each of the test programs uses its part")]
 mod harness;
@@ -45,6 +45,17 @@ struct Held {
 }
 
 impl Held {
+    /// What it holds when nothing is on its way any more.
+    fn at_rest(server: &Server) -> Self {
+        let mut held = Held::by(server);
+        wait_for("the server comes to rest", PATIENCE, || {
+            std::thread::sleep(Duration::from_millis(400));
+            let before = std::mem::replace(&mut held, Held::by(server));
+            (before == held).then_some(())
+        });
+        held
+    }
+
     fn by(server: &Server) -> Self {
         let fds = |pid| proc::descriptors(pid).len();
         let mut groups = BTreeSet::new();
@@ -171,7 +182,7 @@ fn with_uids_of(base: u32) -> Vec<u32> {
 fn sixty_machines() {
     let _alone = alone();
     let (server, mut page) = warm_server();
-    let (before, memory) = (Held::by(&server), rss_kib(server.pid()));
+    let (before, memory) = (Held::at_rest(&server), rss_kib(server.pid()));
     let (mut namespaces, mut bases) = (BTreeSet::new(), BTreeSet::new());
     let batch = MACHINES_PER_PARTICIPANT.value;
     for _ in 0..60 / batch {
@@ -226,7 +237,7 @@ fn rss_kib(pid: u32) -> u64 {
 fn the_page_is_closed_while_the_machine_starts() {
     let _alone = alone();
     let (server, mut watcher) = warm_server();
-    let before = Held::by(&server);
+    let before = Held::at_rest(&server);
     for delay_msec in [0, 1, 5, 20] {
         for _ in 0..2 {
             let mut page = server.client();
@@ -263,7 +274,7 @@ fn services_that_are_killed_leave_nothing() {
     let (server, mut page) = warm_server();
     let machine = page.start(None, ContainerSpec::one_click()).machine;
     let mut page = again(&server, page);
-    let before = Held::by(&server);
+    let before = Held::at_rest(&server);
     for name in ["vitrine-web", "vitrine-observer", "vitrine-web", "vitrine-observer"] {
         let victim = server.service(name);
         Server::kill(victim);
@@ -384,7 +395,7 @@ fn failed_births_leave_nothing() {
     let _alone = alone();
     let (server, mut page) = warm_server();
     let machine = page.start(None, ContainerSpec::one_click()).machine;
-    let before = Held::by(&server);
+    let before = Held::at_rest(&server);
     let good = ContainerSpec { tty: false, ..ContainerSpec::one_click() };
     let nope = ContainerSpec { argv: vec!["/nope".into()], ..good.clone() };
     let shared = ContainerSpec {
@@ -415,4 +426,20 @@ fn failed_births_leave_nothing() {
         end(&mut page, other);
     }
     holds_again(&server, &before);
+}
+
+#[test]
+fn runs_that_come_and_go_together_do_not_disturb_each_other() {
+    let _alone = alone();
+    let flags: [&[&str]; 4] =
+        [&["--all"], &["--pid"], &["--cpuset-cpus", "0"], &["-m", "64m", "--cpus", "1"]];
+    std::thread::scope(|scope| {
+        for flags in flags {
+            scope.spawn(move || {
+                for _ in 0..20 {
+                    output(&[flags, &["--", "true"]].concat());
+                }
+            });
+        }
+    });
 }
