@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use vitrine_shared::message::Event;
+use vitrine_shared::cgroup::{GroupId, Knob};
+use vitrine_shared::message::{Command, Event};
 use vitrine_shared::spec::ContainerSpec;
 
 use crate::harness::client::{PATIENCE, Started};
+use crate::harness::command::{output, start};
 use crate::harness::server::Server;
 use crate::harness::term::Term;
 use crate::harness::{cgroup, proc, wait_for};
@@ -134,4 +136,47 @@ fn pid_1_of_a_machine_dies_and_the_machine_is_cleared() {
     });
     // The server goes on.
     page.start(None, ContainerSpec::one_click());
+}
+
+#[test]
+fn throttled_processes_die_at_once() {
+    let server = Server::start();
+    let mut page = server.client();
+    let Started { machine, container, .. } = page.start(None, ContainerSpec::one_click());
+    let script = "for i in $(seq 20); do (while :; do :; done) & done; wait";
+    let argv = ["sh", "-c", script].map(str::to_string).to_vec();
+    page.done(Command::Exec { machine, container, argv });
+    let group = cgroup::of_instance(server.pid());
+    let pids_group = group.iter().find(|dir| dir.to_string_lossy().contains("/pids/")).unwrap();
+    let dir = pids_group.join(&machine.to_string()[..12]).join("root/c1");
+    wait_for("the spinners", PATIENCE, || (cgroup::procs(&dir).len() >= 22).then_some(()));
+    // A thousandth of a CPU: 20 deaths in it take many seconds unless it is lifted first.
+    let knob = Knob::CpuMax { quota_usec: Some(1_000), period_usec: 1_000_000 };
+    page.done(Command::SetKnob { machine, group: GroupId::Container(container), knob });
+    let began = Instant::now();
+    page.done(Command::StopContainer { machine, container });
+    let took = began.elapsed();
+    assert!(!dir.exists());
+    assert!(took < Duration::from_secs(3), "20 throttled spinners took {took:?} to die");
+}
+
+#[test]
+fn a_run_goes_on_where_a_killed_one_left_throttled_processes() {
+    let script = "for i in $(seq 20); do (while :; do :; done) & done; sleep 1000";
+    let running = start(&["--cpus", "1", "--uts", "--", "sh", "-c", script], None);
+    let dir = cgroup::of_run(running.pid(), "cpu");
+    wait_for("the spinners", PATIENCE, || (cgroup::procs(&dir).len() >= 21).then_some(()));
+    let quota = [
+        ("cpu.cfs_quota_us", "-1"),
+        ("cpu.cfs_period_us", "1000000"),
+        ("cpu.cfs_quota_us", "1000"),
+    ];
+    for (file, value) in quota {
+        std::fs::write(dir.join(file), value).unwrap();
+    }
+    // By SIGKILL, so that it cannot clean up after itself.
+    drop(running);
+    // This one needs the pids hierarchy only, and sweeps the other's quota all the same.
+    output(&["--", "true"]);
+    wait_for("it is swept", PATIENCE, || (!dir.exists()).then_some(()));
 }

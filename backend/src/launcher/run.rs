@@ -112,8 +112,11 @@ impl Ground {
         // The pids group is what its processes are found and killed by.
         let mut controllers = vec![Controller::Pids];
         controllers.extend(spec.limits.knobs().iter().map(|knob| knob.controller()));
-        ground.hierarchies = Rc::new(Hierarchies::detect()?.only(&controllers));
-        sweep::sweep(&ground.hierarchies).context("sweep what a killed run left")?;
+        let all = Hierarchies::detect()?;
+        ground.hierarchies = Rc::new(all.only(&controllers));
+        // In all hierarchies: what was left may be throttled or frozen in one that is not used
+        // here. If it cannot be swept now, that is no reason not to run; the next one tries again.
+        let _ = sweep::sweep(&Rc::new(all));
         sweep::sweep_stages();
         ground.instance = sweep::instance_name();
         let group = Cgroup::create(&ground.hierarchies, &format!("{BASE}/{}", ground.instance))?;
