@@ -130,6 +130,23 @@ fn the_image_is_the_same_afterwards() {
 }
 
 #[test]
+fn an_image_cannot_choose_what_its_devices_are() {
+    // CVE-2025-31133 and CVE-2025-52565: links in the place of what is bound or opened.
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let root = dir.path().join("root");
+    crate::harness::image::copy(&root);
+    let pattern = fs::read("/proc/sys/kernel/core_pattern").unwrap();
+    fs::create_dir(root.join("dev/pts")).unwrap();
+    for name in ["dev/null", "dev/pts/0", "dev/ptmx", "dev/tty"] {
+        std::os::unix::fs::symlink("/proc/sys/kernel/core_pattern", root.join(name)).unwrap();
+    }
+    let script = "echo harm > /dev/null; wc -c < /proc/kallsyms; tty; stat -c %F /dev/null";
+    let seen = output(&["--rootfs", root.to_str().unwrap(), "-t", "--", "sh", "-c", script]);
+    assert_eq!(seen, "0\r\n/dev/pts/0\r\ncharacter special file\r\n");
+    assert_eq!(fs::read("/proc/sys/kernel/core_pattern").unwrap(), pattern);
+}
+
+#[test]
 fn limits_of_the_process() {
     let limits = output(&["--", "cat", "/proc/self/limits"]);
     for (name, value) in [

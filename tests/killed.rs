@@ -13,8 +13,7 @@ use crate::harness::{cgroup, proc, wait_for};
 
 fn with_shell(server: &Server) -> (Started, Term) {
     let started = server.client().start(None, ContainerSpec::one_click());
-    let mut term = Term::open(server, started.terminal.unwrap());
-    term.read_until("# ");
+    let term = Term::shell(server, started.terminal.unwrap());
     (started, term)
 }
 

@@ -1,7 +1,445 @@
-//! To come.
+//! What is left when everything has ended: nothing. A program of its own, one test after another.
+//!
+//! Counted for the processes that the tests started: children, descriptors, memory, cgroup
+//! directories, mounts; and every namespace that was seen must be held by nobody in the end.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::print_stderr,
-    reason = "a test fails by panicking, and says why"
-)]
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+#[allow(dead_code, reason = "each of the test programs uses its part")]
+mod harness;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use vitrine_shared::id::MachineId;
+use vitrine_shared::limits::MACHINES_PER_PARTICIPANT;
+use vitrine_shared::message::{Answer, Command, Event, Machine};
+use vitrine_shared::namespace::NamespaceSet;
+use vitrine_shared::spec::{ContainerSpec, Limits};
+
+use harness::client::{Client, PATIENCE};
+use harness::command::{output, run, start};
+use harness::server::Server;
+use harness::term::Term;
+use harness::{cgroup, image, mark, proc, wait_for};
+
+/// Counts are of one test at a time.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Everything that a server holds.
+#[derive(Debug, PartialEq, Eq)]
+struct Held {
+    children: usize,
+    launcher_fds: usize,
+    web_fds: usize,
+    observer_fds: usize,
+    groups: BTreeSet<String>,
+    launcher_mounts: usize,
+    host_mounts: usize,
+}
+
+impl Held {
+    /// What it holds when nothing is on its way any more.
+    fn at_rest(server: &Server) -> Self {
+        let mut held = Held::by(server);
+        wait_for("the server comes to rest", PATIENCE, || {
+            std::thread::sleep(Duration::from_millis(400));
+            let before = std::mem::replace(&mut held, Held::by(server));
+            (before == held).then_some(())
+        });
+        held
+    }
+
+    fn by(server: &Server) -> Self {
+        let fds = |pid| proc::descriptors(pid).len();
+        let mut groups = BTreeSet::new();
+        for dir in cgroup::of_instance(server.pid()) {
+            list_groups(&dir, &mut groups);
+        }
+        Held {
+            children: proc::children(server.pid()).len(),
+            launcher_fds: fds(server.pid()),
+            web_fds: fds(server.service("vitrine-web")),
+            observer_fds: fds(server.service("vitrine-observer")),
+            groups,
+            launcher_mounts: proc::read(server.pid(), "mountinfo").lines().count(),
+            host_mounts: host_mounts(),
+        }
+    }
+}
+
+fn list_groups(dir: &Path, found: &mut BTreeSet<String>) {
+    found.insert(dir.display().to_string());
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        if entry.path().is_dir() {
+            list_groups(&entry.path(), found);
+        }
+    }
+}
+
+/// Mounts of ours on the host itself.
+fn host_mounts() -> usize {
+    proc::read(1, "mountinfo").lines().filter(|line| line.contains("/run/vitrine")).count()
+}
+
+/// Waits until a server holds what it held before; some of it is given back a moment later.
+#[track_caller]
+fn holds_again(server: &Server, before: &Held) {
+    let deadline = std::time::Instant::now() + PATIENCE;
+    loop {
+        let now = Held::by(server);
+        if now == *before {
+            return;
+        }
+        assert!(
+            std::time::Instant::now() < deadline,
+            "before: {before:#?}\nafter: {now:#?}\nlauncher: {:#?}\nweb: {:#?}\n{}",
+            proc::descriptors(server.pid()),
+            proc::descriptors(server.service("vitrine-web")),
+            server.log()
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// A server that has had a machine already: what it keeps for ever, it has.
+fn warm_server() -> (Server, Client) {
+    let server = Server::start();
+    let mut page = server.client();
+    let started = page.start(None, ContainerSpec::one_click());
+    page.watch(started.machine, 4);
+    page.sample("a sample", |_| Some(()));
+    page.done(Command::Subscribe { machine: None, hertz: 1 });
+    end(&mut page, started.machine);
+    (server, page)
+}
+
+#[track_caller]
+fn end(page: &mut Client, machine: MachineId) {
+    page.done(Command::EndMachine { machine });
+    page.event("the machine is gone", |event| match event {
+        Event::MachineGone { machine: gone } if gone == machine => Some(()),
+        _ => None,
+    });
+}
+
+#[track_caller]
+fn record(page: &mut Client, id: MachineId) -> Machine {
+    page.event("the machine with its container", |event| match event {
+        Event::Machine(machine) if machine.id == id && !machine.containers.is_empty() => {
+            Some(machine)
+        }
+        _ => None,
+    })
+}
+
+/// The namespaces of a machine and its containers that are not the host's.
+fn namespaces_of(machine: &Machine) -> BTreeSet<String> {
+    let host: BTreeSet<String> = proc::namespaces(std::process::id()).into();
+    let running = machine.containers.iter().filter_map(|container| match container.state {
+        vitrine_shared::message::ContainerState::Running { pid } => Some(pid),
+        _ => None,
+    });
+    let all: BTreeSet<String> =
+        running.chain([machine.init_pid]).flat_map(proc::namespaces).collect();
+    all.difference(&host).cloned().collect()
+}
+
+#[track_caller]
+fn nobody_holds(namespaces: &BTreeSet<String>) {
+    let deadline = std::time::Instant::now() + PATIENCE;
+    loop {
+        let holders = proc::holders(namespaces);
+        if holders.is_empty() {
+            return;
+        }
+        assert!(std::time::Instant::now() < deadline, "{holders:#?}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Processes with a uid of this machine.
+fn with_uids_of(base: u32) -> Vec<u32> {
+    let uid = |pid| {
+        let status = proc::read(pid, "status");
+        let line = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
+        line.split_whitespace().next()?.parse::<u32>().ok()
+    };
+    let range = base..=base + 65_535;
+    proc::pids()
+        .into_iter()
+        .filter(|&pid| uid(pid).is_some_and(|uid| range.contains(&uid)))
+        .collect()
+}
+
+#[test]
+fn sixty_machines() {
+    let _alone = alone();
+    let (server, mut page) = warm_server();
+    let (before, memory) = (Held::at_rest(&server), rss_kib(server.pid()));
+    let (mut namespaces, mut bases) = (BTreeSet::new(), BTreeSet::new());
+    let batch = MACHINES_PER_PARTICIPANT.value;
+    for _ in 0..60 / batch {
+        let mut machines = Vec::new();
+        for i in 0..batch {
+            let mut spec = ContainerSpec::one_click();
+            spec.init = i == 1;
+            if i == 2 {
+                // Its mounts are in the machine and have to be undone by hand.
+                spec = ContainerSpec {
+                    namespaces: NamespaceSet::NONE,
+                    remount_proc: false,
+                    hostname: None,
+                    ..spec
+                };
+            }
+            let started = page.start(None, spec);
+            let machine = record(&mut page, started.machine);
+            namespaces.extend(namespaces_of(&machine));
+            bases.insert(machine.uid_base);
+            machines.push((machine, started));
+        }
+        let (machine, started) = &machines[0];
+        let argv = vec!["sleep".into(), "1000".into()];
+        page.done(Command::Exec { machine: machine.id, container: started.container, argv });
+        drop(Term::open(&server, started.terminal.unwrap()));
+        page.watch(machine.id, 20);
+        for (machine, _) in machines {
+            end(&mut page, machine.id);
+        }
+        // Below the rate at which commands are taken.
+        page.listen(Duration::from_millis(300));
+    }
+    page.done(Command::Subscribe { machine: None, hertz: 1 });
+    // The kernel gives the numbers again; four machines at a time had all of theirs.
+    assert!(namespaces.len() >= 4 * 8, "only {} namespaces were seen", namespaces.len());
+    assert!(bases.len() >= 60, "ranges rest before they are used again: {}", bases.len());
+    holds_again(&server, &before);
+    nobody_holds(&namespaces);
+    for base in bases {
+        assert_eq!(with_uids_of(base), [0; 0], "of the range {base}");
+    }
+    let grown = rss_kib(server.pid()).saturating_sub(memory);
+    assert!(grown < 2_048, "the launcher grew by {grown} KiB");
+}
+
+fn rss_kib(pid: u32) -> u64 {
+    proc::status(pid, "VmRSS").trim_end_matches(" kB").trim().parse().unwrap()
+}
+
+#[test]
+fn the_page_is_closed_while_the_machine_starts() {
+    let _alone = alone();
+    let (server, mut watcher) = warm_server();
+    let before = Held::at_rest(&server);
+    for delay_msec in [0, 1, 5, 20] {
+        for _ in 0..2 {
+            let mut page = server.client();
+            page.send(Command::StartContainer { machine: None, spec: ContainerSpec::one_click() });
+            std::thread::sleep(Duration::from_millis(delay_msec));
+            drop(page);
+        }
+        // Either it never began, or it is whole and its owner finds it again.
+        watcher.listen(Duration::from_millis(700));
+        for machine in living(&server) {
+            end(&mut watcher, machine);
+        }
+    }
+    holds_again(&server, &before);
+}
+
+/// The machines that a page which comes now is told of.
+fn living(server: &Server) -> Vec<MachineId> {
+    let mut machines = Vec::new();
+    server.client().event("the snapshot", |event| match event {
+        Event::Machine(machine) => {
+            machines.push(machine.id);
+            None
+        }
+        Event::Synced => Some(()),
+        _ => None,
+    });
+    machines
+}
+
+#[test]
+fn services_that_are_killed_leave_nothing() {
+    let _alone = alone();
+    let (server, mut page) = warm_server();
+    let machine = page.start(None, ContainerSpec::one_click()).machine;
+    let mut page = again(&server, page);
+    let before = Held::at_rest(&server);
+    for name in ["vitrine-web", "vitrine-observer", "vitrine-web", "vitrine-observer"] {
+        let victim = server.service(name);
+        Server::kill(victim);
+        wait_for(name, PATIENCE, || (server.service(name) != victim).then_some(()));
+        if name == "vitrine-web" {
+            page = again(&server, page);
+        }
+    }
+    holds_again(&server, &before);
+    end(&mut page, machine);
+}
+
+/// A page in the place of another, whose connection may be gone.
+fn again(server: &Server, page: Client) -> Client {
+    drop(page);
+    server.client()
+}
+
+#[test]
+fn a_killed_launcher_leaves_nothing_after_the_next_start() {
+    let _alone = alone();
+    let mut namespaces = BTreeSet::new();
+    let mut groups = Vec::new();
+    for _ in 0..3 {
+        let mut server = Server::start();
+        let mut page = server.client();
+        for _ in 0..2 {
+            let id = page.start(None, ContainerSpec::one_click()).machine;
+            namespaces.extend(namespaces_of(&record(&mut page, id)));
+        }
+        groups.extend(cgroup::of_instance(server.pid()));
+        Server::kill(server.pid());
+        server.wait();
+    }
+    drop(Server::start());
+    assert!(groups.len() >= 18 && groups.iter().all(|dir| !dir.exists()), "{groups:?}");
+    nobody_holds(&namespaces);
+    assert_eq!(host_mounts(), 0, "mounts of ours on the host");
+}
+
+#[test]
+fn a_hundred_runs() {
+    let _alone = alone();
+    let mark = mark();
+    let script = format!("sleep {mark} & readlink /proc/self/ns/net");
+    let flags: [&[&str]; 5] = [&["--all"], &["--init"], &["--uts"], &["-t"], &["--pid", "--net"]];
+    let host = proc::namespaces(std::process::id());
+    let mut namespaces = BTreeSet::new();
+    let mut left = Vec::new();
+    for i in 0..100 {
+        let running = start(&[flags[i % 5], &["--", "sh", "-c", &script]].concat(), None);
+        let pid = running.pid();
+        let outcome = running.end();
+        assert_eq!(outcome.status, 0, "{outcome:?}");
+        namespaces.insert(outcome.out.trim().to_string());
+        left.extend(cgroup::of_instance(pid));
+        let stage = format!("/run/vitrine/stage-{pid}-");
+        assert!(!proc::read(1, "mountinfo").contains(&stage), "{stage} is mounted");
+        left.extend(
+            fs::read_dir("/run/vitrine")
+                .unwrap()
+                .flatten()
+                .map(|e| e.path())
+                .filter(|path| path.to_string_lossy().starts_with(&stage)),
+        );
+    }
+    assert_eq!(left, [""; 0].map(std::path::PathBuf::from));
+    namespaces.retain(|link| !host.contains(link));
+    // The kernel gives the numbers again.
+    assert!(namespaces.len() > 1, "{namespaces:?}");
+    nobody_holds(&namespaces);
+    let sleepers: Vec<u32> =
+        proc::with_word(&mark).into_iter().filter(|&pid| !proc::is_dead(pid)).collect();
+    assert_eq!(sleepers, [0; 0], "what the programs left behind lives on");
+}
+
+#[test]
+fn failed_runs_leave_nothing() {
+    let _alone = alone();
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let root = dir.path().join("root");
+    image::copy(&root);
+    fs::remove_dir_all(root.join("dev")).unwrap();
+    std::os::unix::fs::symlink("/tmp", root.join("dev")).unwrap();
+    let broken = root.to_str().unwrap();
+    let failures: [&[&str]; 8] = [
+        &["--", "/nope"],
+        &["--init", "--", "/nope"],
+        &["--pid", "--", "/nope"],
+        &["--no-namespaces", "--", "/etc/passwd"],
+        &["--rootfs", broken, "--", "true"],
+        &["--uts", "--rootfs", broken, "--", "true"],
+        &["--memory", "1m", "--", "true"],
+        &["--cpuset-cpus", "4000", "--", "true"],
+    ];
+    for words in failures {
+        let running = start(words, None);
+        let pid = running.pid();
+        let outcome = running.end();
+        // 1 MiB is enough on some kernels.
+        let fails = (125..=127).contains(&outcome.status) || words[0] == "--memory";
+        assert!(fails, "{words:?} {outcome:?}");
+        assert_eq!(cgroup::of_instance(pid), [""; 0].map(std::path::PathBuf::from), "{words:?}");
+        let stage = format!("stage-{pid}-");
+        assert!(!proc::read(1, "mountinfo").contains(&stage), "{words:?} left {stage} mounted");
+        let left = fs::read_dir("/run/vitrine").unwrap().flatten();
+        assert!(
+            !left.into_iter().any(|entry| entry.file_name().to_string_lossy().starts_with(&stage)),
+            "{words:?} left {stage}"
+        );
+    }
+    output(&["--", "true"]);
+    assert_eq!(run(&["--rootfs", "/no/such", "true"]).status, 125);
+}
+
+#[test]
+fn failed_births_leave_nothing() {
+    let _alone = alone();
+    let (server, mut page) = warm_server();
+    let machine = page.start(None, ContainerSpec::one_click()).machine;
+    let before = Held::at_rest(&server);
+    let good = ContainerSpec { tty: false, ..ContainerSpec::one_click() };
+    let nope = ContainerSpec { argv: vec!["/nope".into()], ..good.clone() };
+    let shared = ContainerSpec {
+        namespaces: NamespaceSet::NONE,
+        remount_proc: false,
+        hostname: None,
+        ..nope.clone()
+    };
+    let limits = Limits { memory_bytes: Some(1 << 20), ..Limits::default() };
+    let small = ContainerSpec { limits, ..good.clone() };
+    let limits = Limits { cpuset_cpus: Some("4000".into()), ..Limits::default() };
+    let nowhere = ContainerSpec { limits, ..good.clone() };
+    let limits = Limits { cpu_quota_usec: Some(900_000), ..Limits::default() };
+    let above = ContainerSpec { limits, ..good };
+    for spec in [nope, shared, small, nowhere, above] {
+        for machine in [None, Some(machine)] {
+            let command = Command::StartContainer { machine, spec: spec.clone() };
+            match page.ask(command) {
+                Answer::Failed { .. } | Answer::Refused { .. } => {}
+                // 1 MiB may be enough for a moment; then the kernel ends it.
+                Answer::Done { .. } => {
+                    assert!(spec.limits.memory_bytes.is_some(), "{spec:?} was born");
+                }
+            }
+        }
+    }
+    for other in living(&server).into_iter().filter(|&id| id != machine) {
+        end(&mut page, other);
+    }
+    holds_again(&server, &before);
+}
+
+#[test]
+fn runs_that_come_and_go_together_do_not_disturb_each_other() {
+    let _alone = alone();
+    let flags: [&[&str]; 4] =
+        [&["--all"], &["--pid"], &["--cpuset-cpus", "0"], &["-m", "64m", "--cpus", "1"]];
+    std::thread::scope(|scope| {
+        for flags in flags {
+            scope.spawn(move || {
+                for _ in 0..20 {
+                    output(&[flags, &["--", "true"]].concat());
+                }
+            });
+        }
+    });
+}

@@ -4,11 +4,7 @@
 //! - [`serve`], [`knobs`], [`killed`], [`protocol`]: `vitrine serve` and its three processes
 //! - [`doors`], [`inside`], [`exhaust`]: what a program in a container can reach, and use up
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::print_stderr,
-    reason = "a test fails by panicking, and says why"
-)]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 #[allow(dead_code, reason = "each of the test programs uses its part")]
 mod harness;

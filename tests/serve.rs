@@ -82,8 +82,7 @@ fn one_click_to_a_shell() {
     for codec in [Codec::Json, Codec::Postcard] {
         let mut page = Client::connect(&server, codec);
         let started = page.start(None, ContainerSpec::one_click());
-        let mut term = Term::open(&server, started.terminal.unwrap());
-        term.read_until("# ");
+        let mut term = Term::shell(&server, started.terminal.unwrap());
         let ps = term.command("ps -o pid,comm");
         assert!(ps.contains("    1 sh") && ps.contains(" ps\r\n"), "{ps:?}");
         assert_eq!(ps.lines().count(), 4, "{ps:?}");
@@ -112,12 +111,31 @@ fn one_click_to_a_shell() {
 }
 
 #[test]
+fn ctrl_c_gets_through_a_flood() {
+    let server = Server::start();
+    let started = server.client().start(None, ContainerSpec::one_click());
+    let mut term = Term::shell(&server, started.terminal.unwrap());
+    term.type_in("yes\r");
+    term.read_until("yes\r\ny\r\n");
+    let deadline = Instant::now() + Duration::from_secs(1);
+    while Instant::now() < deadline {
+        term.receive();
+    }
+    assert!(term.bytes.len() > 100_000, "{} bytes are no flood", term.bytes.len());
+    let began = Instant::now();
+    term.type_in("\x03");
+    term.read_until("# ");
+    assert!(began.elapsed() < Duration::from_secs(2), "after {:?}", began.elapsed());
+    let still = term.command("echo still $$");
+    assert_eq!(still, "still 1\r\n/ # ");
+}
+
+#[test]
 fn what_is_in_a_machine_is_shut_in() {
     let server = Server::start();
     let mut page = server.client();
     let started = page.start(None, ContainerSpec::one_click());
-    let mut term = Term::open(&server, started.terminal.unwrap());
-    term.read_until("# ");
+    let mut term = Term::shell(&server, started.terminal.unwrap());
     let status = term.command("cat /proc/self/status");
     for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
         assert_eq!(proc::field_of(&status, set), "0000000000000000", "{set}");
@@ -246,8 +264,7 @@ fn a_busy_loop_takes_a_cpu_and_a_quota_takes_it_away() {
     page.done(Command::StopExecs { machine, container });
     page.sample("idle again", |sample| (cpu(&sample, &started)? == 0).then_some(()));
     // The shell itself lives.
-    let mut term = Term::open(&server, started.terminal.unwrap());
-    term.read_until("# ");
+    Term::shell(&server, started.terminal.unwrap());
     page.done(Command::StopContainer { machine, container });
     let again = page.refused(Command::StopContainer { machine, container });
     assert!(matches!(again, Refusal::NotRunning { .. }), "{again:?}");
@@ -268,8 +285,7 @@ fn flags_mean_in_a_machine_what_they_mean() {
         ..ContainerSpec::one_click()
     };
     let started = page.start(machine, pid_only);
-    let mut term = Term::open(&server, started.terminal.unwrap());
-    term.read_until("# ");
+    let mut term = Term::shell(&server, started.terminal.unwrap());
     assert!(term.command("echo $$").starts_with("1\r\n"));
     let ps = term.command("ps -o pid,comm");
     assert!(ps.contains("    1 init") && ps.contains("sleep"), "{ps}");

@@ -101,6 +101,7 @@ impl Server {
 }
 
 impl Drop for Server {
+    #[allow(clippy::print_stderr, reason = "shown with the test that fails")]
     fn drop(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {
             // It cleans up after itself when it is asked; else the next one does.

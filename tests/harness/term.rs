@@ -40,6 +40,17 @@ impl Term {
         term
     }
 
+    /// Opens the terminal of a shell and waits until it has its prompt and knows its size.
+    #[track_caller]
+    pub(crate) fn shell(server: &Server, id: TerminalId) -> Self {
+        let mut term = Term::open(server, id);
+        // The quotes tell the answer from the echo.
+        term.type_in("echo set''tled\r");
+        term.read_until("settled\r\n");
+        term.read_until("# ");
+        term
+    }
+
     /// Comes back to it after the connection broke: only what is missing is sent.
     pub(crate) fn reopen(&mut self, server: &Server, id: TerminalId) {
         self.socket = open(server, &format!("/api/term/{id}"), SUBPROTOCOL);
@@ -105,8 +116,10 @@ impl Term {
                 self.looked_at += found.len();
                 return found;
             }
-            assert!(!self.gone, "the terminal's socket is gone; before that: {new:?}");
-            assert!(Instant::now() < deadline, "no {text:?} in {new:?}");
+            let end: String = new.chars().rev().take(300).collect();
+            let end: String = end.chars().rev().collect();
+            assert!(!self.gone, "the terminal's socket is gone; before that: {end:?}");
+            assert!(Instant::now() < deadline, "no {text:?} at the end of {end:?}");
             self.receive();
         }
     }

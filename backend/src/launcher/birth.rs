@@ -45,6 +45,8 @@ use super::{confine, memfd};
 
 /// How long a birth may take before it is undone.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long, after a failure, the others may take to say that they were there.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The machine that a container is born into.
@@ -179,6 +181,9 @@ pub(crate) fn start(plan: &Plan<'_>, mut steps: Steps) -> Result<Born, StepError
     let born = heard
         .until_ready(&here, helpers, || steps.done(StepName::Clone, clone_call(plan)))
         .and_then(|()| let_go(&here, &mut heard, (plan.into.is_none()).then_some(pid)));
+    if born.is_err() {
+        heard.out(&here);
+    }
     for helper in &heard.helpers {
         // Helpers end by themselves; one that hangs is ended.
         let _ = super::userns::end(helper);
@@ -237,6 +242,26 @@ impl Heard {
         }
         Ok(())
     }
+
+    /// After a failure, hears who else was made: a process that nobody reaps would keep PID 1 of
+    /// its machine from ending.
+    fn out(&mut self, talk: &Talk) {
+        if let Some(child) = &self.child {
+            // It may have ended by itself.
+            let _ = sys::pidfd_signal(child.as_fd(), libc::SIGKILL);
+        }
+        for _ in 0..8 {
+            match talk.hear::<Word>(StepName::Clone, LAST_WORDS) {
+                Ok(Told::Word(Word::Helper, mut fds)) => self.helpers.append(&mut fds),
+                Ok(Told::Word(Word::Child, mut fds)) => self.child = fds.pop(),
+                Ok(Told::Word(..)) => {}
+                Ok(Told::Closed) => return,
+                Err(err) if err.errno() == Errno::ETIMEDOUT => return,
+                // The failure was told once already.
+                Err(_) => {}
+            }
+        }
+    }
 }
 
 /// NEWTIME was unshared before, NEWCGROUP comes after the move, NEWUSER is entered last.
@@ -280,7 +305,7 @@ fn let_go(
 }
 
 /// The PID behind a pidfd, as this process's `/proc` numbers it.
-fn pid_of(pidfd: BorrowedFd<'_>) -> nix::Result<i32> {
+pub(crate) fn pid_of(pidfd: BorrowedFd<'_>) -> nix::Result<i32> {
     let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd()))
         .map_err(|_| Errno::EBADF)?;
     let pid = info.lines().find_map(|line| line.strip_prefix("Pid:"));

@@ -153,15 +153,14 @@ impl Cgroup {
     fn make(&self) -> Result<(), CgroupError> {
         for hierarchy in self.hierarchies.iter() {
             let dir = hierarchy.root.join(&self.path);
-            match fs::create_dir(&dir) {
-                Ok(()) => {}
-                Err(err) if err.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(err) if err.kind() == io::ErrorKind::NotFound => {
-                    make_with_parents(hierarchy, &dir)?;
+            let mut again = 100;
+            // Another launcher that ends takes the common directory with it when it looks empty.
+            while let Err(err) = make_one(hierarchy, &dir) {
+                again -= 1;
+                if err.errno() != Errno::ENOENT || again == 0 {
+                    return Err(err);
                 }
-                Err(err) => return Err(failed("make", &dir)(err)),
             }
-            prepare(hierarchy, &dir)?;
         }
         Ok(())
     }
@@ -316,15 +315,24 @@ impl Cgroup {
     }
 }
 
+fn make_one(hierarchy: &Hierarchy, dir: &Path) -> Result<(), CgroupError> {
+    match fs::create_dir(dir) {
+        Err(err) if err.kind() == io::ErrorKind::NotFound => make_with_parents(hierarchy, dir),
+        Err(err) if err.kind() != io::ErrorKind::AlreadyExists => Err(failed("make", dir)(err)),
+        _ => prepare(hierarchy, dir),
+    }
+}
+
 fn make_with_parents(hierarchy: &Hierarchy, dir: &Path) -> Result<(), CgroupError> {
     let below = dir.strip_prefix(&hierarchy.root).unwrap_or(dir);
     let mut path = hierarchy.root.clone();
     for name in below.components() {
         path.push(name);
         match fs::create_dir(&path) {
-            Ok(()) => prepare(hierarchy, &path)?,
-            Err(err) if err.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(err) => return Err(failed("make", &path)(err)),
+            Err(err) if err.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(failed("make", &path)(err));
+            }
+            _ => prepare(hierarchy, &path)?,
         }
     }
     Ok(())
@@ -336,10 +344,7 @@ fn prepare(hierarchy: &Hierarchy, dir: &Path) -> Result<(), CgroupError> {
         // A new v1 cpuset is empty, and nothing can enter an empty one (cpusets.rst).
         Dialect::V1 if hierarchy.controllers.contains(&Controller::Cpuset) => {
             for file in ["cpuset.cpus", "cpuset.mems"] {
-                let (path, parent) = (dir.join(file), dir.parent().unwrap_or(dir).join(file));
-                if read(&path).is_empty() {
-                    fs::write(&path, read(&parent)).map_err(failed("write", &path))?;
-                }
+                inherit(&hierarchy.root, dir, file)?;
             }
             Ok(())
         }
@@ -352,6 +357,23 @@ fn prepare(hierarchy: &Hierarchy, dir: &Path) -> Result<(), CgroupError> {
             fs::write(&path, enable.join(" ")).map_err(failed("write", &path))
         }
     }
+}
+
+/// Gives a file that is empty the text of the parent's, and the parent's first: another launcher
+/// may have made that one and not come to this yet.
+fn inherit(root: &Path, dir: &Path, file: &str) -> Result<(), CgroupError> {
+    let path = dir.join(file);
+    let Some(parent) = dir.parent().filter(|_| dir != root && read(&path).is_empty()) else {
+        return Ok(());
+    };
+    inherit(root, parent, file)?;
+    // Not `fs::write`: a file that has gone with its group is not to be made.
+    let mut open = fs::OpenOptions::new();
+    let written = open
+        .write(true)
+        .open(&path)
+        .and_then(|mut to| to.write_all(read(&parent.join(file)).as_bytes()));
+    written.map_err(failed("write", &path))
 }
 
 /// Lifts what would keep a process from dying.

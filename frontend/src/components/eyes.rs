@@ -103,12 +103,20 @@ fn table(ui: &Ui, caption: &'static str, rows: &[Row], mirrored: bool) -> Html {
 
 fn line(row: &Row, mirrored: bool) -> Html {
     let busy = row.cpu_permille >= 10;
+    let pids: Vec<String> = row.pids.iter().map(u32::to_string).collect();
+    let pids = pids.join(" ");
+    // style.css shows them under the first cell where they have no column.
+    let (of_pid, of_command) = if mirrored { (None, Some(pids)) } else { (Some(pids), None) };
     let cells = vec![
-        html! { <td key="pid" class="pid"><span>{row.pid}</span></td> },
+        html! { <td key="pid" class="pid" data-pids={of_pid}>{row.pid}</td> },
         html! { <td key="nspid" class="nspid">{nspid(row)}</td> },
         html! { <td key="uid" class="uid">{row.uid}</td> },
         html! { <td key="cpu" class={classes!("cpu", busy.then_some("is-busy"))}>{format::percent(row.cpu_permille)}</td> },
-        html! { <td key="command" class="command" title={row.command.clone()}><span>{&row.command}</span></td> },
+        html! {
+            <td key="command" class="command" title={row.command.clone()} data-pids={of_command}>
+                <span class="line">{&row.command}</span>
+            </td>
+        },
     ];
     html! {
         <tr key={row.host_pid} data-host-pid={row.host_pid.to_string()}

@@ -64,7 +64,7 @@ pub(crate) fn Lab(props: &Props) -> Html {
                         },
                     }}
                 </div>
-                <div class="lab-terminal" hidden={container.is_none()} inert={forge}>
+                <div class="lab-terminal" key="terminal" hidden={container.is_none()} inert={forge}>
                     {terminal(state, container.as_ref())}
                 </div>
             </div>
