@@ -15,8 +15,8 @@ use std::path::PathBuf;
 
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg,
-    sendmsg, socketpair,
+    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recv,
+    recvmsg, sendmsg, socketpair,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -303,8 +303,21 @@ impl Channel {
         }
     }
 
+    /// The length of the packet that is there (at least 1, so that the end is seen as the end).
+    fn next_packet_bytes(&self) -> io::Result<usize> {
+        let flags = MsgFlags::MSG_PEEK | MsgFlags::MSG_TRUNC | MsgFlags::MSG_DONTWAIT;
+        loop {
+            match recv(self.socket.as_raw_fd(), &mut [], flags) {
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(errno.into()),
+                Ok(len) => return Ok(len.clamp(1, PACKET_BYTES)),
+            }
+        }
+    }
+
     fn recv_packet(&self, inbox: &mut Inbox) -> io::Result<Option<bool>> {
-        let mut buffer = vec![0u8; PACKET_BYTES];
+        // As large as the packet: most are small, and each birth sends a few of them.
+        let mut buffer = vec![0u8; self.next_packet_bytes()?];
         let mut space = nix::cmsg_space!([RawFd; MESSAGE_FDS]);
         let (len, truncated) = {
             let mut iov = [IoSliceMut::new(&mut buffer)];

@@ -25,6 +25,10 @@ after(async () => {
   await server?.stop();
 });
 
+/** Resolves when a socket that is opened from now on hears something. */
+const firstFrame = (page, path) => page.waitForEvent('websocket', (socket) => path.test(socket.url()))
+  .then((socket) => socket.waitForEvent('framereceived'));
+
 describe('comes back', () => {
   let desk;
   // The line to a dying server breaks, and the browser says so on the console.
@@ -49,10 +53,10 @@ describe('comes back', () => {
     await until('it counts', async () => / 3000 /.test(await screen(page)));
     const web = server.web();
     assert.ok(web, 'a process vitrine-web');
-    const reopened = page.waitForEvent('websocket');
+    const answered = Promise.all([firstFrame(page, /\/api\/ws/), firstFrame(page, /\/api\/term/)]);
     const killed = Date.now();
     process.kill(web, 'SIGKILL');
-    await reopened;
+    await answered;
     await live(page);
     const took = Date.now() - killed;
     note(`live again ${took} ms after kill -9`);

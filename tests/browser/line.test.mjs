@@ -149,6 +149,12 @@ for (const lang of ['en', 'zh']) {
       assert.equal(peek(fileOf(container(), 'cpu.cfs_quota_us')).trim(), '20000', 'nothing changed');
     });
 
+    step('the slider sets the quota too', async (page) => {
+      await hook(page, 'quota-slider').fill('50');
+      await until('the kernel has it', () => peek(fileOf(container(), 'cpu.cfs_quota_us')).trim() === '50000');
+      await until('the field says it', async () => await hook(page, 'quota').inputValue() === '50000');
+    });
+
     step('the busy loop ends by its button, the container and the machine by theirs', async (page) => {
       await hook(page, 'busy-stop').click();
       await until('no loop', () => !loop());

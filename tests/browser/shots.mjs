@@ -44,6 +44,8 @@ async function shoot(server, browser, lang, theme, [width, height]) {
   for (const [name, go] of Object.entries(SCREENS)) {
     await go(page, server);
     await page.waitForTimeout(name === 'start' ? 7000 : 1500); // the figure plays; a few samples
+    // xterm.js draws only what is in sight; the picture of a long page shows all of it.
+    await page.locator('.xterm').scrollIntoViewIfNeeded({ timeout: 500 }).catch(() => {});
     const path = join(TO, `${name}-${lang}-${theme}-${width}x${height}.png`);
     await page.screenshot({ path, fullPage: width < 500 });
     console.log(path);

@@ -305,7 +305,7 @@ fn let_go(
 }
 
 /// The PID behind a pidfd, as this process's `/proc` numbers it.
-fn pid_of(pidfd: BorrowedFd<'_>) -> nix::Result<i32> {
+pub(crate) fn pid_of(pidfd: BorrowedFd<'_>) -> nix::Result<i32> {
     let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd()))
         .map_err(|_| Errno::EBADF)?;
     let pid = info.lines().find_map(|line| line.strip_prefix("Pid:"));

@@ -206,7 +206,14 @@ impl Cgroup {
     /// Turns a knob. A host without its controller gives `Ok(None)`.
     pub(crate) fn set(&self, knob: &Knob) -> Result<Option<Vec<Wrote>>, CgroupError> {
         let Some((dir, dialect)) = self.directory(knob.controller()) else { return Ok(None) };
-        let writes = knob.writes(dialect);
+        let mut writes = knob.writes(dialect);
+        if let (Knob::CpuMax { period_usec, .. }, Dialect::V1) = (knob, dialect)
+            && self.cpu_period_usec() == Some(*period_usec)
+        {
+            // Only for another period is the quota lifted on the way.
+            let last = writes.iter().rposition(|write| write.file == "cpu.cfs_quota_us");
+            writes = last.map(|last| vec![writes.remove(last)]).unwrap_or_default();
+        }
         let old: Vec<String> = writes.iter().map(|w| read(&dir.join(w.file))).collect();
         let mut wrote = Vec::new();
         for (write, old) in writes.iter().zip(old) {

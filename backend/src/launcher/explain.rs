@@ -25,7 +25,12 @@ pub(crate) fn born(steps: &[Step], spec: &ContainerSpec) -> Vec<Deed> {
     steps.iter().map(deed).collect()
 }
 
-/// Signals and other single calls.
+/// A process that was killed, by its PID on the host.
+pub(crate) fn killed(pid: i32) -> Deed {
+    call(format!("kill({pid}, SIGKILL)"), format!("kill -9 {pid}"))
+}
+
+/// Single calls.
 pub(crate) fn call(call: impl Into<String>, shell: impl Into<String>) -> Deed {
     Deed { act: Act::Syscall { call: call.into() }, shell: shell.into() }
 }

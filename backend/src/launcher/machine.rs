@@ -359,15 +359,23 @@ impl Machine {
         Ok(born.pid)
     }
 
-    /// Kills the commands that [`Machine::exec`] started in a container.
-    pub(crate) fn stop_execs(&mut self, id: ContainerId) -> usize {
-        let Some(live) = self.containers.iter_mut().find(|live| live.id == id) else { return 0 };
-        let execs = std::mem::take(&mut live.execs);
-        for exec in &execs {
+    /// Kills the commands that [`Machine::exec`] started in a container; gives their PIDs.
+    pub(crate) fn stop_execs(&mut self, id: ContainerId) -> Vec<i32> {
+        let Some(live) = self.containers.iter_mut().find(|live| live.id == id) else {
+            return Vec::new();
+        };
+        let ended = std::mem::take(&mut live.execs).into_iter().map(|exec| {
+            let pid = birth::pid_of(exec.as_fd()).unwrap_or(0);
             // It may have ended by itself; either way it is reaped.
-            let _ = userns::end(exec);
-        }
-        execs.len()
+            let _ = userns::end(&exec);
+            pid
+        });
+        ended.filter(|&pid| pid > 0).collect()
+    }
+
+    /// The host PID of a container's first process; 0 when it has ended.
+    pub(crate) fn pid_of(&self, id: ContainerId) -> i32 {
+        self.containers.iter().find(|live| live.id == id).map_or(0, |live| live.pid)
     }
 
     /// Reaps an ended extra command.

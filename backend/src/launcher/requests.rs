@@ -1,7 +1,9 @@
 //! Commands from web, looked at again as if web were hostile, and done.
 
 use nix::errno::Errno;
-use vitrine_shared::cgroup::{BadWrite, Controller, Dialect, FILES, GroupId, Knob, check_write};
+use vitrine_shared::cgroup::{
+    BadWrite, Controller, Dialect, FILES, GroupId, Knob, Write, check_write,
+};
 use vitrine_shared::id::{ContainerId, MachineId, TerminalId};
 use vitrine_shared::limits::{self, Limit};
 use vitrine_shared::message::{Answer, Command, Deed, Happening, Made, Refusal, Why};
@@ -115,20 +117,19 @@ impl State {
                 self.exec(by, *machine, *container, argv)
             }
             Command::StopContainer { machine, container } => {
-                self.running(by, *machine, *container)?;
+                let pid = self.running(by, *machine, *container)?.pid_of(*container);
                 self.end_container(*machine, *container);
-                Ok((vec![explain::call("kill(PID, SIGKILL)", "kill -9 PID")], None))
+                Ok((vec![explain::killed(pid)], None))
             }
             Command::StopExecs { machine, container } => {
                 let ended = self.running(by, *machine, *container)?.stop_execs(*container);
-                let deed =
-                    explain::call(format!("pidfd_send_signal(SIGKILL) ×{ended}"), "kill -9 PID");
-                Ok((if ended == 0 { Vec::new() } else { vec![deed] }, None))
+                self.news.push(News::Machine(*machine));
+                Ok((ended.into_iter().map(explain::killed).collect(), None))
             }
             Command::EndMachine { machine } => {
-                self.machine(by, *machine)?;
+                let pid = self.machine(by, *machine)?.record.init_pid.cast_signed();
                 self.end_machine(*machine);
-                Ok((vec![explain::call("kill(PID 1, SIGKILL)", "")], None))
+                Ok((vec![explain::killed(pid)], None))
             }
             Command::SetKnob { machine, group, knob } => self.set_knob(by, *machine, *group, knob),
             Command::WriteFile { machine, group, file, value } => {
@@ -233,6 +234,7 @@ impl State {
             .find(|live| live.id == container)
             .map_or(0, |l| l.execs.len());
         below(limits::EXECS_PER_CONTAINER, execs)?;
+        let init = machine.pid_of(container);
         let pid = machine.exec(container, argv)?;
         self.news.push(News::Machine(id));
         let words: Vec<_> = argv.iter().map(|word| explain::quote(word)).collect();
@@ -240,7 +242,7 @@ impl State {
             explain::call("setns(pidfd, CLONE_NEW…)", ""),
             explain::call(
                 format!("clone3(…) = {pid}; execve({:?})", argv[0]),
-                format!("nsenter --target PID --all {}", words.join(" ")),
+                format!("nsenter --target {init} --all {}", words.join(" ")),
             ),
         ];
         Ok((deeds, Some(Made::Process { pid: pid.unsigned_abs() })))
@@ -257,7 +259,7 @@ impl State {
                 Err(Refusal::Missing { what }.into())
             }
             Err(err) => {
-                let text = knob_text(knob);
+                let text = text_for(knob, target, &err);
                 Err(self.kernel_refused(by, id, group, &err, &text))
             }
         }
@@ -384,8 +386,11 @@ fn check_knob(knob: &Knob) -> Result<(), Not> {
     Ok(limits.check()?)
 }
 
-fn knob_text(knob: &Knob) -> String {
-    knob.writes(Dialect::V2).into_iter().map(|write| write.text).collect::<Vec<_>>().join("; ")
+/// What a knob wrote to the file that refused it.
+fn text_for(knob: &Knob, group: &Cgroup, err: &CgroupError) -> String {
+    let dialect = group.directory(knob.controller()).map_or(Dialect::V2, |(_, dialect)| dialect);
+    let of_file = |write: &Write| err.path.ends_with(write.file);
+    knob.writes(dialect).into_iter().rfind(of_file).map_or_else(String::new, |write| write.text)
 }
 
 /// The kernel's reason, where it is known (`sched-bwc.rst`, `memory.rst`).

@@ -87,11 +87,14 @@ fn try_run(options: &Options) -> anyhow::Result<i32> {
 }
 
 /// What the container stands on; cleared on every path.
+#[derive(Default)]
 struct Ground {
     instance: String,
     hierarchies: Rc<Hierarchies>,
     group: Option<Cgroup>,
     uids: Option<UidRange>,
+    /// Made by a process that is ended and reaped with the rest, while nobody waits for it.
+    making: Option<userns::Making>,
     userns: Option<OwnedFd>,
     /// Mounted on the host itself: without a mount namespace there is no other place.
     stage: Option<PathBuf>,
@@ -99,39 +102,36 @@ struct Ground {
 
 impl Ground {
     fn prepare(spec: &ContainerSpec) -> anyhow::Result<Self> {
+        let mut ground = Ground::default();
+        std::fs::create_dir_all(RUN_DIRECTORY)?;
+        if spec.namespaces.has(Namespace::User) {
+            let uids = Pool::open()?.take()?.context("all uid ranges are taken")?;
+            ground.making = Some(userns::Making::for_run(uids.base())?);
+            ground.uids = Some(uids);
+        }
         // The pids group is what its processes are found and killed by.
         let mut controllers = vec![Controller::Pids];
         controllers.extend(spec.limits.knobs().iter().map(|knob| knob.controller()));
         let all = Hierarchies::detect()?;
-        let hierarchies = Rc::new(all.only(&controllers));
+        ground.hierarchies = Rc::new(all.only(&controllers));
         // In all hierarchies: what was left may be throttled or frozen in one that is not used
         // here. If it cannot be swept now, that is no reason not to run; the next one tries again.
         let _ = sweep::sweep(&Rc::new(all));
         sweep::sweep_stages();
-        let instance = sweep::instance_name();
-        let mut ground =
-            Ground { instance, hierarchies, group: None, uids: None, userns: None, stage: None };
-        let path = format!("{BASE}/{}", ground.instance);
-        let group = Cgroup::create(&ground.hierarchies, &path)?;
+        ground.instance = sweep::instance_name();
+        let group = Cgroup::create(&ground.hierarchies, &format!("{BASE}/{}", ground.instance))?;
         ground.group = Some(group.clone());
         for knob in spec.limits.knobs() {
             group.set(&knob)?.with_context(|| {
-                format!(
-                    "this host has no {} controller; see /proc/cgroups",
-                    knob.controller().name()
-                )
+                let name = knob.controller().name();
+                format!("this host has no {name} controller; see /proc/cgroups")
             })?;
-        }
-        if spec.namespaces.has(Namespace::User) {
-            let uids = Pool::open()?.take()?.context("all uid ranges are taken")?;
-            ground.userns = Some(userns::for_run(uids.base())?);
-            ground.uids = Some(uids);
         }
         if !spec.namespaces.has(Namespace::Mount) {
             let stage = PathBuf::from(format!("{RUN_DIRECTORY}/stage-{}", ground.instance));
             ground.stage = Some(stage);
         }
-        std::fs::create_dir_all(RUN_DIRECTORY)?;
+        ground.userns = ground.making.as_ref().map(userns::Making::map).transpose()?;
         Ok(ground)
     }
 
@@ -194,7 +194,9 @@ impl Ground {
         if let Some(stage) = self.stage.take() {
             sweep::remove_stage(&stage);
         }
-        sweep::remove_own(&self.hierarchies, &self.instance);
+        if !std::mem::take(&mut self.instance).is_empty() {
+            sweep::remove_common(&self.hierarchies);
+        }
         Ok(())
     }
 }

@@ -45,6 +45,14 @@ pub(crate) fn remove_own(hierarchies: &Rc<Hierarchies>, instance: &str) {
     for hierarchy in hierarchies.iter() {
         // Not there, or somebody is in it: both are as they should be.
         let _ = fs::remove_dir(hierarchy.root.join(BASE).join(instance));
+    }
+    remove_common(hierarchies);
+}
+
+/// Removes the common directory when nobody has anything in it.
+pub(crate) fn remove_common(hierarchies: &Rc<Hierarchies>) {
+    for hierarchy in hierarchies.iter() {
+        // Not there, or somebody is in it: both are as they should be.
         let _ = fs::remove_dir(hierarchy.root.join(BASE));
     }
 }

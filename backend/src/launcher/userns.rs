@@ -44,11 +44,6 @@ pub(crate) fn for_machine(base: u32) -> Result<OwnedFd, StepError> {
     make(base, base, true)
 }
 
-/// A user namespace for a container straight on the host: nothing of ours is nested in it.
-pub(crate) fn for_run(base: u32) -> Result<OwnedFd, StepError> {
-    make(base, base, false)
-}
-
 /// A user namespace for a container, a child of the machine's and with the same ids.
 ///
 /// Its owner is the last uid of the machine, which nothing runs as: the owner of a user namespace
@@ -86,6 +81,41 @@ pub(crate) fn for_container(machine: BorrowedFd<'_>) -> Result<OwnedFd, StepErro
 
 /// Makes a namespace owned by `owner`, maps `first` to 0 in it, and gives it by descriptor.
 fn make(owner: u32, first: u32, nesting: bool) -> Result<OwnedFd, StepError> {
+    begin(owner, first, nesting)?.map()
+}
+
+/// A user namespace that is being made by a process of its own, while its maker does other things.
+#[derive(Debug)]
+pub(crate) struct Making {
+    talk: Talk,
+    pid: i32,
+    pidfd: OwnedFd,
+    first: u32,
+}
+
+impl Making {
+    /// Begins one for a container straight on the host: nothing of ours is nested in it.
+    pub(crate) fn for_run(base: u32) -> Result<Self, StepError> {
+        begin(base, base, false)
+    }
+
+    /// Waits until it is there, maps it, and gives it by descriptor.
+    pub(crate) fn map(&self) -> Result<OwnedFd, StepError> {
+        let made = self.talk.hear::<Word>(STEP, PATIENCE).and_then(|_| map(self.pid, self.first));
+        // Not needed any more. It dies while its maker goes on, and is reaped on drop.
+        let _ = sys::pidfd_signal(self.pidfd.as_fd(), libc::SIGKILL);
+        made
+    }
+}
+
+impl Drop for Making {
+    fn drop(&mut self) {
+        // Reaped already, or reaped now: in both cases nothing is left.
+        let _ = end(&self.pidfd);
+    }
+}
+
+fn begin(owner: u32, first: u32, nesting: bool) -> Result<Making, StepError> {
     let (here, there) = Talk::pair().at(STEP, "socketpair")?;
     match sys::clone3(0).at(STEP, "clone3(owner)")? {
         Side::Child => {
@@ -100,12 +130,7 @@ fn make(owner: u32, first: u32, nesting: bool) -> Result<OwnedFd, StepError> {
             }
             sys::exit_now(0);
         }
-        Side::Parent { pid, pidfd } => {
-            drop(there);
-            let made = here.hear::<Word>(STEP, PATIENCE).and_then(|_| map(pid, first));
-            end(&pidfd)?;
-            made
-        }
+        Side::Parent { pid, pidfd } => Ok(Making { talk: here, pid, pidfd, first }),
     }
 }
 
