@@ -11,6 +11,8 @@
 //! | a machine's PID 1 | the machine is cleared |
 //! | the launcher | everything dies with it (`PR_SET_PDEATHSIG`); the next start sweeps |
 
+mod tell;
+
 use std::ffi::CString;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -29,6 +31,8 @@ use vitrine_shared::id::{ContainerId, MachineId, ParticipantId};
 use vitrine_shared::limits::MACHINE_LIFETIME;
 use vitrine_shared::message::{Happening, HostInfo};
 
+use tell::{observed, tell_web_all};
+
 use super::cgroup::Hierarchies;
 use super::images::Images;
 use super::machine::{CONTROLLERS, Host, Machine, unix_msec};
@@ -36,9 +40,7 @@ use super::requests::{News, State};
 use super::supervise::{self, Role, Service};
 use super::uids::{Pool, UidRange};
 use super::{confine, memfd, random_id, sweep, sys};
-use crate::ipc::{
-    Channel, FromObserver, FromWeb, ObservedHierarchy, ObservedMachine, ToObserver, ToWeb, WebSetup,
-};
+use crate::ipc::{Channel, FromObserver, FromWeb, ToObserver, ToWeb, WebSetup};
 
 /// What `vitrine serve` was asked for.
 #[derive(Clone, Debug)]
@@ -281,25 +283,6 @@ impl Server {
         }
     }
 
-    /// A service that does not read is broken, and is started again.
-    fn tell_web(&mut self, message: &ToWeb, fds: &[BorrowedFd<'_>]) {
-        if let Some(service) = &self.web.service
-            && let Err(err) = service.channel.send(message, fds)
-        {
-            tracing::warn!(%err, "web does not listen");
-            self.web.died();
-        }
-    }
-
-    fn tell_observer(&mut self, message: &ToObserver, fds: &[BorrowedFd<'_>]) {
-        if let Some(service) = &self.observer.service
-            && let Err(err) = service.channel.send(message, fds)
-        {
-            tracing::warn!(%err, "observer does not listen");
-            self.observer.died();
-        }
-    }
-
     fn run(&mut self, signals: &SignalFd) -> anyhow::Result<()> {
         loop {
             let ready = self.wait(signals)?;
@@ -451,48 +434,6 @@ impl Server {
         self.tell_news();
     }
 
-    /// Tells web and the observer what has changed.
-    fn tell_news(&mut self) {
-        for news in std::mem::take(&mut self.state.news) {
-            match news {
-                News::Machine(id) => self.tell_machine(id),
-                News::MachineGone(machine) => {
-                    self.tell_web(&ToWeb::MachineGone { machine }, &[]);
-                    self.tell_observer(&ToObserver::MachineGone { machine }, &[]);
-                }
-                News::TerminalEnded(terminal, status) => {
-                    self.tell_web(&ToWeb::TerminalEnded { terminal, status }, &[]);
-                }
-                News::Terminal(id, container) => self.tell_terminal(id, container),
-            }
-        }
-    }
-
-    fn tell_machine(&mut self, id: MachineId) {
-        let Some(machine) = self.state.machines.iter().find(|m| m.record.id == id) else { return };
-        let record = ToWeb::Machine(Box::new(machine.record.clone()));
-        let feed = ToWeb::Feed { machine: id, entries: machine.feed.clone() };
-        let observed = ToObserver::Machine(observed(machine));
-        self.tell_web(&record, &[]);
-        self.tell_web(&feed, &[]);
-        self.tell_observer(&observed, &[]);
-    }
-
-    fn tell_terminal(&mut self, id: MachineId, container: ContainerId) {
-        let Some(service) = &self.web.service else { return };
-        let machine = self.state.machines.iter().find(|machine| machine.record.id == id);
-        let told = machine.map_or(Ok(()), |machine| {
-            machine
-                .containers
-                .iter()
-                .filter(|live| live.id == container)
-                .try_for_each(|live| tell_terminal(&service.channel, id, live))
-        });
-        if told.is_err() {
-            self.web.died();
-        }
-    }
-
     /// Ends every machine, then the services.
     fn stop(&mut self) {
         for machine in std::mem::take(&mut self.state.machines) {
@@ -505,43 +446,6 @@ impl Server {
             }
         }
         sweep::remove_own(&self.state.host.hierarchies, &self.state.host.instance);
-    }
-}
-
-/// Everything a new web must know of a machine.
-fn tell_web_all(channel: &Channel, machine: &Machine) -> std::io::Result<()> {
-    let id = machine.record.id;
-    channel.send(&ToWeb::Machine(Box::new(machine.record.clone())), &[])?;
-    channel.send(&ToWeb::Feed { machine: id, entries: machine.feed.clone() }, &[])?;
-    machine.containers.iter().try_for_each(|live| tell_terminal(channel, id, live))
-}
-
-fn tell_terminal(
-    channel: &Channel,
-    machine: MachineId,
-    live: &super::machine::Live,
-) -> std::io::Result<()> {
-    let Some(terminal) = &live.terminal else { return Ok(()) };
-    let message = ToWeb::Terminal { terminal: terminal.id, machine, container: live.id };
-    channel.send(&message, &[terminal.master.as_fd(), terminal.ring.as_fd()])
-}
-
-/// What the observer must know of a machine.
-fn observed(machine: &Machine) -> ObservedMachine {
-    let hierarchies = machine.group(GroupId::Cap).map_or_else(Vec::new, |cap| {
-        let one =
-            |(hierarchy, directory): (&super::cgroup::Hierarchy, PathBuf)| ObservedHierarchy {
-                controllers: hierarchy.controllers.iter().map(|c| c.name().to_string()).collect(),
-                dialect: hierarchy.dialect,
-                directory,
-            };
-        cap.directories().map(one).collect()
-    });
-    ObservedMachine {
-        machine: machine.record.id,
-        uid_base: machine.record.uid_base,
-        hierarchies,
-        groups: machine.groups(),
     }
 }
 

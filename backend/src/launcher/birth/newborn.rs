@@ -1,0 +1,309 @@
+//! The new process itself, from its first moment to its program: every step of a birth that is
+//! done on the far side of `clone3`. Everything here runs in ordinary Rust, because the launcher
+//! has one thread.
+
+use std::ffi::CString;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::sched::{CloneFlags, setns, unshare};
+use nix::sys::stat::{Mode, umask};
+use nix::unistd::{AccessFlags, access, execve, fchdir, mkdir, sethostname, setsid};
+use vitrine_shared::message::StepName;
+use vitrine_shared::namespace::Namespace;
+
+use super::super::mounts::{self, ProcView, RootPlan};
+use super::super::step::{At as _, StepError, Steps};
+use super::super::sys::{self, Side};
+use super::super::talk::{Talk, Told};
+use super::super::{confine, memfd};
+use super::{Destination, PATIENCE, Plan, Program, Root, Stdio, Word, direct_flags};
+
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// From here on we are a new process: a helper, or already the one to be.
+pub(super) fn in_child(plan: &Plan<'_>, talk: &Talk) -> ! {
+    let mut steps = Steps::begin();
+    let result = keep_own_fds(plan, talk).and_then(|()| match &plan.into {
+        None => Ok(()),
+        Some(machine) => enter_machine(plan, machine, talk, &mut steps),
+    });
+    let result = result.and_then(|()| become_program(plan, talk, &mut steps));
+    let Err(err) = result;
+    // Nobody hears: then nobody is there to be told.
+    let _ = talk.fail(&err);
+    sys::exit_now(126);
+}
+
+/// Closes whatever of the launcher's is not this process's business.
+fn keep_own_fds(plan: &Plan<'_>, talk: &Talk) -> Result<(), StepError> {
+    let mut keep: Vec<RawFd> = vec![0, 1, 2, talk.as_raw_fd()];
+    keep.extend(plan.procs.iter().map(AsRawFd::as_raw_fd));
+    keep.extend(plan.userns.iter().map(AsRawFd::as_raw_fd));
+    keep.extend(plan.into.iter().map(|machine| machine.init.as_raw_fd()));
+    match &plan.root {
+        Root::New { lower, .. } => keep.push(lower.as_raw_fd()),
+        Root::Of(root) => keep.push(root.as_raw_fd()),
+    }
+    if let Program::Init(init, _) = &plan.program {
+        keep.push(init.as_raw_fd());
+    }
+    sys::close_all_but(&keep).at(StepName::Clone, "close_range")
+}
+
+/// The helper: enters what is shared with the machine and makes the process in there. Returns in
+/// the new process only.
+fn enter_machine(
+    plan: &Plan<'_>,
+    machine: &Destination<'_>,
+    talk: &Talk,
+    steps: &mut Steps,
+) -> Result<(), StepError> {
+    sys::prctl(libc::PR_SET_DUMPABLE, 0, 0).at(StepName::Setns, "PR_SET_DUMPABLE")?;
+    prepare_time(plan)?;
+    // The new mount namespace is a copy of the machine's, so the machine's is entered in any case.
+    let mut enter = CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWNS;
+    let shared = [
+        (Namespace::Uts, CloneFlags::CLONE_NEWUTS),
+        (Namespace::Ipc, CloneFlags::CLONE_NEWIPC),
+        (Namespace::Net, CloneFlags::CLONE_NEWNET),
+        (Namespace::Cgroup, CloneFlags::CLONE_NEWCGROUP),
+        (Namespace::Time, CloneFlags::from_bits_retain(0x80)),
+    ];
+    for (namespace, flag) in shared {
+        if plan.join_all || !plan.namespaces.has(namespace) {
+            enter |= flag;
+        }
+    }
+    setns(machine.init, enter).at(StepName::Setns, "setns(pidfd of the machine)")?;
+    if plan.namespaces.has(Namespace::Pid) {
+        // CLONE_NEWPID is refused (EINVAL) unless the caller is in its children's PID namespace.
+        hand_over(sys::clone3(sys::CLONE_PARENT), &Word::Helper, talk)?;
+    }
+    steps.done(StepName::Setns, "setns(pidfd, …)");
+    let flags = direct_flags(plan.namespaces.clone_flags());
+    hand_over(sys::clone3(sys::CLONE_PARENT | flags), &Word::Child, talk)?;
+    steps.skip();
+    Ok(())
+}
+
+/// The parent's side tells the launcher of the child and ends; the child's side returns.
+fn hand_over(side: nix::Result<Side>, word: &Word, talk: &Talk) -> Result<(), StepError> {
+    match side.at(StepName::Clone, "clone3 in the machine")? {
+        Side::Child => Ok(()),
+        Side::Parent { pidfd, .. } => {
+            let told = talk.tell(word, &[pidfd.as_fd()]);
+            sys::exit_now(i32::from(told.is_err()));
+        }
+    }
+}
+
+/// A time namespace is for the next child; its offsets are frozen once somebody is in it (EACCES).
+pub(super) fn prepare_time(plan: &Plan<'_>) -> Result<(), StepError> {
+    if !plan.namespaces.has(Namespace::Time) {
+        return Ok(());
+    }
+    unshare(CloneFlags::from_bits_retain(0x80)).at(StepName::Clone, "unshare(CLONE_NEWTIME)")?;
+    if plan.time_offset_secs != 0 {
+        let secs = plan.time_offset_secs;
+        std::fs::write(
+            "/proc/self/timens_offsets",
+            format!("monotonic {secs} 0\nboottime {secs} 0\n"),
+        )
+        .at(StepName::Clone, "write timens_offsets")?;
+    }
+    Ok(())
+}
+
+/// The new process, from its first moment to its program. Returns only to say what failed.
+fn become_program(
+    plan: &Plan<'_>,
+    talk: &Talk,
+    steps: &mut Steps,
+) -> Result<std::convert::Infallible, StepError> {
+    enter_cgroup(plan, steps)?;
+    // A session of its own: no terminal of the launcher's to type into.
+    setsid().at(StepName::Rlimits, "setsid")?;
+    umask(Mode::empty());
+    if let Some(hostname) = plan.hostname {
+        sethostname(hostname).at(StepName::Hostname, "sethostname")?;
+        steps.done(StepName::Hostname, format!("sethostname(\"{hostname}\")"));
+    }
+    if plan.namespaces.has(Namespace::Net) {
+        sys::loopback_up().at(StepName::Loopback, "ioctl(SIOCSIFFLAGS, lo)")?;
+        steps.done(StepName::Loopback, "ioctl(SIOCSIFFLAGS, {lo, IFF_UP})");
+    }
+    let pty = enter_root(plan, steps)?;
+    let (path, argv) = resolve(&plan.program)?;
+    if let Stdio::Null | Stdio::Inherit { stdin: false } = plan.stdio {
+        let null = open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty());
+        let null = null.at(StepName::Dev, "open /dev/null")?;
+        let set = if plan.stdio == Stdio::Null { confine::set_stdio } else { confine::set_stdin };
+        set(null.as_fd()).at(StepName::Dev, "dup2")?;
+    }
+    if let Some(userns) = plan.userns {
+        confine::become_root_of(userns)?;
+        steps.done(StepName::EnterUser, "setns(user); setresuid(0, 0, 0)");
+    }
+    confine::drop_capabilities()?;
+    steps.done(
+        StepName::Capabilities,
+        "capset(0); prctl(PR_SET_SECUREBITS); prctl(PR_SET_NO_NEW_PRIVS)",
+    );
+    confine::limit_process()?;
+    steps.done(StepName::Rlimits, "setrlimit; keyctl; prctl(PR_SET_PDEATHSIG, SIGKILL)");
+    umask(Mode::from_bits_truncate(0o022));
+    let env = environment(plan);
+    if plan.seccomp {
+        confine::seccomp_strict()?;
+        steps.done(StepName::Seccomp, "seccomp(SECCOMP_SET_MODE_FILTER, …)");
+    }
+    let done = std::mem::replace(steps, Steps::begin()).finish();
+    let fds: Vec<_> = pty.iter().map(AsFd::as_fd).collect();
+    talk.tell(&Word::Ready(done), &fds).at(StepName::Execve, "say ready")?;
+    // The parent-death signal is set; if the launcher went before that, its end is closed.
+    match talk.hear::<Word>(StepName::Execve, PATIENCE)? {
+        Told::Word(Word::Go, _) => {}
+        _ => sys::exit_now(0),
+    }
+    execute(plan, talk, path.as_deref(), &argv, &env)
+}
+
+/// Moves itself into its group before anything else, so that no work of its own is done outside;
+/// then the cgroup namespace, whose root is the group it stands in (v1 shows host paths else).
+fn enter_cgroup(plan: &Plan<'_>, steps: &mut Steps) -> Result<(), StepError> {
+    let step = StepName::EnterCgroup;
+    for procs in &plan.procs {
+        nix::unistd::write(procs, b"0").at(step, "write 0 > tasks")?;
+    }
+    if plan.namespaces.has(Namespace::Cgroup) {
+        unshare(CloneFlags::CLONE_NEWCGROUP).at(step, "unshare(CLONE_NEWCGROUP)")?;
+        steps.done(step, "write(tasks, \"0\"); unshare(CLONE_NEWCGROUP)");
+    } else {
+        steps.done(step, "write(tasks, \"0\")");
+    }
+    Ok(())
+}
+
+/// Puts the root together and enters it; gives the master of the terminal.
+fn enter_root(plan: &Plan<'_>, steps: &mut Steps) -> Result<Option<OwnedFd>, StepError> {
+    let own_mounts = plan.namespaces.has(Namespace::Mount);
+    let (stage, lower, proc, stages) = match &plan.root {
+        Root::Of(root) => {
+            fchdir(root).at(StepName::PivotRoot, "fchdir(root)")?;
+            mounts::change_root(Path::new("."))?;
+            return Ok(None);
+        }
+        Root::New { stage, lower, proc, stages } => (stage, lower, *proc, *stages),
+    };
+    if own_mounts {
+        mounts::make_private()?;
+    } else {
+        mkdir(stage, Mode::from_bits_truncate(0o700)).at(StepName::Rootfs, "mkdir the stage")?;
+    }
+    let root = mounts::build_root(&RootPlan { stage, lower, uid_base: plan.uid_base, stages })?;
+    steps.done(StepName::Rootfs, "mount_setattr(MOUNT_ATTR_IDMAP); mount(overlay, upperdir=tmpfs)");
+    mounts::build_proc(&root, proc)?;
+    steps.done(
+        StepName::Proc,
+        match proc {
+            ProcView::Remounted => "mount(proc); 33 masks",
+            ProcView::Inherited => "mount(/proc, MS_BIND|MS_REC)",
+        },
+    );
+    mounts::build_dev(&root, plan.uid_base)?;
+    steps.done(StepName::Dev, "mount(tmpfs); mknod ×6; mount(devpts, newinstance)");
+    let mut master = None;
+    if plan.stdio == Stdio::Terminal {
+        let (pty, slave) = mounts::open_pty(&root)?;
+        sys::set_controlling_tty(slave.as_fd()).at(StepName::Pty, "TIOCSCTTY")?;
+        confine::set_stdio(slave.as_fd()).at(StepName::Pty, "dup2")?;
+        steps.done(StepName::Pty, "open(/dev/pts/ptmx); ioctl(TIOCGPTPEER); ioctl(TIOCSCTTY)");
+        master = Some(pty);
+    }
+    if own_mounts {
+        mounts::pivot(&root)?;
+        steps.done(StepName::PivotRoot, "pivot_root(\".\", \".\"); umount2(\".\", MNT_DETACH)");
+    } else {
+        mounts::change_root(&root)?;
+        steps.done(StepName::PivotRoot, "chroot(root)");
+    }
+    Ok(master)
+}
+
+fn environment(plan: &Plan<'_>) -> Vec<CString> {
+    let mut env = vec![format!("PATH={DEFAULT_PATH}"), "HOME=/root".into()];
+    if plan.stdio == Stdio::Terminal {
+        env.push("TERM=xterm-256color".into());
+    }
+    env.extend(plan.env.iter().map(|(name, value)| format!("{name}={value}")));
+    env.into_iter().filter_map(|line| CString::new(line).ok()).collect()
+}
+
+/// Finds the program in its own root, as a shell would; with an init it is the init's argument.
+fn resolve(program: &Program<'_>) -> Result<(Option<CString>, Vec<CString>), StepError> {
+    let step = StepName::Execve;
+    let words = match program {
+        Program::Argv(words) | Program::Init(_, words) => *words,
+    };
+    let c = |word: &str| {
+        CString::new(word).map_err(|_| StepError::new(step, "a NUL in argv", Errno::EINVAL))
+    };
+    let mut argv = words.iter().map(|word| c(word)).collect::<Result<Vec<_>, _>>()?;
+    let found = match words.first() {
+        None => None,
+        Some(name) => Some(c(&find(name).at(step, format!("execve({name:?})"))?)?),
+    };
+    match program {
+        Program::Argv(_) => Ok((found, argv)),
+        Program::Init(..) => {
+            if let (Some(first), Some(path)) = (argv.first_mut(), found) {
+                *first = path;
+            }
+            argv.insert(0, c"init".into());
+            Ok((None, argv))
+        }
+    }
+}
+
+fn find(name: &str) -> nix::Result<String> {
+    if name.contains('/') {
+        return access(name, AccessFlags::F_OK).map(|()| name.to_string());
+    }
+    let mut refused = Errno::ENOENT;
+    for dir in DEFAULT_PATH.split(':') {
+        let path = format!("{dir}/{name}");
+        match access(path.as_str(), AccessFlags::X_OK) {
+            Ok(()) => return Ok(path),
+            Err(Errno::EACCES) => refused = Errno::EACCES,
+            Err(_) => {}
+        }
+    }
+    Err(refused)
+}
+
+fn execute(
+    plan: &Plan<'_>,
+    talk: &Talk,
+    path: Option<&std::ffi::CStr>,
+    argv: &[CString],
+    env: &[CString],
+) -> Result<std::convert::Infallible, StepError> {
+    let step = StepName::Execve;
+    let mut keep = vec![0, 1, 2, talk.as_raw_fd()];
+    match (&plan.program, path) {
+        (Program::Init(init, _), _) => {
+            // Both stay open until the moment of execve, which closes them.
+            keep.push(init.as_raw_fd());
+            sys::close_all_but(&keep).at(step, "close_range")?;
+            memfd::execute(init.as_fd(), argv, env).at(step, "execveat(init)")
+        }
+        (Program::Argv(_), Some(path)) => {
+            sys::close_all_but(&keep).at(step, "close_range")?;
+            execve(path, argv, env).at(step, format!("execve({})", path.to_string_lossy()))
+        }
+        (Program::Argv(_), None) => Err(StepError::new(step, "no program", Errno::ENOENT)),
+    }
+}

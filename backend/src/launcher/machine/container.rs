@@ -1,0 +1,343 @@
+//! A container in its machine: how it starts, takes one more command, and ends.
+
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::PathBuf;
+
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::mount::{MntFlags, umount2};
+use nix::sched::{CloneFlags, setns};
+use nix::sys::stat::Mode;
+use vitrine_shared::id::{ContainerId, TerminalId};
+use vitrine_shared::limits;
+use vitrine_shared::message::{Container, ContainerState, FeedEntry, Happening, StepName};
+use vitrine_shared::namespace::{Namespace, NamespaceSet};
+use vitrine_shared::spec::{ContainerSpec, Rootfs};
+
+use super::super::birth::{self, Born, Destination, Plan, Program, Root, Stdio};
+use super::super::cgroup::Cgroup;
+use super::super::images::STAGES;
+use super::super::mounts::{self, ProcView};
+use super::super::step::{At as _, StepError, Steps};
+use super::super::sys::{self, Ended, Side};
+use super::super::{memfd, userns};
+use super::{DEATH, Host, Machine, total, unix_msec};
+use crate::ipc::RING_FILE_BYTES;
+
+/// A container that lives.
+#[derive(Debug)]
+pub(crate) struct Live {
+    /// Its id.
+    pub(crate) id: ContainerId,
+    /// Its first process.
+    pub(crate) pidfd: OwnedFd,
+    /// Its terminal.
+    pub(crate) terminal: Option<Terminal>,
+    /// Commands started in it besides.
+    pub(crate) execs: Vec<OwnedFd>,
+    pid: i32,
+    pub(super) group: Cgroup,
+    userns: Option<OwnedFd>,
+    /// Where its root is mounted in the machine, when that has to be unmounted by hand.
+    stage: Option<PathBuf>,
+}
+
+/// A terminal: both stay open while web comes and goes.
+#[derive(Debug)]
+pub(crate) struct Terminal {
+    /// Its id.
+    pub(crate) id: TerminalId,
+    /// The PTY's master.
+    pub(crate) master: OwnedFd,
+    /// What web keeps of it.
+    pub(crate) ring: OwnedFd,
+}
+
+impl Machine {
+    /// Starts a container. On failure nothing of it is left.
+    pub(crate) fn start_container(
+        &mut self,
+        host: &Host,
+        id: ContainerId,
+        terminal: TerminalId,
+        spec: ContainerSpec,
+    ) -> Result<(), StepError> {
+        let mut steps = Steps::begin();
+        self.named += 1;
+        let name = format!("c{}", self.named);
+        let group = self.root.child(&name)?;
+        match self.start_container_in(host, &name, &group, &spec, &mut steps) {
+            Ok((born, userns, stage)) => {
+                let tty = self.keep_terminal(terminal, born.pty)?;
+                let took_usec = total(&born.steps);
+                let live = Live {
+                    id,
+                    pidfd: born.pidfd,
+                    terminal: tty,
+                    execs: Vec::new(),
+                    pid: born.pid,
+                    group,
+                    userns,
+                    stage,
+                };
+                self.record.containers.push(Container {
+                    id,
+                    name: name.clone(),
+                    state: ContainerState::Running { pid: born.pid.unsigned_abs() },
+                    terminal: live.terminal.as_ref().map(|t| t.id),
+                    proc_depth: proc_depth(&spec),
+                    spec,
+                    born_msec: unix_msec(),
+                    steps: born.steps,
+                });
+                self.containers.push(live);
+                self.happened(Happening::ContainerBorn { name, took_usec });
+                Ok(())
+            }
+            Err(err) => {
+                // The first error is the one to tell.
+                let _ = group.kill_all(DEATH);
+                let _ = self.unstage(&stage_of(&name));
+                let _ = group.remove();
+                Err(err)
+            }
+        }
+    }
+
+    fn start_container_in(
+        &self,
+        host: &Host,
+        name: &str,
+        group: &Cgroup,
+        spec: &ContainerSpec,
+        steps: &mut Steps,
+    ) -> Result<(Born, Option<OwnedFd>, Option<PathBuf>), StepError> {
+        for knob in spec.limits.knobs() {
+            group.set(&knob)?.ok_or_else(|| {
+                let what = format!("this host has no {} controller", knob.controller().name());
+                StepError::new(StepName::Cgroup, what, Errno::ENODEV)
+            })?;
+        }
+        steps.done(StepName::Cgroup, format!("mkdir(…/{})", group.path()));
+        let own = spec.namespaces.has(Namespace::User);
+        let own = own.then(|| userns::for_container(self.userns.as_fd())).transpose()?;
+        if own.is_some() {
+            steps.done(StepName::IdMap, "unshare(CLONE_NEWUSER); write(uid_map, \"0 0 65536\")");
+        }
+        let image = match &spec.rootfs {
+            Rootfs::Busybox => host
+                .images
+                .busybox()
+                .map_err(|err| StepError::new(StepName::Rootfs, err.to_string(), Errno::ENOENT))?,
+            Rootfs::Directory(_) => {
+                let what = "a directory of the host is for the command line only";
+                return Err(StepError::new(StepName::Rootfs, what, Errno::EPERM));
+            }
+        };
+        let lower = mounts::lower_layer(&image, Some(self.userns.as_fd()))?;
+        steps.skip();
+        let own_mounts = spec.namespaces.has(Namespace::Mount);
+        let stage = if own_mounts { PathBuf::from(format!("/{STAGES}")) } else { stage_of(name) };
+        let plan = Plan {
+            into: Some(Destination { init: self.pidfd.as_fd() }),
+            namespaces: spec.namespaces,
+            join_all: false,
+            time_offset_secs: spec.time_offset_secs,
+            procs: group.procs()?,
+            hostname: spec.hostname.as_deref(),
+            root: Root::New {
+                stage: stage.clone(),
+                lower: &lower,
+                proc: if spec.remount_proc { ProcView::Remounted } else { ProcView::Inherited },
+                stages: None,
+            },
+            userns: Some(own.as_ref().unwrap_or(&self.userns).as_fd()),
+            uid_base: self.uids.base(),
+            stdio: if spec.tty { Stdio::Terminal } else { Stdio::Null },
+            program: if spec.init {
+                Program::Init(&host.init, &spec.argv)
+            } else {
+                Program::Argv(&spec.argv)
+            },
+            env: Vec::new(),
+            seccomp: true,
+        };
+        let measured = std::mem::replace(steps, Steps::begin());
+        let born = birth::start(&plan, measured)?;
+        Ok((born, own, (!own_mounts).then_some(stage)))
+    }
+
+    fn keep_terminal(
+        &self,
+        id: TerminalId,
+        pty: Option<OwnedFd>,
+    ) -> Result<Option<Terminal>, StepError> {
+        let Some(master) = pty else { return Ok(None) };
+        let ring = memfd::sized(c"vitrine-terminal", RING_FILE_BYTES).at(StepName::Pty, "memfd")?;
+        Ok(Some(Terminal { id, master, ring }))
+    }
+
+    /// Runs one more command in a container; gives its PID on the host.
+    pub(crate) fn exec(&mut self, id: ContainerId, argv: &[String]) -> Result<i32, StepError> {
+        let Some(live) = self.containers.iter_mut().find(|live| live.id == id) else {
+            return Err(StepError::new(StepName::Setns, "the container has ended", Errno::ESRCH));
+        };
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let path = format!("/proc/{}/root", live.pid);
+        let root =
+            open(path.as_str(), flags, Mode::empty()).at(StepName::Setns, "open its root")?;
+        let plan = Plan {
+            into: Some(Destination { init: live.pidfd.as_fd() }),
+            namespaces: NamespaceSet::NONE,
+            join_all: true,
+            time_offset_secs: 0,
+            procs: live.group.procs()?,
+            hostname: None,
+            root: Root::Of(root.as_fd()),
+            userns: Some(live.userns.as_ref().unwrap_or(&self.userns).as_fd()),
+            uid_base: self.uids.base(),
+            stdio: Stdio::Null,
+            program: Program::Argv(argv),
+            env: Vec::new(),
+            seccomp: true,
+        };
+        let born = birth::start(&plan, Steps::begin())?;
+        live.execs.push(born.pidfd);
+        let name = self.name_of(id);
+        let pid = born.pid.unsigned_abs();
+        self.happened(Happening::ExecStarted { name, command: argv.join(" "), pid });
+        Ok(born.pid)
+    }
+
+    /// Kills the commands that [`Machine::exec`] started in a container; gives their PIDs.
+    pub(crate) fn stop_execs(&mut self, id: ContainerId) -> Vec<i32> {
+        let Some(live) = self.containers.iter_mut().find(|live| live.id == id) else {
+            return Vec::new();
+        };
+        let ended = std::mem::take(&mut live.execs).into_iter().map(|exec| {
+            let pid = birth::pid_of(exec.as_fd()).unwrap_or(0);
+            // It may have ended by itself; either way it is reaped.
+            let _ = userns::end(&exec);
+            pid
+        });
+        ended.filter(|&pid| pid > 0).collect()
+    }
+
+    /// The host PID of a container's first process; 0 when it has ended.
+    pub(crate) fn pid_of(&self, id: ContainerId) -> i32 {
+        self.containers.iter().find(|live| live.id == id).map_or(0, |live| live.pid)
+    }
+
+    /// Reaps an ended extra command.
+    pub(crate) fn reap_exec(&mut self, pidfd: i32) {
+        for live in &mut self.containers {
+            live.execs.retain(|exec| {
+                exec.as_raw_fd() != pidfd
+                    || !matches!(sys::wait_pidfd(exec.as_fd(), libc::WNOHANG), Ok(Some(_)) | Err(_))
+            });
+        }
+    }
+
+    /// Ends a container, or takes note that it has ended; gives its terminal and exit status.
+    pub(crate) fn end_container(&mut self, id: ContainerId) -> Option<(Option<TerminalId>, i32)> {
+        let index = self.containers.iter().position(|live| live.id == id)?;
+        let live = self.containers.remove(index);
+        // Counted before the group goes: the observer looks once a second.
+        let oom_kills = live.group.oom_kills();
+        let ended = self.clear(&live);
+        let name = self.name_of(id);
+        let told = |entry: &FeedEntry| matches!(&entry.what, Happening::OomKilled { name: n } if *n == name);
+        if oom_kills > 0 && !self.feed.iter().any(told) {
+            self.happened(Happening::OomKilled { name: name.clone() });
+        }
+        if let Some(record) = self.record.containers.iter_mut().find(|record| record.id == id) {
+            record.state = ContainerState::Exited {
+                status: ended.status,
+                cpu_msec: ended.cpu_msec,
+                max_rss_bytes: ended.max_rss_bytes,
+            };
+            record.terminal = None;
+        }
+        self.happened(Happening::ContainerExited { name, status: ended.status });
+        self.forget_old();
+        Some((live.terminal.map(|terminal| terminal.id), ended.status))
+    }
+
+    /// Kills, reaps, unmounts and removes whatever is left of a container.
+    fn clear(&self, live: &Live) -> Ended {
+        if let Err(err) = live.group.kill_all(DEATH) {
+            tracing::error!(%err, "a container does not die");
+        }
+        for exec in &live.execs {
+            // It was killed with its group.
+            let _ = sys::wait_pidfd_within(exec.as_fd(), DEATH);
+        }
+        let ended = sys::wait_pidfd_within(live.pidfd.as_fd(), DEATH);
+        if let Some(stage) = &live.stage
+            && let Err(err) = self.unstage(stage)
+        {
+            tracing::error!(%err, "a container's root stays mounted in its machine");
+        }
+        if let Err(err) = live.group.remove() {
+            tracing::error!(%err, "a container's cgroup is left");
+        }
+        ended.unwrap_or(Ended { status: 255, cpu_msec: 0, max_rss_bytes: 0 })
+    }
+
+    /// Unmounts a container's root in the machine's mount namespace, by a helper in there.
+    fn unstage(&self, stage: &std::path::Path) -> Result<(), StepError> {
+        let step = StepName::Rootfs;
+        let pidfd = match sys::clone3(0).at(step, "clone3(helper)")? {
+            Side::Child => {
+                let done = setns(&self.pidfd, CloneFlags::CLONE_NEWNS)
+                    .and_then(|()| match umount2(stage, MntFlags::MNT_DETACH) {
+                        // It was never mounted.
+                        Err(Errno::EINVAL | Errno::ENOENT) => Ok(()),
+                        other => other,
+                    })
+                    .and_then(|()| {
+                        match nix::unistd::unlinkat(
+                            nix::fcntl::AT_FDCWD,
+                            stage,
+                            nix::unistd::UnlinkatFlags::RemoveDir,
+                        ) {
+                            Err(Errno::ENOENT) => Ok(()),
+                            other => other,
+                        }
+                    });
+                sys::exit_now(done.err().map_or(0, |errno| errno as i32))
+            }
+            Side::Parent { pidfd, .. } => pidfd,
+        };
+        let ended = sys::wait_pidfd_within(pidfd.as_fd(), DEATH).at(step, "reap the helper")?;
+        match ended.status {
+            0 => Ok(()),
+            errno => Err(StepError::new(step, "unmount the stage", Errno::from_raw(errno))),
+        }
+    }
+
+    /// A container's short name.
+    pub(crate) fn name_of(&self, id: ContainerId) -> String {
+        let record = self.record.containers.iter().find(|record| record.id == id);
+        record.map_or_else(String::new, |record| record.name.clone())
+    }
+
+    fn forget_old(&mut self) {
+        let keep = usize::try_from(limits::ENDED_CONTAINERS.value).unwrap_or(usize::MAX);
+        let has_ended = |c: &Container| matches!(c.state, ContainerState::Exited { .. });
+        while self.record.containers.iter().filter(|c| has_ended(c)).count() > keep {
+            if let Some(index) = self.record.containers.iter().position(has_ended) {
+                self.record.containers.remove(index);
+            }
+        }
+    }
+}
+
+fn stage_of(name: &str) -> PathBuf {
+    PathBuf::from(format!("/{STAGES}/{name}"))
+}
+
+/// Which level of PIDs the container's `/proc` shows.
+fn proc_depth(spec: &ContainerSpec) -> u8 {
+    if spec.remount_proc && spec.namespaces.has(Namespace::Pid) { 2 } else { 1 }
+}
