@@ -246,11 +246,11 @@ impl Server {
             host: self.info.clone(),
         };
         let hello = ToWeb::Hello(Box::new(setup));
-        service.channel.send(&hello, &[self.listener.as_fd(), for_web.as_fd()])?;
+        service.channel.send_waiting(&hello, &[self.listener.as_fd(), for_web.as_fd()])?;
         for machine in &self.state.machines {
             tell_web_all(&service.channel, machine)?;
         }
-        service.channel.send(&ToWeb::Synced, &[])?;
+        service.channel.send_waiting(&ToWeb::Synced, &[])?;
         self.web.service = Some(service);
         self.tell_observer(&ToObserver::Web, &[for_observer.as_fd()]);
         Ok(())
@@ -284,7 +284,7 @@ impl Server {
     /// A service that does not read is broken, and is started again.
     fn tell_web(&mut self, message: &ToWeb, fds: &[BorrowedFd<'_>]) {
         if let Some(service) = &self.web.service
-            && let Err(err) = service.channel.send(message, fds)
+            && let Err(err) = service.channel.send_waiting(message, fds)
         {
             tracing::warn!(%err, "web does not listen");
             self.web.died();
@@ -293,7 +293,7 @@ impl Server {
 
     fn tell_observer(&mut self, message: &ToObserver, fds: &[BorrowedFd<'_>]) {
         if let Some(service) = &self.observer.service
-            && let Err(err) = service.channel.send(message, fds)
+            && let Err(err) = service.channel.send_waiting(message, fds)
         {
             tracing::warn!(%err, "observer does not listen");
             self.observer.died();
@@ -511,8 +511,8 @@ impl Server {
 /// Everything a new web must know of a machine.
 fn tell_web_all(channel: &Channel, machine: &Machine) -> std::io::Result<()> {
     let id = machine.record.id;
-    channel.send(&ToWeb::Machine(Box::new(machine.record.clone())), &[])?;
-    channel.send(&ToWeb::Feed { machine: id, entries: machine.feed.clone() }, &[])?;
+    channel.send_waiting(&ToWeb::Machine(Box::new(machine.record.clone())), &[])?;
+    channel.send_waiting(&ToWeb::Feed { machine: id, entries: machine.feed.clone() }, &[])?;
     machine.containers.iter().try_for_each(|live| tell_terminal(channel, id, live))
 }
 
@@ -523,7 +523,7 @@ fn tell_terminal(
 ) -> std::io::Result<()> {
     let Some(terminal) = &live.terminal else { return Ok(()) };
     let message = ToWeb::Terminal { terminal: terminal.id, machine, container: live.id };
-    channel.send(&message, &[terminal.master.as_fd(), terminal.ring.as_fd()])
+    channel.send_waiting(&message, &[terminal.master.as_fd(), terminal.ring.as_fd()])
 }
 
 /// What the observer must know of a machine.
