@@ -252,6 +252,21 @@ impl Channel {
         Ok(())
     }
 
+    /// Sends a message, and waits for room when there is none: a burst is no reason to think that
+    /// the other side is broken. One that makes no room for a second is.
+    pub fn send_waiting<T: Serialize>(
+        &self,
+        message: &T,
+        fds: &[BorrowedFd<'_>],
+    ) -> io::Result<()> {
+        loop {
+            match self.send(message, fds) {
+                Err(err) if err.kind() == io::ErrorKind::WouldBlock => self.wait_writable()?,
+                other => return other,
+            }
+        }
+    }
+
     fn send_packet(&self, more: u8, part: &[u8], fds: &[RawFd], first: bool) -> io::Result<()> {
         let head = [more];
         let iov = [IoSlice::new(&head), IoSlice::new(part)];
@@ -386,6 +401,33 @@ mod tests {
             let message = "x".repeat(len);
             assert_eq!(round_trip(&message, &[]).0.len(), len);
         }
+    }
+
+    #[test]
+    fn a_burst_waits_for_room_and_nobody_waits_for_ever() {
+        let (a, b) = Channel::pair().unwrap();
+        let text = "x".repeat(10_000);
+        let reader = std::thread::spawn(move || {
+            // Late, when the socket has long been full.
+            std::thread::sleep(std::time::Duration::from_millis(200));
+            let mut inbox = Inbox::default();
+            let mut count = 0;
+            while count < 100 {
+                match b.recv::<String>(&mut inbox) {
+                    Ok(Some(_)) => count += 1,
+                    Err(err) if err.kind() == io::ErrorKind::WouldBlock => std::thread::yield_now(),
+                    other => panic!("{other:?}"),
+                }
+            }
+            b
+        });
+        for _ in 0..100 {
+            a.send_waiting(&text, &[]).unwrap();
+        }
+        let silent = reader.join().unwrap();
+        let stuck = (0..100).find_map(|_| a.send_waiting(&text, &[]).err());
+        assert_eq!(stuck.map(|err| err.kind()), Some(io::ErrorKind::BrokenPipe));
+        drop(silent);
     }
 
     #[test]

@@ -18,12 +18,14 @@ use crate::launcher::{supervise, sys};
 /// The newest Landlock interface that is asked for; an older kernel gives what it has.
 const LANDLOCK: ABI = ABI::V5;
 
-fn begin() -> anyhow::Result<Channel> {
+fn begin(name: &str) -> anyhow::Result<Channel> {
     let fd = sys::inherited_fd(CHANNEL_FD)
         .context("this is a part of `vitrine serve` and is not started by hand")?;
     let filter = std::env::var("VITRINE_LOG").unwrap_or_default();
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    // For `ps` and `top`, which else call it by the name of its memfd.
+    std::fs::write("/proc/self/comm", name).context("set the process's name")?;
     sys::prctl(libc::PR_SET_DUMPABLE, 0, 0)?;
     let fd: OwnedFd = fd;
     nix::fcntl::fcntl(&fd, nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC))?;
@@ -32,7 +34,7 @@ fn begin() -> anyhow::Result<Channel> {
 
 /// `vitrine-web`.
 pub fn web() -> anyhow::Result<()> {
-    let channel = begin()?;
+    let channel = begin("vitrine-web")?;
     restrict_files(std::env::var_os(ASSETS_VARIABLE).as_deref())?;
     sys::seccomp(filter::WEB).context("seccomp(web)")?;
     crate::web::run(channel)
@@ -40,7 +42,7 @@ pub fn web() -> anyhow::Result<()> {
 
 /// `vitrine-observer`.
 pub fn observer() -> anyhow::Result<()> {
-    let channel = begin()?;
+    let channel = begin("vitrine-observe")?;
     // No Landlock here: it would hide /proc/PID/ns of every process outside its own domain.
     let uid = std::env::args().nth(1).and_then(|uid| uid.parse().ok()).filter(|&uid| uid > 0);
     supervise::enter_observers_root(uid.context("no uid was given")?).context("enter its root")?;

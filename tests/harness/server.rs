@@ -103,6 +103,9 @@ impl Server {
 impl Drop for Server {
     #[allow(clippy::print_stderr, reason = "shown with the test that fails")]
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the server's log:\n{}", self.log());
+        }
         if matches!(self.child.try_wait(), Ok(None)) {
             // It cleans up after itself when it is asked; else the next one does.
             let _ = kill(Pid::from_raw(self.pid().cast_signed()), Signal::SIGTERM);
@@ -114,9 +117,6 @@ impl Drop for Server {
             }
             let _ = self.child.kill();
             let _ = self.child.wait();
-        }
-        if std::thread::panicking() {
-            eprintln!("the server's log:\n{}", self.log());
         }
     }
 }

@@ -63,6 +63,8 @@ pub(crate) struct Machine {
     root: Cgroup,
     uids: UidRange,
     named: u32,
+    /// The last entry of the feed that web was told of.
+    told: u64,
 }
 
 impl From<CgroupError> for StepError {
@@ -111,6 +113,7 @@ impl Machine {
                     root,
                     uids,
                     named: 0,
+                    told: 0,
                 };
                 let took_usec = total(&machine.record.steps);
                 machine.happened(Happening::MachineBorn { took_usec });
@@ -215,6 +218,12 @@ impl Machine {
     /// The descriptor that becomes readable when its PID 1 has ended.
     pub(crate) fn pidfd(&self) -> &OwnedFd {
         &self.pidfd
+    }
+
+    /// The entries of the feed that web has not been told of. A new web is told of all.
+    pub(crate) fn untold(&mut self) -> Vec<FeedEntry> {
+        let told = std::mem::replace(&mut self.told, self.feed.last().map_or(0, |entry| entry.seq));
+        self.feed.iter().filter(|entry| entry.seq > told).cloned().collect()
     }
 
     /// Enters something in the feed.

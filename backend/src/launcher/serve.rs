@@ -248,11 +248,11 @@ impl Server {
             host: self.info.clone(),
         };
         let hello = ToWeb::Hello(Box::new(setup));
-        service.channel.send(&hello, &[self.listener.as_fd(), for_web.as_fd()])?;
+        service.channel.send_waiting(&hello, &[self.listener.as_fd(), for_web.as_fd()])?;
         for machine in &self.state.machines {
             tell_web_all(&service.channel, machine)?;
         }
-        service.channel.send(&ToWeb::Synced, &[])?;
+        service.channel.send_waiting(&ToWeb::Synced, &[])?;
         self.web.service = Some(service);
         self.tell_observer(&ToObserver::Web, &[for_observer.as_fd()]);
         Ok(())

@@ -16,7 +16,7 @@ impl Server {
     /// A service that does not read is broken, and is started again.
     pub(super) fn tell_web(&mut self, message: &ToWeb, fds: &[BorrowedFd<'_>]) {
         if let Some(service) = &self.web.service
-            && let Err(err) = service.channel.send(message, fds)
+            && let Err(err) = service.channel.send_waiting(message, fds)
         {
             tracing::warn!(%err, "web does not listen");
             self.web.died();
@@ -25,7 +25,7 @@ impl Server {
 
     pub(super) fn tell_observer(&mut self, message: &ToObserver, fds: &[BorrowedFd<'_>]) {
         if let Some(service) = &self.observer.service
-            && let Err(err) = service.channel.send(message, fds)
+            && let Err(err) = service.channel.send_waiting(message, fds)
         {
             tracing::warn!(%err, "observer does not listen");
             self.observer.died();
@@ -50,12 +50,15 @@ impl Server {
     }
 
     fn tell_machine(&mut self, id: MachineId) {
-        let Some(machine) = self.state.machines.iter().find(|m| m.record.id == id) else { return };
+        let machines = &mut self.state.machines;
+        let Some(machine) = machines.iter_mut().find(|m| m.record.id == id) else { return };
         let record = ToWeb::Machine(Box::new(machine.record.clone()));
-        let feed = ToWeb::Feed { machine: id, entries: machine.feed.clone() };
+        let entries = machine.untold();
         let observed = ToObserver::Machine(observed(machine));
         self.tell_web(&record, &[]);
-        self.tell_web(&feed, &[]);
+        if !entries.is_empty() {
+            self.tell_web(&ToWeb::Feed { machine: id, entries }, &[]);
+        }
         self.tell_observer(&observed, &[]);
     }
 
@@ -78,15 +81,15 @@ impl Server {
 /// Everything a new web must know of a machine.
 pub(super) fn tell_web_all(channel: &Channel, machine: &Machine) -> std::io::Result<()> {
     let id = machine.record.id;
-    channel.send(&ToWeb::Machine(Box::new(machine.record.clone())), &[])?;
-    channel.send(&ToWeb::Feed { machine: id, entries: machine.feed.clone() }, &[])?;
+    channel.send_waiting(&ToWeb::Machine(Box::new(machine.record.clone())), &[])?;
+    channel.send_waiting(&ToWeb::Feed { machine: id, entries: machine.feed.clone() }, &[])?;
     machine.containers.iter().try_for_each(|live| tell_terminal(channel, id, live))
 }
 
 fn tell_terminal(channel: &Channel, machine: MachineId, live: &Live) -> std::io::Result<()> {
     let Some(terminal) = &live.terminal else { return Ok(()) };
     let message = ToWeb::Terminal { terminal: terminal.id, machine, container: live.id };
-    channel.send(&message, &[terminal.master.as_fd(), terminal.ring.as_fd()])
+    channel.send_waiting(&message, &[terminal.master.as_fd(), terminal.ring.as_fd()])
 }
 
 /// What the observer must know of a machine.
