@@ -13,9 +13,9 @@
 //!                                                              pivot_root           (as host root)
 //!                                                              setns(user), uid 0
 //!                                                              capabilities, rlimits, seccomp
-//!   ready? ◄─────────────────────────────────────────────────  steps, durations, PTY master
-//!   go ──────────────────────────────────────────────────────► close, execve
-//!   end of file = it runs ◄──────────────────────────────────
+//!                                                              steps, durations, PTY master
+//!                                                              is the launcher still there?
+//!   end of file = it runs ◄──────────────────────────────────  close, execve
 //! ```
 //!
 //! Two rules of the kernel shape it. `clone3(CLONE_NEWPID)` wants the caller to *be in* the PID
@@ -139,10 +139,8 @@ enum Word {
     Helper,
     /// The new process, by pidfd.
     Child,
-    /// Everything is prepared. Comes with the PTY master when there is one.
+    /// Everything is prepared; `execve` is next. Comes with the PTY master when there is one.
     Ready(Vec<Step>),
-    /// Execute.
-    Go,
 }
 
 /// Starts a process by plan and waits until it runs its program. On failure nothing of it is left.
@@ -165,18 +163,13 @@ pub(crate) fn start(plan: &Plan<'_>, mut steps: Steps) -> Result<Born, StepError
     // With a copy of it on this side, the end of the other side would go unheard.
     drop(there);
     let mut heard = Heard::default();
-    // The first helper, if there is any, was made here; the second one is heard of.
-    let mut helpers = 0;
     if plan.into.is_none() {
         steps.done(StepName::Clone, clone_call(plan));
         heard.child = Some(pidfd);
     } else {
-        helpers = 1 + usize::from(plan.namespaces.has(Namespace::Pid));
         heard.helpers.push(pidfd);
     }
-    let born = heard
-        .until_ready(&here, helpers, || steps.done(StepName::Clone, clone_call(plan)))
-        .and_then(|()| let_go(&here, &mut heard, (plan.into.is_none()).then_some(pid)));
+    let born = heard.all(&here).and_then(|()| heard.born(plan.into.is_none().then_some(pid)));
     if born.is_err() {
         heard.out(&here);
     }
@@ -186,8 +179,8 @@ pub(crate) fn start(plan: &Plan<'_>, mut steps: Steps) -> Result<Born, StepError
     }
     match (born, heard.child) {
         (Ok((pid, done, pty)), Some(pidfd)) => {
-            steps.extend(done);
-            steps.done(StepName::Execve, "execve(…)");
+            // What its own clock did not see: its program, and one process waking another.
+            steps.extend_with_rest(done, StepName::Execve, "execve(…)");
             Ok(Born { pid, pidfd, pty, steps: steps.finish() })
         }
         (Err(err), child) => {
@@ -209,34 +202,43 @@ struct Heard {
 }
 
 impl Heard {
-    /// Hears until the process is ready and everybody who made it is known.
-    fn until_ready(
-        &mut self,
-        talk: &Talk,
-        helpers: usize,
-        mut made: impl FnMut(),
-    ) -> Result<(), StepError> {
-        while self.child.is_none() || self.ready.is_none() || self.helpers.len() < helpers {
-            let step = if self.child.is_none() { StepName::Clone } else { StepName::Execve };
-            match talk.hear::<Word>(step, PATIENCE)? {
-                Told::Word(Word::Helper, mut fds) if fds.len() == 1 => {
-                    self.helpers.append(&mut fds);
-                }
-                Told::Word(Word::Child, mut fds) if fds.len() == 1 => {
-                    made();
-                    self.child = fds.pop();
-                }
-                Told::Word(Word::Ready(done), mut fds) => self.ready = Some((done, fds.pop())),
-                Told::Word(..) => {
-                    return Err(StepError::new(step, "a word out of place", Errno::EPROTO));
-                }
-                Told::Closed => {
-                    let what = "it ended before it was ready";
-                    return Err(StepError::new(step, what, Errno::ECHILD));
-                }
+    /// Waits until everybody has closed their end: helpers by ending, the new process by
+    /// executing its program, or by failing. Only then is listened: each waking costs as much as
+    /// a few mounts.
+    fn all(&mut self, talk: &Talk) -> Result<(), StepError> {
+        let in_time = talk.wait_closed(PATIENCE).at(StepName::Execve, "wait for execve");
+        let mut failed = None;
+        loop {
+            match talk.hear::<Word>(StepName::Execve, Duration::ZERO) {
+                Ok(Told::Closed) => break,
+                Ok(Told::Word(word, fds)) => self.note(word, fds),
+                Err(err) if err.errno() == Errno::ETIMEDOUT => break,
+                Err(err) => failed = failed.or(Some(err)),
             }
         }
-        Ok(())
+        failed.map_or(in_time, Err)
+    }
+
+    fn note(&mut self, word: Word, mut fds: Vec<OwnedFd>) {
+        match word {
+            Word::Helper => self.helpers.append(&mut fds),
+            Word::Child => self.child = fds.pop(),
+            Word::Ready(done) => self.ready = Some((done, fds.pop())),
+        }
+    }
+
+    /// What was born: its PID, its own steps and its terminal.
+    fn born(&mut self, pid: Option<i32>) -> Result<(i32, Vec<Step>, Option<OwnedFd>), StepError> {
+        let unmade = || StepError::new(StepName::Clone, "no process was made", Errno::EPROTO);
+        let ended =
+            || StepError::new(StepName::Execve, "it ended before it was ready", Errno::ECHILD);
+        let child = self.child.as_ref().ok_or_else(unmade)?;
+        let (done, pty) = self.ready.take().ok_or_else(ended)?;
+        let pid = match pid {
+            Some(pid) => pid,
+            None => pid_of(child.as_fd()).at(StepName::Clone, "read the pidfd's pid")?,
+        };
+        Ok((pid, done, pty))
     }
 
     /// After a failure, hears who else was made: a process that nobody reaps would keep PID 1 of
@@ -248,9 +250,7 @@ impl Heard {
         }
         for _ in 0..8 {
             match talk.hear::<Word>(StepName::Clone, LAST_WORDS) {
-                Ok(Told::Word(Word::Helper, mut fds)) => self.helpers.append(&mut fds),
-                Ok(Told::Word(Word::Child, mut fds)) => self.child = fds.pop(),
-                Ok(Told::Word(..)) => {}
+                Ok(Told::Word(word, fds)) => self.note(word, fds),
                 Ok(Told::Closed) => return,
                 Err(err) if err.errno() == Errno::ETIMEDOUT => return,
                 // The failure was told once already.
@@ -277,27 +277,6 @@ fn clone_call(plan: &Plan<'_>) -> String {
         flags.push("CLONE_PARENT");
     }
     format!("clone3({{flags={}}})", flags.join("|"))
-}
-
-/// Lets a process that is ready go, and makes sure that it runs; gives its PID, its own steps and
-/// its terminal.
-fn let_go(
-    talk: &Talk,
-    heard: &mut Heard,
-    pid: Option<i32>,
-) -> Result<(i32, Vec<Step>, Option<OwnedFd>), StepError> {
-    let unheard = || StepError::new(StepName::Clone, "no process was made", Errno::EPROTO);
-    let child = heard.child.as_ref().ok_or_else(unheard)?;
-    let (done, pty) = heard.ready.take().ok_or_else(unheard)?;
-    let pid = match pid {
-        Some(pid) => pid,
-        None => pid_of(child.as_fd()).at(StepName::Clone, "read the pidfd's pid")?,
-    };
-    talk.tell(&Word::Go, &[]).at(StepName::Execve, "let it go")?;
-    match talk.hear::<Word>(StepName::Execve, PATIENCE)? {
-        Told::Closed => Ok((pid, done, pty)),
-        Told::Word(..) => Err(StepError::new(StepName::Execve, "a word too many", Errno::EPROTO)),
-    }
 }
 
 /// The PID behind a pidfd, as this process's `/proc` numbers it.

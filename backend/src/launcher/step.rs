@@ -115,10 +115,15 @@ impl Steps {
         self.since = Instant::now();
     }
 
-    /// Steps that another process has measured.
-    pub(crate) fn extend(&mut self, steps: Vec<Step>) {
+    /// Steps that another process has measured since the last one here, and the time that is
+    /// left over as one more.
+    pub(crate) fn extend_with_rest(&mut self, steps: Vec<Step>, name: StepName, call: &str) {
+        let measured: u32 = steps.iter().fold(0, |sum, step| sum.saturating_add(step.took_usec));
         self.done.extend(steps);
-        self.since = Instant::now();
+        self.done(name, call);
+        if let Some(rest) = self.done.last_mut() {
+            rest.took_usec = rest.took_usec.saturating_sub(measured);
+        }
     }
 
     /// All of them.

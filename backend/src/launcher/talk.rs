@@ -53,6 +53,27 @@ impl Talk {
         self.channel.send(&Packet::<()>::Failed(err.clone()), &[])
     }
 
+    /// Waits until the other side is closed, whatever it has said before.
+    pub(crate) fn wait_closed(&self, patience: Duration) -> nix::Result<()> {
+        let deadline = Instant::now() + patience;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let left = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+            // No events are asked for: the kernel tells of POLLHUP unasked.
+            match poll(&mut [PollFd::new(self.channel.as_fd(), PollFlags::empty())], left) {
+                Ok(0) => return Err(Errno::ETIMEDOUT),
+                Ok(_) => return Ok(()),
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+    }
+
+    /// Has the other side gone?
+    pub(crate) fn is_closed(&self) -> bool {
+        self.wait_closed(Duration::ZERO).is_ok()
+    }
+
     /// Waits for a word. A failure of the other side is this side's error, and so is silence.
     pub(crate) fn hear<T: DeserializeOwned>(
         &self,

@@ -17,9 +17,9 @@ use vitrine_shared::namespace::Namespace;
 use super::super::mounts::{self, ProcView, RootPlan};
 use super::super::step::{At as _, StepError, Steps};
 use super::super::sys::{self, Side};
-use super::super::talk::{Talk, Told};
+use super::super::talk::Talk;
 use super::super::{confine, memfd};
-use super::{Destination, PATIENCE, Plan, Program, Root, Stdio, Word, direct_flags};
+use super::{Destination, Plan, Program, Root, Stdio, Word, clone_call, direct_flags};
 
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -85,7 +85,7 @@ fn enter_machine(
     steps.done(StepName::Setns, "setns(pidfd, …)");
     let flags = direct_flags(plan.namespaces.clone_flags());
     hand_over(sys::clone3(sys::CLONE_PARENT | flags), &Word::Child, talk)?;
-    steps.skip();
+    steps.done(StepName::Clone, clone_call(plan));
     Ok(())
 }
 
@@ -163,10 +163,9 @@ fn become_program(
     let done = std::mem::replace(steps, Steps::begin()).finish();
     let fds: Vec<_> = pty.iter().map(AsFd::as_fd).collect();
     talk.tell(&Word::Ready(done), &fds).at(StepName::Execve, "say ready")?;
-    // The parent-death signal is set; if the launcher went before that, its end is closed.
-    match talk.hear::<Word>(StepName::Execve, PATIENCE)? {
-        Told::Word(Word::Go, _) => {}
-        _ => sys::exit_now(0),
+    // A launcher that went before the parent-death signal was set has closed its end.
+    if talk.is_closed() {
+        sys::exit_now(0);
     }
     execute(plan, talk, path.as_deref(), &argv, &env)
 }
