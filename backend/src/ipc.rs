@@ -12,6 +12,7 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::socket::{
@@ -29,6 +30,8 @@ use vitrine_shared::role::Identity;
 pub const PACKET_BYTES: usize = 64 * 1024;
 /// Largest message, all packets together.
 pub const MESSAGE_BYTES: usize = 8 * 1024 * 1024;
+/// How long a whole message may wait for room; the launcher has one thread to wait with.
+const SEND_PATIENCE: Duration = Duration::from_secs(1);
 /// Most descriptors with one message.
 pub const MESSAGE_FDS: usize = 4;
 /// The descriptor on which `web` and `observer` find their channel to the launcher.
@@ -241,12 +244,14 @@ impl Channel {
         let raw: Vec<RawFd> = fds.iter().map(AsRawFd::as_raw_fd).collect();
         let mut parts = bytes.chunks(PACKET_BYTES - 1).peekable();
         let mut first = true;
+        let deadline = Instant::now() + SEND_PATIENCE;
         if parts.peek().is_none() {
-            return self.send_packet(0, &[], &raw, true);
+            return self.send_packet(0, &[], &raw, None);
         }
         while let Some(part) = parts.next() {
             let more = u8::from(parts.peek().is_some());
-            self.send_packet(more, part, if first { &raw } else { &[] }, first)?;
+            let (fds, wait) = if first { (&raw[..], None) } else { (&[][..], Some(deadline)) };
+            self.send_packet(more, part, fds, wait)?;
             first = false;
         }
         Ok(())
@@ -259,15 +264,24 @@ impl Channel {
         message: &T,
         fds: &[BorrowedFd<'_>],
     ) -> io::Result<()> {
+        let deadline = Instant::now() + SEND_PATIENCE;
         loop {
             match self.send(message, fds) {
-                Err(err) if err.kind() == io::ErrorKind::WouldBlock => self.wait_writable()?,
+                Err(err) if err.kind() == io::ErrorKind::WouldBlock => {
+                    self.wait_writable(deadline)?
+                }
                 other => return other,
             }
         }
     }
 
-    fn send_packet(&self, more: u8, part: &[u8], fds: &[RawFd], first: bool) -> io::Result<()> {
+    fn send_packet(
+        &self,
+        more: u8,
+        part: &[u8],
+        fds: &[RawFd],
+        wait_until: Option<Instant>,
+    ) -> io::Result<()> {
         let head = [more];
         let iov = [IoSlice::new(&head), IoSlice::new(part)];
         let rights = [ControlMessage::ScmRights(fds)];
@@ -282,16 +296,19 @@ impl Channel {
             ) {
                 Ok(_) => return Ok(()),
                 Err(Errno::EINTR) => {}
-                Err(Errno::EAGAIN) if !first => self.wait_writable()?,
-                Err(errno) => return Err(errno.into()),
+                Err(errno) => match wait_until {
+                    Some(deadline) if errno == Errno::EAGAIN => self.wait_writable(deadline)?,
+                    _ => return Err(errno.into()),
+                },
             }
         }
     }
 
-    fn wait_writable(&self) -> io::Result<()> {
+    fn wait_writable(&self, deadline: Instant) -> io::Result<()> {
         use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
         let mut fds = [PollFd::new(self.socket.as_fd(), PollFlags::POLLOUT)];
-        match poll(&mut fds, PollTimeout::from(1_000u16)) {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match poll(&mut fds, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
             Ok(0) => Err(io::Error::new(io::ErrorKind::BrokenPipe, "the other side does not read")),
             Ok(_) | Err(Errno::EINTR) => Ok(()),
             Err(errno) => Err(errno.into()),
@@ -354,6 +371,10 @@ impl Channel {
         };
         if len == 0 {
             return Ok(None);
+        }
+        // A sender fills every packet but the last; many small ones would hold the receiver up.
+        if buffer[0] != 0 && len != PACKET_BYTES {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "a short packet in the middle"));
         }
         inbox.bytes.extend_from_slice(&buffer[1..len]);
         if truncated || inbox.bytes.len() > MESSAGE_BYTES || inbox.fds.len() > MESSAGE_FDS {

@@ -6,8 +6,9 @@ use std::os::fd::OwnedFd;
 use anyhow::Context as _;
 use landlock::{
     ABI, Access as _, AccessFs, AccessNet, PathBeneath, PathFd, Ruleset, RulesetAttr as _,
-    RulesetCreatedAttr as _,
+    RulesetCreatedAttr as _, RulesetStatus,
 };
+use nix::sys::resource::{Resource, setrlimit};
 use tracing_subscriber::EnvFilter;
 
 use crate::ipc::{CHANNEL_FD, Channel};
@@ -15,6 +16,8 @@ use crate::launcher::confine::filter;
 use crate::launcher::serve::ASSETS_VARIABLE;
 use crate::launcher::{supervise, sys};
 
+/// Threads and processes that a service's user may have.
+const THREADS: u64 = 64;
 /// The newest Landlock interface that is asked for; an older kernel gives what it has.
 const LANDLOCK: ABI = ABI::V5;
 
@@ -27,6 +30,7 @@ fn begin(name: &str) -> anyhow::Result<Channel> {
     // For `ps` and `top`, which else call it by the name of its memfd.
     std::fs::write("/proc/self/comm", name).context("set the process's name")?;
     sys::prctl(libc::PR_SET_DUMPABLE, 0, 0)?;
+    setrlimit(Resource::RLIMIT_NPROC, THREADS, THREADS).context("setrlimit(RLIMIT_NPROC)")?;
     let fd: OwnedFd = fd;
     nix::fcntl::fcntl(&fd, nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC))?;
     Ok(Channel::from_fd(fd))
@@ -47,6 +51,7 @@ pub fn observer() -> anyhow::Result<()> {
     let uid = std::env::args().nth(1).and_then(|uid| uid.parse().ok()).filter(|&uid| uid > 0);
     supervise::enter_observers_root(uid.context("no uid was given")?).context("enter its root")?;
     sys::seccomp(filter::OBSERVER).context("seccomp(observer)")?;
+    sys::seccomp(filter::STRICT_ERRNO).context("seccomp(strict-errno)")?;
     crate::observer::run(channel)
 }
 
@@ -61,6 +66,10 @@ fn restrict_files(assets: Option<&OsStr>) -> anyhow::Result<()> {
         let directory = PathFd::new(assets).context("--assets")?;
         rules = rules.add_rule(PathBeneath::new(directory, AccessFs::from_read(LANDLOCK)))?;
     }
-    rules.restrict_self()?;
+    let status = rules.restrict_self()?;
+    if status.ruleset == RulesetStatus::NotEnforced {
+        // The filter still lets files be read only; a kernel without Landlock is told about.
+        tracing::error!("this kernel has no Landlock: web is held by its filter alone");
+    }
     Ok(())
 }

@@ -76,7 +76,7 @@ pub const ROOTFS_INODES: Limit = limit("rootfs-inodes", 16_384, "inodes");
 /// Pseudo-terminals in one container.
 pub const CONTAINER_PTYS: Limit = limit("container-ptys", 16, "terminals");
 
-/// All of them, for `vitrine doctor`, the documentation and the tests.
+/// All of them, for the documentation and the tests.
 pub const ALL: &[Limit] = &[
     MACHINES,
     MACHINES_PER_PARTICIPANT,

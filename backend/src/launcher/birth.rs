@@ -41,7 +41,7 @@ use super::talk::{Talk, Told};
 use newborn::{in_child, prepare_time};
 
 /// How long a birth may take before it is undone.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(3);
 /// How long, after a failure, the others may take to say that they were there.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 

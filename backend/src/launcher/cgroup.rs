@@ -264,6 +264,40 @@ impl Cgroup {
         Some(quota.saturating_mul(1000) / self.cpu_period_usec()?)
     }
 
+    /// Lifts its quota until the guard goes: the launcher waits for nobody who is throttled.
+    pub(crate) fn lift_quota(&self) -> Option<Lifted> {
+        let (dir, dialect) = self.directory(Controller::Cpu)?;
+        let (file, unlimited) = match dialect {
+            Dialect::V1 => ("cpu.cfs_quota_us", "-1"),
+            Dialect::V2 => ("cpu.max", "max"),
+        };
+        let path = dir.join(file);
+        let old = read(&path);
+        if old.is_empty() || old.starts_with(unlimited) {
+            return None;
+        }
+        fs::write(&path, unlimited).ok().map(|()| Lifted { path, old })
+    }
+
+    /// Keeps the group's memory from moving to swap, beyond its limit.
+    ///
+    /// A kernel that does not count swap has no file for it, and then nothing is moved.
+    pub(crate) fn forbid_swap(&self, memory_max: u64) -> Result<(), CgroupError> {
+        let Some((dir, dialect)) = self.directory(Controller::Memory) else { return Ok(()) };
+        let (file, text) = match dialect {
+            // Memory and swap together.
+            Dialect::V1 => ("memory.memsw.limit_in_bytes", memory_max.to_string()),
+            Dialect::V2 => ("memory.swap.max", "0".into()),
+        };
+        let (file, text) = match dir.join(file) {
+            path if path.exists() => (path, text),
+            // Swap is not counted: the kernel is asked not to use it.
+            _ if dialect == Dialect::V1 => (dir.join("memory.swappiness"), "0".into()),
+            _ => return Ok(()),
+        };
+        fs::write(&file, text).map_err(failed("write", &file))
+    }
+
     /// How often the kernel has killed in it for memory.
     pub(crate) fn oom_kills(&self) -> u64 {
         let Some((dir, dialect)) = self.directory(Controller::Memory) else { return 0 };
@@ -319,6 +353,20 @@ impl Cgroup {
             result = result.and(removed);
         }
         result
+    }
+}
+
+/// A quota that is lifted; put back on drop.
+#[derive(Debug)]
+pub(crate) struct Lifted {
+    path: PathBuf,
+    old: String,
+}
+
+impl Drop for Lifted {
+    fn drop(&mut self) {
+        // The group may have gone; what it had was accepted before.
+        let _ = fs::write(&self.path, &self.old);
     }
 }
 

@@ -35,11 +35,7 @@ pub(crate) const CAP_DAC_READ_SEARCH: u32 = 2;
 /// From `linux/capability.h`.
 pub(crate) const CAP_SYS_PTRACE: u32 = 19;
 /// From `linux/securebits.h`: NOROOT, NO_SETUID_FIXUP, NO_CAP_AMBIENT_RAISE and their locks.
-const SECUREBITS_NONE: u64 = 0b1110_1111;
-/// The same without NO_CAP_AMBIENT_RAISE, which the observer's two capabilities need across
-/// `execve`.
-pub(crate) const SECUREBITS_AMBIENT: u64 = 0b0000_1111;
-
+pub(crate) const SECUREBITS_NONE: u64 = 0b1110_1111;
 /// Limits of a user namespace on what is counted per user: without them 128 `inotify_init` in
 /// one machine would starve host root (the count is charged to whoever made the namespace).
 const USER_LIMITS: &[(&str, &str)] = &[

@@ -137,8 +137,9 @@ impl Machine {
     ) -> Result<(Born, OwnedFd, Cgroup), StepError> {
         let root = cap.child("root")?;
         for knob in cap_knobs() {
-            cap.set(&knob)?;
+            cap.set(&knob)?.ok_or_else(|| no_controller(knob.controller()))?;
         }
+        cap.forbid_swap(limits::MACHINE_MEMORY.value)?;
         steps.done(StepName::Cgroup, format!("mkdir(…/{}, …/root)", cap.path()));
         let userns = userns::for_machine(uids.base())?;
         let image = host
@@ -175,18 +176,20 @@ impl Machine {
 
     /// Ends the machine and everything in it.
     pub(crate) fn end(mut self) -> Vec<(TerminalId, i32)> {
+        // Everybody at once, from the cap down; containers are then found dead.
+        let mut dead = self.cap.kill_all(DEATH).map_err(|err| err.to_string());
         let ids: Vec<_> = self.containers.iter().map(|live| live.id).collect();
         let ended = ids.into_iter().filter_map(|id| {
             let (terminal, status) = self.end_container(id)?;
             Some((terminal?, status))
         });
         let ended = ended.collect();
-        if let Err(err) = self.cap.kill_all(DEATH) {
-            tracing::error!(%err, "a machine does not die");
-        }
-        // Its PID 1 was killed with the group.
-        if let Err(errno) = sys::wait_pidfd_within(self.pidfd.as_fd(), DEATH) {
-            tracing::error!(%errno, "a machine's PID 1 is not reaped");
+        let reaped = sys::wait_pidfd_within(self.pidfd.as_fd(), DEATH);
+        dead = dead.and(reaped.map(drop).map_err(|errno| errno.to_string()));
+        if let Err(err) = dead {
+            tracing::error!(%err, "a machine does not die; its uids are not given out again");
+            // Never shared, whatever happens: the range stays locked as long as this process lives.
+            std::mem::forget(self.uids);
         }
         if let Err(err) = self.cap.remove() {
             tracing::error!(%err, "a machine's cgroup is left");
@@ -194,7 +197,7 @@ impl Machine {
         ended
     }
 
-    /// Writes a raw file or turns a knob of one of its groups.
+    /// One of its groups; a container's only while it lives.
     pub(crate) fn group(&self, id: GroupId) -> Option<&Cgroup> {
         match id {
             GroupId::Cap => Some(&self.cap),
@@ -227,7 +230,8 @@ impl Machine {
     }
 
     /// Enters something in the feed.
-    pub(crate) fn happened(&mut self, what: Happening) -> FeedEntry {
+    pub(crate) fn happened(&mut self, mut what: Happening) -> FeedEntry {
+        cut(&mut what);
         let seq = self.feed.last().map_or(0, |entry| entry.seq) + 1;
         let entry = FeedEntry { seq, at_msec: unix_msec(), what };
         self.feed.push(entry.clone());
@@ -236,6 +240,12 @@ impl Machine {
         }
         entry
     }
+}
+
+/// A limit that cannot be set is a machine that cannot be had.
+fn no_controller(controller: Controller) -> StepError {
+    let what = format!("this host has no {} controller", controller.name());
+    StepError::new(StepName::Cgroup, what, Errno::ENODEV)
 }
 
 /// The caps, one level above what the machine can ever write to.
@@ -255,6 +265,23 @@ pub(crate) const CONTROLLERS: [Controller; 6] = Controller::ALL;
 
 fn total(steps: &[vitrine_shared::message::Step]) -> u32 {
     steps.iter().fold(0, |sum, step| sum.saturating_add(step.took_usec))
+}
+
+/// Cuts what a participant has written: a feed is short, and is told to every new web.
+fn cut(what: &mut Happening) {
+    const LONGEST: usize = 200;
+    let texts: Vec<&mut String> = match what {
+        Happening::ExecStarted { command, .. } => vec![command],
+        Happening::KernelRefused { text, .. } => vec![text],
+        Happening::Wrote { old, new, shell, .. } => vec![old, new, shell],
+        _ => Vec::new(),
+    };
+    for text in texts {
+        if let Some((end, _)) = text.char_indices().nth(LONGEST) {
+            text.truncate(end);
+            text.push('…');
+        }
+    }
 }
 
 /// Unix time in milliseconds.

@@ -183,7 +183,8 @@ pub(crate) fn build_proc(root: &Path, view: ProcView) -> Result<(), StepError> {
         mount(NONE, &path, NONE, flags, NONE).at(step, format!("make {name} read-only"))?;
     }
     // The device that covers files is looked at first: an image that could put something else
-    // in its place would make a mask writable (CVE-2025-31133). This one is the host's.
+    // in its place would make a mask writable (CVE-2025-31133). This one is not the image's but
+    // the host's, or in a machine the one that `build_dev` has made there.
     let null = stat("/dev/null").at(step, "stat /dev/null")?;
     let is_null = null.st_rdev == makedev(1, 3) && null.st_mode & libc::S_IFMT == libc::S_IFCHR;
     if !is_null {

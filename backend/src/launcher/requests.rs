@@ -72,7 +72,7 @@ fn hint(reason: &Refusal) -> &'static str {
             "more is in use than the new limit; end something first"
         }
         Refusal::NotRunning { .. } => "start another",
-        Refusal::Missing { .. } => "see `vitrine doctor`",
+        Refusal::Missing { .. } => "see /proc/cgroups on the server: which controllers are there",
         _ => "change the request and send it again",
     }
 }
@@ -85,7 +85,7 @@ pub(crate) struct State {
     pub(crate) host: Host,
     /// Those that live.
     pub(crate) machines: Vec<Machine>,
-    /// Terminals that were made or have ended, for web.
+    /// What web and the observer have not heard of yet.
     pub(crate) news: Vec<News>,
 }
 
@@ -209,7 +209,9 @@ impl State {
         let Some(machine) = machines.iter_mut().find(|machine| machine.record.id == id) else {
             return Err(Refusal::Unknown { what: "machine".into() }.into());
         };
-        machine.start_container(host, container, terminal, spec.clone())?;
+        if let Err(err) = machine.start_container(host, container, terminal, spec.clone()) {
+            return Err(self.birth_failed(id, err));
+        }
         news.push(News::Machine(id));
         let steps = machine.record.containers.last().map_or(&[][..], |record| &record.steps);
         let deeds = explain::born(steps, spec);
@@ -218,6 +220,16 @@ impl State {
             news.push(News::Terminal(id, container));
         }
         Ok((deeds, Some(Made::Container { machine: id, container, terminal })))
+    }
+
+    /// A birth that takes too long is held up by something in the machine, and everybody waits
+    /// for it: the machine goes.
+    fn birth_failed(&mut self, id: MachineId, err: StepError) -> Not {
+        if err.errno() == Errno::ETIMEDOUT {
+            tracing::warn!(%id, %err, "a machine holds its births up; it is ended");
+            self.end_machine(id);
+        }
+        err.into()
     }
 
     fn exec(
@@ -235,7 +247,10 @@ impl State {
             .map_or(0, |l| l.execs.len());
         below(limits::EXECS_PER_CONTAINER, execs)?;
         let init = machine.pid_of(container);
-        let pid = machine.exec(container, argv)?;
+        let pid = match machine.exec(container, argv) {
+            Ok(pid) => pid,
+            Err(err) => return Err(self.birth_failed(id, err)),
+        };
         self.news.push(News::Machine(id));
         let words: Vec<_> = argv.iter().map(|word| explain::quote(word)).collect();
         let deeds = vec![

@@ -103,9 +103,10 @@ struct Ground {
 impl Ground {
     fn prepare(spec: &ContainerSpec) -> anyhow::Result<Self> {
         let mut ground = Ground::default();
-        std::fs::create_dir_all(RUN_DIRECTORY)?;
+        // Makes our directory too.
+        let mut pool = Pool::open()?;
         if spec.namespaces.has(Namespace::User) {
-            let uids = Pool::open()?.take()?.context("all uid ranges are taken")?;
+            let uids = pool.take()?.context("all uid ranges are taken")?;
             ground.making = Some(userns::Making::for_run(uids.base())?);
             ground.uids = Some(uids);
         }
@@ -187,9 +188,9 @@ impl Ground {
     }
 
     fn release(&mut self) -> anyhow::Result<()> {
+        let mut released = Ok(());
         if let Some(group) = self.group.take() {
-            group.kill_all(Duration::from_secs(5))?;
-            group.remove()?;
+            released = group.kill_all(Duration::from_secs(5)).and_then(|()| group.remove());
         }
         if let Some(stage) = self.stage.take() {
             sweep::remove_stage(&stage);
@@ -197,7 +198,7 @@ impl Ground {
         if !std::mem::take(&mut self.instance).is_empty() {
             sweep::remove_common(&self.hierarchies);
         }
-        Ok(())
+        Ok(released?)
     }
 }
 

@@ -237,6 +237,8 @@ impl Server {
 
     fn try_start_web(&mut self) -> std::io::Result<()> {
         let service = supervise::start(Role::Web, &self.binary, self.web.uid, &self.environment())?;
+        // From here on it is ended and reaped when something fails.
+        let service = self.web.service.insert(service);
         let (for_web, for_observer) = Channel::pair()?;
         let setup = WebSetup {
             cookie_key: self.cookie_key,
@@ -253,7 +255,6 @@ impl Server {
             tell_web_all(&service.channel, machine)?;
         }
         service.channel.send_waiting(&ToWeb::Synced, &[])?;
-        self.web.service = Some(service);
         self.tell_observer(&ToObserver::Web, &[for_observer.as_fd()]);
         Ok(())
     }

@@ -5,10 +5,9 @@ use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
-use nix::errno::Errno;
 use nix::unistd::{Gid, Uid, dup2_raw, setgroups, setresgid, setresuid};
 
-use super::confine::{self, CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE, SECUREBITS_AMBIENT};
+use super::confine::{self, CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE, SECUREBITS_NONE};
 use super::sys::{self, Side};
 use super::{memfd, mounts};
 use crate::ipc::{CHANNEL_FD, Channel, Inbox};
@@ -125,19 +124,12 @@ fn give_up_privileges(role: Role, uid: u32) -> nix::Result<()> {
     let keep = role.capabilities();
     let set = keep.iter().fold(0, |set, capability| set | 1u64 << capability);
     confine::drop_bounding(keep)?;
-    sys::prctl(libc::PR_SET_SECUREBITS, SECUREBITS_AMBIENT | 1 << 4, 0)?;
+    // With NO_SETUID_FIXUP a change of ids takes no capability away; capset does.
+    sys::prctl(libc::PR_SET_SECUREBITS, SECUREBITS_NONE, 0)?;
     setgroups(&[])?;
     setresgid(Gid::from_raw(uid), Gid::from_raw(uid), Gid::from_raw(uid))?;
     setresuid(Uid::from_raw(uid), Uid::from_raw(uid), Uid::from_raw(uid))?;
-    sys::prctl(libc::PR_SET_SECUREBITS, SECUREBITS_AMBIENT, 0).or_else(|errno| match errno {
-        // Web has no CAP_SETPCAP left to do it with, and nothing to keep either.
-        Errno::EPERM => Ok(()),
-        other => Err(other),
-    })?;
-    sys::capset(set, set)?;
     confine::clear_ambient()?;
-    for &capability in keep {
-        sys::prctl(libc::PR_CAP_AMBIENT, 2, u64::from(capability))?;
-    }
+    sys::capset(set, 0)?;
     confine::no_new_privs()
 }

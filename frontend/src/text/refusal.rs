@@ -52,8 +52,7 @@ fn failed(lang: Lang, step: &str, errno: &str, hint: &str) -> Said {
         todo: match lang {
             Lang::En => hint.into(),
             Lang::Zh => {
-                "请再试一次；若仍然失败，请把这一行告诉管理服务器的人，并运行 vitrine doctor。"
-                    .into()
+                "请再试一次；若仍然失败，请把这一行告诉管理服务器的人，并看看服务器的日志。".into()
             }
         },
     }
@@ -210,7 +209,7 @@ fn advice_zh(reason: &Refusal) -> &'static str {
         Refusal::Kernel { why: Why::ParentBelowChild, .. } => "先把里面的组调低。",
         Refusal::Kernel { why: Why::InUse, .. } => "先释放一些内存，或设一个更高的值。",
         Refusal::Kernel { why: Why::Unknown, .. } => "内核没有做任何改动；请换一个值。",
-        Refusal::Missing { .. } => "在服务器上运行 vitrine doctor，看看怎样补上。",
+        Refusal::Missing { .. } => "在服务器上看看 /proc/cgroups，哪些控制器可用。",
         Refusal::Unreadable { .. } => "页面和服务器的版本可能不同；请刷新页面。",
     }
 }

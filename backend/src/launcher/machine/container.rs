@@ -21,7 +21,7 @@ use super::super::mounts::{self, ProcView};
 use super::super::step::{At as _, StepError, Steps};
 use super::super::sys::{self, Ended, Side};
 use super::super::{memfd, userns};
-use super::{DEATH, Host, Machine, total, unix_msec};
+use super::{DEATH, Host, Machine, no_controller, total, unix_msec};
 use crate::ipc::RING_FILE_BYTES;
 
 /// A container that lives.
@@ -66,9 +66,16 @@ impl Machine {
         self.named += 1;
         let name = format!("c{}", self.named);
         let group = self.root.child(&name)?;
-        match self.start_container_in(host, &name, &group, &spec, &mut steps) {
-            Ok((born, userns, stage)) => {
-                let tty = self.keep_terminal(terminal, born.pty)?;
+        let ring = spec.tty.then(|| memfd::sized(c"vitrine-terminal", RING_FILE_BYTES));
+        let ring = ring.transpose().at(StepName::Pty, "memfd");
+        let started = ring.and_then(|ring| {
+            let started = self.start_container_in(host, &name, &group, &spec, &mut steps)?;
+            Ok((started, ring))
+        });
+        match started {
+            Ok(((born, userns, stage), ring)) => {
+                let tty = born.pty.zip(ring);
+                let tty = tty.map(|(master, ring)| Terminal { id: terminal, master, ring });
                 let took_usec = total(&born.steps);
                 let live = Live {
                     id,
@@ -113,12 +120,10 @@ impl Machine {
         steps: &mut Steps,
     ) -> Result<(Born, Option<OwnedFd>, Option<PathBuf>), StepError> {
         for knob in spec.limits.knobs() {
-            group.set(&knob)?.ok_or_else(|| {
-                let what = format!("this host has no {} controller", knob.controller().name());
-                StepError::new(StepName::Cgroup, what, Errno::ENODEV)
-            })?;
+            group.set(&knob)?.ok_or_else(|| no_controller(knob.controller()))?;
         }
         steps.done(StepName::Cgroup, format!("mkdir(…/{})", group.path()));
+        let _lifted = [self.root.lift_quota(), group.lift_quota()];
         let own = spec.namespaces.has(Namespace::User);
         let own = own.then(|| userns::for_container(self.userns.as_fd())).transpose()?;
         if own.is_some() {
@@ -167,21 +172,12 @@ impl Machine {
         Ok((born, own, (!own_mounts).then_some(stage)))
     }
 
-    fn keep_terminal(
-        &self,
-        id: TerminalId,
-        pty: Option<OwnedFd>,
-    ) -> Result<Option<Terminal>, StepError> {
-        let Some(master) = pty else { return Ok(None) };
-        let ring = memfd::sized(c"vitrine-terminal", RING_FILE_BYTES).at(StepName::Pty, "memfd")?;
-        Ok(Some(Terminal { id, master, ring }))
-    }
-
     /// Runs one more command in a container; gives its PID on the host.
     pub(crate) fn exec(&mut self, id: ContainerId, argv: &[String]) -> Result<i32, StepError> {
         let Some(live) = self.containers.iter_mut().find(|live| live.id == id) else {
             return Err(StepError::new(StepName::Setns, "the container has ended", Errno::ESRCH));
         };
+        let _lifted = [self.root.lift_quota(), live.group.lift_quota()];
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let path = format!("/proc/{}/root", live.pid);
         let root =
@@ -265,6 +261,7 @@ impl Machine {
 
     /// Kills, reaps, unmounts and removes whatever is left of a container.
     fn clear(&self, live: &Live) -> Ended {
+        let _lifted = self.root.lift_quota();
         if let Err(err) = live.group.kill_all(DEATH) {
             tracing::error!(%err, "a container does not die");
         }
