@@ -2,7 +2,8 @@
 //!
 //! - [`cli`], [`tty`], [`limits`], [`flags`]: `vitrine run` as people use it
 //! - [`serve`], [`knobs`], [`killed`], [`protocol`]: `vitrine serve` and its three processes
-//! - [`doors`], [`inside`], [`exhaust`]: what a program in a container can reach, and use up
+//! - [`doors`], [`inside`], [`exhaust`], [`hostile`]: what a program in a container can reach, use
+//!   up, and hold up
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -13,6 +14,7 @@ mod cli;
 mod doors;
 mod exhaust;
 mod flags;
+mod hostile;
 mod inside;
 mod killed;
 mod knobs;

@@ -452,6 +452,14 @@ mod tests {
     }
 
     #[test]
+    fn a_receiver_is_not_held_up_by_empty_packets() {
+        let (a, b) = Channel::pair().unwrap();
+        a.send_packet(1, &[], &[], None).unwrap();
+        let err = b.recv::<String>(&mut Inbox::default()).unwrap_err();
+        assert_eq!(err.kind(), io::ErrorKind::InvalidData);
+    }
+
+    #[test]
     fn descriptors_travel_with_it() {
         let null = std::fs::File::open("/dev/null").unwrap();
         assert_eq!(round_trip("fds", &[null.as_fd(), null.as_fd()]).1, 2);
