@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use vitrine_shared::limits::CONTAINER_PTYS;
+
 use crate::harness::command::{PATIENCE, Running, output, start};
 use crate::harness::image::with_probe;
 use crate::harness::{cgroup, proc, wait_for};
@@ -48,17 +50,18 @@ fn inotify_runs_out_for_itself_only() {
 
 #[test]
 fn terminals_run_out_for_itself_only() {
-    assert_eq!(taken(&["pty"]), (16, "ENOSPC".into()));
+    let most = u32::try_from(CONTAINER_PTYS.value).unwrap();
+    assert_eq!(taken(&["pty"]), (most, "ENOSPC".into()));
     let holder = hold("pty");
     wait_for("the holder", PATIENCE, || {
         let inside = proc::children(holder.pid());
         let count = |pid: &u32| {
             proc::descriptors(*pid).iter().filter(|link| link.ends_with("ptmx")).count()
         };
-        // One of its 16 is its own terminal.
-        inside.iter().any(|pid| count(pid) == 15).then_some(())
+        // One of them is its own terminal.
+        inside.iter().any(|pid| count(pid) + 1 == most as usize).then_some(())
     });
-    assert_eq!(taken(&["pty"]).0, 16);
+    assert_eq!(taken(&["pty"]).0, most);
 }
 
 #[test]

@@ -73,8 +73,9 @@ pub const MACHINE_LIFETIME: Limit = limit("machine-lifetime", 8 * 3600, "seconds
 pub const ROOTFS_BYTES: Limit = limit("rootfs-bytes", 64 << 20, "bytes");
 /// Files and directories that can be made in one rootfs.
 pub const ROOTFS_INODES: Limit = limit("rootfs-inodes", 16_384, "inodes");
-/// Pseudo-terminals in one container.
-pub const CONTAINER_PTYS: Limit = limit("container-ptys", 16, "terminals");
+/// Pseudo-terminals in one container: with every machine and container there can be, fewer than
+/// the kernel gives out to the whole host (`kernel.pty.max`, 4096).
+pub const CONTAINER_PTYS: Limit = limit("container-ptys", 8, "terminals");
 
 /// All of them, for the documentation and the tests.
 pub const ALL: &[Limit] = &[
@@ -128,6 +129,12 @@ impl From<Limit> for Reached {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_terminals_together_leave_the_host_some() {
+        let devpts = MACHINES.value * (CONTAINERS_PER_MACHINE.value + 1);
+        assert!(devpts * CONTAINER_PTYS.value < 4096);
+    }
 
     #[test]
     fn names_are_unique_and_values_positive() {

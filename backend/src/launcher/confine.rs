@@ -10,6 +10,7 @@ use nix::sched::{CloneFlags, setns};
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, signal, sigprocmask};
 use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
+use vitrine_shared::limits::{MACHINE_PIDS, ROOTFS_BYTES};
 use vitrine_shared::message::StepName;
 
 use super::step::{At as _, StepError};
@@ -121,8 +122,16 @@ pub(crate) fn drop_bounding(keep: &[u32]) -> nix::Result<()> {
 }
 
 /// Limits that need no cgroup, a keyring of its own, default signals, and death with the launcher.
-pub(crate) fn limit_process() -> Result<(), StepError> {
+///
+/// In a machine those on files and processes too; from a shell, standard output may be a file of
+/// the host's, of any size.
+pub(crate) fn limit_process(in_machine: bool) -> Result<(), StepError> {
     let step = StepName::Rlimits;
+    let machines: &[_] = &[
+        (Resource::RLIMIT_NPROC, MACHINE_PIDS.value),
+        (Resource::RLIMIT_FSIZE, ROOTFS_BYTES.value),
+    ];
+    let machines = if in_machine { machines } else { &[] };
     let limits = [
         (Resource::RLIMIT_CORE, 0),
         (Resource::RLIMIT_NOFILE, 1024),
@@ -133,7 +142,7 @@ pub(crate) fn limit_process() -> Result<(), StepError> {
         (Resource::RLIMIT_RTPRIO, 0),
         (Resource::RLIMIT_STACK, 8 << 20),
     ];
-    for (resource, value) in limits {
+    for (resource, value) in limits.into_iter().chain(machines.iter().copied()) {
         setrlimit(resource, value, value).at(step, format!("setrlimit({resource:?})"))?;
     }
     match sys::new_session_keyring() {

@@ -11,6 +11,7 @@
 //! | a machine's PID 1 | the machine is cleared |
 //! | the launcher | everything dies with it (`PR_SET_PDEATHSIG`); the next start sweeps |
 
+mod host;
 mod tell;
 
 use std::ffi::CString;
@@ -75,6 +76,9 @@ pub fn serve(options: &Options) -> anyhow::Result<()> {
     );
     let signals = block_signals().context("signalfd")?;
     let listener = listen(options.listen)?;
+    for setting in host::weak_settings() {
+        tracing::warn!("this host is less strict than it could be: {setting}");
+    }
     let mut server = Server::new(options, listener)?;
     server.harden()?;
     server.start_observer();
