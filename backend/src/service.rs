@@ -63,7 +63,10 @@ fn restrict_files(assets: Option<&OsStr>) -> anyhow::Result<()> {
         .handle_access(AccessNet::from_all(LANDLOCK))?
         .create()?;
     if let Some(assets) = assets {
-        let directory = PathFd::new(assets).context("--assets")?;
+        // The directory above it: a page that was built anew takes the old one's place, and a
+        // rule is about the directory that was there.
+        let assets = std::path::Path::new(assets);
+        let directory = PathFd::new(assets.parent().unwrap_or(assets)).context("--assets")?;
         rules = rules.add_rule(PathBeneath::new(directory, AccessFs::from_read(LANDLOCK)))?;
     }
     let status = rules.restrict_self()?;
