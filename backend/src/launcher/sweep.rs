@@ -37,6 +37,10 @@ pub(crate) fn sweep(hierarchies: &Rc<Hierarchies>) -> Result<usize, CgroupError>
         group.kill_all(Duration::from_secs(5))?;
         group.remove()?;
     }
+    if !names.is_empty() {
+        // Made above in hierarchies that this launcher may not use itself.
+        remove_common(hierarchies);
+    }
     Ok(names.len())
 }
 
