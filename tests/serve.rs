@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use vitrine_shared::cgroup::{GroupId, Knob};
 use vitrine_shared::limits;
-use vitrine_shared::message::{Answer, Command, ContainerState, Event, Made, Refusal, Sample};
+use vitrine_shared::message::{
+    Answer, Command, ContainerState, Event, Made, Refusal, Sample, StepName,
+};
 use vitrine_shared::namespace::{Namespace, NamespaceSet};
 use vitrine_shared::spec::{ContainerSpec, SpecError};
 
@@ -116,6 +118,26 @@ fn one_click_to_a_shell() {
             _ => None,
         });
     }
+}
+
+#[test]
+fn the_step_for_proc_tells_what_is_mounted_there() {
+    let server = Server::start();
+    let mut page = server.client();
+    let started = page.start(None, spec(&["sleep", "1000"]));
+    let (pid, call) = page.event("the container", |event| match event {
+        Event::Machine(m) if m.id == started.machine => m.containers.iter().find_map(|c| {
+            let ContainerState::Running { pid } = c.state else { return None };
+            let step = c.steps.iter().find(|step| step.name == StepName::Proc)?;
+            Some((pid, step.call.clone()))
+        }),
+        _ => None,
+    });
+    let mountinfo = proc::read(pid, "mountinfo");
+    let points = mountinfo.lines().filter_map(|line| line.split(' ').nth(4));
+    let below_proc = points.filter(|point| point.starts_with("/proc/")).count();
+    assert!(below_proc > 0, "{mountinfo}");
+    assert_eq!(call, format!("mount(proc); mount(…, MS_BIND) ×{below_proc}"));
 }
 
 #[test]

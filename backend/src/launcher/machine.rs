@@ -84,13 +84,13 @@ impl Machine {
         id: MachineId,
         owner: ParticipantId,
     ) -> Result<Self, StepError> {
-        let mut steps = Steps::begin();
+        let steps = Steps::begin();
         let uids = host.pool.take().at(StepName::IdMap, "take a uid range")?.ok_or_else(|| {
             StepError::new(StepName::IdMap, "all uid ranges are taken", Errno::EAGAIN)
         })?;
         let path = format!("{BASE}/{}/{}", host.instance, &id.to_string()[..12]);
         let cap = Cgroup::create(&host.hierarchies, &path)?;
-        match Self::start_in(host, id, &uids, &cap, &mut steps) {
+        match Self::start_in(host, id, &uids, &cap, steps) {
             Ok((born, userns, root)) => {
                 let record = Record {
                     id,
@@ -133,7 +133,7 @@ impl Machine {
         id: MachineId,
         uids: &UidRange,
         cap: &Cgroup,
-        steps: &mut Steps,
+        mut steps: Steps,
     ) -> Result<(Born, OwnedFd, Cgroup), StepError> {
         let root = cap.child("root")?;
         for knob in cap_knobs() {
@@ -169,8 +169,7 @@ impl Machine {
             env: Vec::new(),
             seccomp: true,
         };
-        let measured = std::mem::replace(steps, Steps::begin());
-        let born = birth::start(&plan, measured)?;
+        let born = birth::start(&plan, steps)?;
         Ok((born, userns, root))
     }
 

@@ -56,7 +56,7 @@ const MASKED: &[&str] = &[
 /// Parts of `/proc` that may be read and not written.
 const READ_ONLY: &[&str] = &["bus", "fs", "irq", "sys", "sysrq-trigger"];
 /// Device nodes: name, major, minor (`Documentation/admin-guide/devices.txt`).
-const DEVICES: &[(&str, u64, u64)] = &[
+pub(crate) const DEVICES: &[(&str, u64, u64)] = &[
     ("null", 1, 3),
     ("zero", 1, 5),
     ("full", 1, 7),
@@ -159,8 +159,9 @@ fn real_directory(path: &Path) -> nix::Result<()> {
     }
 }
 
-/// Mounts `/proc` below the new root and covers what tells about the host.
-pub(crate) fn build_proc(root: &Path, view: ProcView) -> Result<(), StepError> {
+/// Mounts `/proc` below the new root and covers what tells about the host; gives how many of its
+/// files and directories are covered or made read-only (a kernel does not have all of them).
+pub(crate) fn build_proc(root: &Path, view: ProcView) -> Result<usize, StepError> {
     let step = StepName::Proc;
     let proc = root.join("proc");
     let strict = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
@@ -173,6 +174,7 @@ pub(crate) fn build_proc(root: &Path, view: ProcView) -> Result<(), StepError> {
             mount(Some("/proc"), &proc, NONE, bind, NONE).at(step, "bind the machine's /proc")?;
         }
     }
+    let mut covered = 0;
     for name in READ_ONLY {
         let path = proc.join(name);
         if stat(&path).is_err() {
@@ -181,6 +183,7 @@ pub(crate) fn build_proc(root: &Path, view: ProcView) -> Result<(), StepError> {
         mount(Some(&path), &path, NONE, MsFlags::MS_BIND, NONE).at(step, format!("bind {name}"))?;
         let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY | strict;
         mount(NONE, &path, NONE, flags, NONE).at(step, format!("make {name} read-only"))?;
+        covered += 1;
     }
     // The device that covers files is looked at first: an image that could put something else
     // in its place would make a mask writable (CVE-2025-31133). This one is not the image's but
@@ -191,23 +194,20 @@ pub(crate) fn build_proc(root: &Path, view: ProcView) -> Result<(), StepError> {
         return Err(StepError::new(step, "/dev/null is not the null device", Errno::ENODEV));
     }
     for name in MASKED {
-        mask(&proc.join(name)).at(step, format!("mask {name}"))?;
+        let path = proc.join(name);
+        let Ok(found) = stat(&path) else { continue };
+        mask(&path, found.st_mode).at(step, format!("mask {name}"))?;
+        covered += 1;
     }
-    Ok(())
+    Ok(covered)
 }
 
-fn mask(path: &Path) -> nix::Result<()> {
-    let Ok(found) = stat(path) else { return Ok(()) };
-    if found.st_mode & libc::S_IFMT == libc::S_IFDIR {
+fn mask(path: &Path, mode: libc::mode_t) -> nix::Result<()> {
+    if mode & libc::S_IFMT == libc::S_IFDIR {
         let flags =
             MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-        return mount(
-            Some("tmpfs"),
-            path,
-            Some("tmpfs"),
-            flags,
-            Some("size=0,nr_inodes=2,mode=555"),
-        );
+        let options = Some("size=0,nr_inodes=2,mode=555");
+        return mount(Some("tmpfs"), path, Some("tmpfs"), flags, options);
     }
     mount(Some("/dev/null"), path, NONE, MsFlags::MS_BIND, NONE)
 }

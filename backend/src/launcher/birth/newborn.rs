@@ -204,16 +204,16 @@ fn enter_root(plan: &Plan<'_>, steps: &mut Steps) -> Result<Option<OwnedFd>, Ste
     }
     let root = mounts::build_root(&RootPlan { stage, lower, uid_base: plan.uid_base, stages })?;
     steps.done(StepName::Rootfs, "mount_setattr(MOUNT_ATTR_IDMAP); mount(overlay, upperdir=tmpfs)");
-    mounts::build_proc(&root, proc)?;
-    steps.done(
-        StepName::Proc,
-        match proc {
-            ProcView::Remounted => "mount(proc); 33 masks",
-            ProcView::Inherited => "mount(/proc, MS_BIND|MS_REC)",
-        },
-    );
+    let covered = mounts::build_proc(&root, proc)?;
+    let mounted = match proc {
+        ProcView::Remounted => "mount(proc)",
+        ProcView::Inherited => "mount(/proc, MS_BIND|MS_REC)",
+    };
+    steps.done(StepName::Proc, format!("{mounted}; mount(…, MS_BIND) ×{covered}"));
     mounts::build_dev(&root, plan.uid_base)?;
-    steps.done(StepName::Dev, "mount(tmpfs); mknod ×6; mount(devpts, newinstance)");
+    let devices = mounts::DEVICES.len();
+    let call = format!("mount(tmpfs); mknod ×{devices}; mount(devpts, newinstance)");
+    steps.done(StepName::Dev, call);
     let mut master = None;
     if plan.stdio == Stdio::Terminal {
         let (pty, slave) = mounts::open_pty(&root)?;

@@ -62,14 +62,14 @@ impl Machine {
         terminal: TerminalId,
         spec: ContainerSpec,
     ) -> Result<(), StepError> {
-        let mut steps = Steps::begin();
+        let steps = Steps::begin();
         self.named += 1;
         let name = format!("c{}", self.named);
         let group = self.root.child(&name)?;
         let ring = spec.tty.then(|| memfd::sized(c"vitrine-terminal", RING_FILE_BYTES));
         let ring = ring.transpose().at(StepName::Pty, "memfd");
         let started = ring.and_then(|ring| {
-            let started = self.start_container_in(host, &name, &group, &spec, &mut steps)?;
+            let started = self.start_container_in(host, &name, &group, &spec, steps)?;
             Ok((started, ring))
         });
         match started {
@@ -117,7 +117,7 @@ impl Machine {
         name: &str,
         group: &Cgroup,
         spec: &ContainerSpec,
-        steps: &mut Steps,
+        mut steps: Steps,
     ) -> Result<(Born, Option<OwnedFd>, Option<PathBuf>), StepError> {
         for knob in spec.limits.knobs() {
             group.set(&knob)?.ok_or_else(|| no_controller(knob.controller()))?;
@@ -167,8 +167,7 @@ impl Machine {
             env: Vec::new(),
             seccomp: true,
         };
-        let measured = std::mem::replace(steps, Steps::begin());
-        let born = birth::start(&plan, measured)?;
+        let born = birth::start(&plan, steps)?;
         Ok((born, own, (!own_mounts).then_some(stage)))
     }
 
