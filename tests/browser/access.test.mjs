@@ -2,20 +2,11 @@
 import assert from 'node:assert/strict';
 import { after, before, describe } from 'node:test';
 
-import { axe, launch, until } from './harness.mjs';
+import { axe, until } from './harness.mjs';
 import { fits, hook, open, prompt, rows, spec, startContainer } from './lab.mjs';
-import { Server } from './server.mjs';
+import { browser, onStage, server } from './stage.mjs';
 
-let browser;
-let server;
-before(async () => {
-  browser = await launch();
-  server = await Server.start();
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+onStage();
 
 /** The lab, with the container that the first page started. */
 async function toLab(page) {

@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe } from 'node:test';
 
-import { launch, until } from './harness.mjs';
+import { until } from './harness.mjs';
 import { ask, hook, open, prompt, screen, spec, startContainer } from './lab.mjs';
-import { Server, peek } from './server.mjs';
+import { peek } from './server.mjs';
+import { browser, onStage, server } from './stage.mjs';
 
 const LIVE = /live|已连接/;
 const BACK_MSEC = 5000; // the product says 2 s; this machine may be busy
@@ -14,16 +15,7 @@ const NUMBERS = 20_000;
 const COUNT = `i=0; echo "fr""om:"; while [ $i -lt ${NUMBERS} ]; do i=$((i+1)); echo -n "$i "; `
   + '[ $((i%2000)) = 0 ] && sleep 0.3; done; echo "t""o."';
 
-let browser;
-let server;
-before(async () => {
-  browser = await launch();
-  server = await Server.start();
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+onStage();
 
 /** Resolves when a socket that is opened from now on hears something. */
 const firstFrame = (page, path) => page.waitForEvent('websocket', (socket) => path.test(socket.url()))

@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe } from 'node:test';
 
-import { launch, until } from './harness.mjs';
+import { until } from './harness.mjs';
 import { ask, hook, open, prompt, spec, startContainer } from './lab.mjs';
-import { Server, namespaceOf, peek } from './server.mjs';
+import { namespaceOf, peek } from './server.mjs';
+import { browser, onStage, server } from './stage.mjs';
 
 /** Each switch, the kernel's name of its type, and what a shell sees when it is the only one on. */
 const SWITCHES = {
@@ -19,16 +20,7 @@ const SWITCHES = {
 };
 const NAMES = Object.keys(SWITCHES);
 
-let browser;
-let server;
-before(async () => {
-  browser = await launch();
-  server = await Server.start();
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+onStage();
 
 /** Starts a container with just these switches on; gives its first process's host PID. */
 async function forge(page, on, { proc = false } = {}) {

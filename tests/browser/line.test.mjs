@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe } from 'node:test';
 
-import { launch, until } from './harness.mjs';
+import { until } from './harness.mjs';
 import { ask, cpuNow, hook, open, rows, screen, setQuota, spec, startContainer } from './lab.mjs';
-import { Server, TYPES, commandLine, cpuPercent, namespaceOf, peek, pidsOf, tree } from './server.mjs';
+import { TYPES, commandLine, cpuPercent, namespaceOf, peek, pidsOf, tree } from './server.mjs';
+import { browser, onStage, server } from './stage.mjs';
 
 const WORDS = {
   en: { start: /Start a real container/, eye: /the host’s ps/ },
@@ -12,16 +13,7 @@ const WORDS = {
 };
 const LOOP = /while :/;
 
-let browser;
-let server;
-before(async () => {
-  browser = await launch();
-  server = await Server.start();
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+onStage();
 
 /** How long a process that could run had to wait for a CPU, in per cent of the time. */
 async function waiting(pid, msec) {

@@ -2,23 +2,14 @@
 import assert from 'node:assert/strict';
 import { after, before, describe } from 'node:test';
 
-import { launch, tellViolations, until, watch } from './harness.mjs';
+import { tellViolations, until, watch } from './harness.mjs';
 import { LOCALE, ask, hook, mayStart, open, prompt, screen, spec } from './lab.mjs';
-import { Server } from './server.mjs';
+import { browser, onStage, server } from './stage.mjs';
 
 const ONE_SECOND = 1000;
 const TABS = 25;
 
-let browser;
-let server;
-before(async () => {
-  browser = await launch();
-  server = await Server.start();
-});
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+onStage();
 
 /** Notes when something that is on the page changes, in milliseconds since the navigation began. */
 function noteMotion() {
