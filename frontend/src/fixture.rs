@@ -22,6 +22,11 @@ pub(crate) fn welcome() -> ServerMessage {
             cpus: 2,
             memory_bytes: 24 << 30,
             cpu_dialect: Dialect::V1,
+            profiles: vec![Profile::Strict],
+            images: Vec::new(),
+            rootless: false,
+            plain_http: false,
+            missing: Vec::new(),
         },
     }
 }

@@ -27,7 +27,7 @@ impl Place {
         Some(match command {
             Command::Ping { .. } => return None,
             Command::Subscribe { .. } => Place::Link,
-            Command::StartContainer { .. } => Place::Start,
+            Command::StartMachine { .. } | Command::StartContainer { .. } => Place::Start,
             Command::Exec { container, .. } | Command::StopExecs { container, .. } => {
                 Place::Exec(*container)
             }

@@ -259,6 +259,10 @@ impl State {
                 self.chosen = Some(*container);
                 self.made += 1;
             }
+            Answer::Done { made: Some(Made::Machine { machine }), .. } => {
+                self.look_at(Some(*machine));
+                self.made += 1;
+            }
             Answer::Done { .. } => {}
         }
         if !by_hand {

@@ -33,17 +33,20 @@ pub enum Controller {
     Pids,
     /// Stop and go (v1 only; built into every group in v2).
     Freezer,
+    /// Reads and writes of block devices (`blkio` in v1).
+    Io,
 }
 
 impl Controller {
     /// All of them.
-    pub const ALL: [Controller; 6] = [
+    pub const ALL: [Controller; 7] = [
         Controller::Cpu,
         Controller::Cpuacct,
         Controller::Cpuset,
         Controller::Memory,
         Controller::Pids,
         Controller::Freezer,
+        Controller::Io,
     ];
 
     /// The kernel's name.
@@ -55,11 +58,15 @@ impl Controller {
             Controller::Memory => "memory",
             Controller::Pids => "pids",
             Controller::Freezer => "freezer",
+            Controller::Io => "io",
         }
     }
 
-    /// The controller of that name.
+    /// The controller of that name, in either dialect.
     pub fn named(name: &str) -> Option<Self> {
+        if name == "blkio" {
+            return Some(Controller::Io);
+        }
         Controller::ALL.into_iter().find(|controller| controller.name() == name)
     }
 }
@@ -259,6 +266,42 @@ pub enum Knob {
     MemoryMax(Option<u64>),
     /// Number of processes; `None` is no limit.
     PidsMax(Option<u64>),
+    /// Unused quota that may be saved up, in microseconds.
+    CpuBurst(u64),
+    /// Run only when nobody else wants the CPU.
+    CpuIdle(bool),
+    /// Memory above which it is slowed down, in bytes (v2 only); `None` is no limit.
+    MemoryHigh(Option<u64>),
+    /// Swap. v1 counts it together with memory, so the memory limit is said again.
+    MemorySwap {
+        /// Swap in bytes; `None` is no limit.
+        swap_bytes: Option<u64>,
+        /// The memory limit beside it.
+        memory_bytes: Option<u64>,
+    },
+    /// When memory runs out, kill all of the group and not one process (v2 only).
+    OomGroup(bool),
+    /// Stop every process, or let them go on.
+    Freeze(bool),
+    /// Bandwidth of one block device.
+    IoMax(IoMax),
+}
+
+/// Limits on one block device; `None` is no limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IoMax {
+    /// Major number.
+    pub major: u32,
+    /// Minor number.
+    pub minor: u32,
+    /// Bytes read a second.
+    pub read_bps: Option<u64>,
+    /// Bytes written a second.
+    pub write_bps: Option<u64>,
+    /// Reads a second.
+    pub read_iops: Option<u64>,
+    /// Writes a second.
+    pub write_iops: Option<u64>,
 }
 
 /// One line to write: the controller, the file, the text.
@@ -276,14 +319,21 @@ impl Knob {
     /// The controller that has this knob.
     pub const fn controller(&self) -> Controller {
         match self {
-            Knob::CpuMax { .. } | Knob::CpuShares(_) => Controller::Cpu,
+            Knob::CpuMax { .. } | Knob::CpuShares(_) | Knob::CpuBurst(_) | Knob::CpuIdle(_) => {
+                Controller::Cpu
+            }
             Knob::CpusetCpus(_) => Controller::Cpuset,
-            Knob::MemoryMax(_) => Controller::Memory,
+            Knob::MemoryMax(_)
+            | Knob::MemoryHigh(_)
+            | Knob::MemorySwap { .. }
+            | Knob::OomGroup(_) => Controller::Memory,
             Knob::PidsMax(_) => Controller::Pids,
+            Knob::Freeze(_) => Controller::Freezer,
+            Knob::IoMax(_) => Controller::Io,
         }
     }
 
-    /// The writes that turn it, in order.
+    /// The writes that turn it, in order; none where the dialect has no such knob.
     ///
     /// On v1 the quota is lifted before the period is changed: the kernel checks each of the two
     /// writes by itself, and an old quota with a new period can be above the parent's ratio.
@@ -315,6 +365,61 @@ impl Knob {
             }
             (Knob::MemoryMax(max), Dialect::V2) => vec![write("memory.max", or(max, "max"))],
             (Knob::PidsMax(max), _) => vec![write("pids.max", or(max, "max"))],
+            (Knob::CpuBurst(usec), Dialect::V1) => {
+                vec![write("cpu.cfs_burst_us", usec.to_string())]
+            }
+            (Knob::CpuBurst(usec), Dialect::V2) => vec![write("cpu.max.burst", usec.to_string())],
+            (Knob::CpuIdle(idle), _) => vec![write("cpu.idle", u8::from(*idle).to_string())],
+            (Knob::MemoryHigh(_) | Knob::OomGroup(_), Dialect::V1) => Vec::new(),
+            (Knob::MemoryHigh(high), Dialect::V2) => vec![write("memory.high", or(high, "max"))],
+            (Knob::OomGroup(all), Dialect::V2) => {
+                vec![write("memory.oom.group", u8::from(*all).to_string())]
+            }
+            (Knob::MemorySwap { swap_bytes, memory_bytes }, Dialect::V1) => {
+                let both = swap_bytes.zip(*memory_bytes).map(|(swap, memory)| swap + memory);
+                vec![write("memory.memsw.limit_in_bytes", or(&both, "-1"))]
+            }
+            (Knob::MemorySwap { swap_bytes, .. }, Dialect::V2) => {
+                vec![write("memory.swap.max", or(swap_bytes, "max"))]
+            }
+            (Knob::Freeze(frozen), Dialect::V1) => {
+                let state = if *frozen { "FROZEN" } else { "THAWED" };
+                vec![write("freezer.state", state.into())]
+            }
+            (Knob::Freeze(frozen), Dialect::V2) => {
+                vec![write("cgroup.freeze", u8::from(*frozen).to_string())]
+            }
+            (Knob::IoMax(io), dialect) => io.writes(dialect),
+        }
+    }
+}
+
+impl IoMax {
+    fn writes(&self, dialect: Dialect) -> Vec<Write> {
+        let device = format!("{}:{}", self.major, self.minor);
+        let write = |file, text| Write { controller: Controller::Io, file, text };
+        let values = [self.read_bps, self.write_bps, self.read_iops, self.write_iops];
+        match dialect {
+            // In v1 zero is no limit (blkio-controller.rst).
+            Dialect::V1 => [
+                "blkio.throttle.read_bps_device",
+                "blkio.throttle.write_bps_device",
+                "blkio.throttle.read_iops_device",
+                "blkio.throttle.write_iops_device",
+            ]
+            .into_iter()
+            .zip(values)
+            .map(|(file, value)| write(file, format!("{device} {}", value.unwrap_or(0))))
+            .collect(),
+            Dialect::V2 => {
+                let one = |(name, value): (&str, Option<u64>)| match value {
+                    Some(value) => format!("{name}={value}"),
+                    None => format!("{name}=max"),
+                };
+                let names = ["rbps", "wbps", "riops", "wiops"];
+                let words: Vec<_> = names.into_iter().zip(values).map(one).collect();
+                vec![write("io.max", format!("{device} {}", words.join(" ")))]
+            }
         }
     }
 }
@@ -329,9 +434,15 @@ impl Limits {
                 period_usec: self.cpu_period_usec.unwrap_or(crate::spec::DEFAULT_PERIOD_USEC),
             });
         }
+        knobs.extend(self.cpu_burst_usec.map(Knob::CpuBurst));
         knobs.extend(self.cpu_shares.map(Knob::CpuShares));
         knobs.extend(self.cpuset_cpus.clone().map(Knob::CpusetCpus));
         knobs.extend(self.memory_bytes.map(|bytes| Knob::MemoryMax(Some(bytes))));
+        knobs.extend(self.memory_high_bytes.map(|bytes| Knob::MemoryHigh(Some(bytes))));
+        knobs.extend(self.memory_swap_bytes.map(|bytes| Knob::MemorySwap {
+            swap_bytes: Some(bytes),
+            memory_bytes: self.memory_bytes,
+        }));
         knobs.extend(self.pids_max.map(|max| Knob::PidsMax(Some(max))));
         knobs
     }
@@ -349,6 +460,9 @@ pub enum GroupId {
     Cap,
     /// The machine's own root.
     Root,
+    /// Below it, where the machine's PID 1 and its shells are: in v2 a group with processes in
+    /// it cannot have controllers for its children.
+    Shell,
     /// A container's.
     Container(ContainerId),
 }

@@ -30,7 +30,12 @@ pub enum Command {
         /// Samples a second, 1 to 4 (20 is kept for the CPU lens).
         hertz: u8,
     },
-    /// Start a container; without a machine, start that too.
+    /// Start a machine of this profile.
+    StartMachine {
+        /// What it lets its owner do; the server says which it offers.
+        profile: Profile,
+    },
+    /// Start a container; without a machine, start one of the server's first profile too.
     StartContainer {
         /// Where; `None` for a new machine of the participant's.
         machine: Option<MachineId>,
@@ -118,6 +123,11 @@ pub enum Answer {
 /// What a command made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Made {
+    /// A machine.
+    Machine {
+        /// Its id.
+        machine: MachineId,
+    },
     /// A container.
     Container {
         /// In this machine.
@@ -200,6 +210,12 @@ pub enum Refusal {
         errno: String,
         /// Why, when it is known.
         why: Why,
+    },
+    /// The server does not offer machines of this profile.
+    #[error("this server offers no machines of profile {profile:?}")]
+    ProfileOff {
+        /// Which.
+        profile: Profile,
     },
     /// It has ended already.
     #[error("the {what} is not running any more")]
@@ -290,6 +306,9 @@ pub struct Machine {
 pub enum Profile {
     /// Safe to expose to strangers: no capabilities, no nested namespaces, no cgroupfs inside.
     Strict,
+    /// For people one knows: inside its own user namespace the machine's root may mount, unshare
+    /// and write to the machine's own cgroups.
+    Lab,
 }
 
 /// A container.
@@ -480,6 +499,69 @@ pub struct HostInfo {
     pub memory_bytes: u64,
     /// The dialect of the cpu controller.
     pub cpu_dialect: Dialect,
+    /// The profiles that machines can have here; the first is what a machine has when none is named.
+    pub profiles: Vec<Profile>,
+    /// The images that containers can have, by name, beside `busybox` and `lab`.
+    pub images: Vec<String>,
+    /// Was it started by an ordinary user?
+    pub rootless: bool,
+    /// Can it be reached from other hosts without TLS?
+    pub plain_http: bool,
+    /// What it cannot do, why, and what mends it.
+    pub missing: Vec<Missing>,
+}
+
+/// Something that this host or this user does not have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missing {
+    /// What.
+    pub feature: Feature,
+    /// Why.
+    pub because: Because,
+    /// The command that mends it; empty where there is none.
+    pub mend: String,
+}
+
+/// What can be missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Feature {
+    /// A cgroup controller: its limits cannot be set and its numbers not be read.
+    Controller(crate::cgroup::Controller),
+    /// 65,536 ids of its own for each machine: they share those of the user who started the server.
+    OwnIds,
+    /// More than one id in a machine.
+    ManyIds,
+    /// Images whose files belong to the machine's root, whatever that is on the host.
+    IdMappedMounts,
+    /// Users of their own for the server's parts that talk to the network and read `/proc`.
+    ServiceUsers,
+    /// Landlock around the part that talks to the network.
+    Landlock,
+    /// The static busybox that the smallest image is made from.
+    Busybox,
+    /// Time namespaces.
+    TimeNamespaces,
+}
+
+/// Why it is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Because {
+    /// The kernel is too old, or was built without it.
+    Kernel,
+    /// It is not mounted.
+    NotMounted,
+    /// The cgroup was not delegated to this user.
+    NotDelegated,
+    /// `/etc/subuid` and `/etc/subgid` have no range for this user.
+    NoSubIds,
+    /// `newuidmap` and `newgidmap` are not installed, or have lost their privilege.
+    NoNewIdMap,
+    /// Only root has it.
+    NotRoot,
+    /// It is not installed.
+    NotInstalled,
+    /// The file system that holds the data cannot.
+    FileSystem,
 }
 
 /// From a page: a command and the number its answer will carry.

@@ -19,6 +19,13 @@ pub const DEFAULT_PERIOD_USEC: u64 = 100_000;
 pub enum Rootfs {
     /// One static binary and its links; starts fastest.
     Busybox,
+    /// A small system put together from the server's own tools: bash, procps, util-linux and more.
+    Lab,
+    /// An image that was added under this name (`vitrine image add`).
+    Image(String),
+    /// The machine's own root: a shell in the machine itself, beside its PID 1. It takes no
+    /// namespaces and no limits of its own.
+    Machine,
     /// A directory of the host, as a read-only layer. Only from the command line, by root.
     Directory(String),
 }
@@ -30,12 +37,18 @@ pub struct Limits {
     pub cpu_quota_usec: Option<u64>,
     /// Length of the enforcement period, in microseconds.
     pub cpu_period_usec: Option<u64>,
+    /// Unused quota that may be saved up and used beyond it, in microseconds.
+    pub cpu_burst_usec: Option<u64>,
     /// Relative weight as v1 writes it (2 to 262144, default 1024).
     pub cpu_shares: Option<u64>,
     /// CPUs it may run on, as the kernel writes lists: `0-1,3`.
     pub cpuset_cpus: Option<String>,
     /// Memory, in bytes.
     pub memory_bytes: Option<u64>,
+    /// Memory above which it is slowed down and reclaimed from, in bytes (v2 only).
+    pub memory_high_bytes: Option<u64>,
+    /// Swap, in bytes, beside the memory.
+    pub memory_swap_bytes: Option<u64>,
     /// Processes and threads.
     pub pids_max: Option<u64>,
 }
@@ -71,6 +84,21 @@ pub struct ContainerSpec {
 }
 
 impl ContainerSpec {
+    /// A shell in the machine itself: the host of the lessons.
+    pub fn machine_shell() -> Self {
+        ContainerSpec {
+            namespaces: NamespaceSet::NONE,
+            remount_proc: false,
+            hostname: None,
+            rootfs: Rootfs::Machine,
+            argv: vec!["/bin/bash".into(), "-l".into()],
+            tty: true,
+            init: false,
+            limits: Limits::default(),
+            time_offset_secs: 0,
+        }
+    }
+
     /// What the large button starts: `busybox sh` in eight new namespaces.
     pub fn one_click() -> Self {
         ContainerSpec {
@@ -101,9 +129,34 @@ impl ContainerSpec {
         if self.time_offset_secs != 0 && !self.namespaces.has(Namespace::Time) {
             return Err(SpecError::OffsetNeedsTime);
         }
+        match &self.rootfs {
+            Rootfs::Machine if !self.is_plain() => return Err(SpecError::MachineTakesNone),
+            Rootfs::Image(name) => check_image_name(name)?,
+            _ => {}
+        }
         in_range("time offset", self.time_offset_secs.unsigned_abs(), 0, 10 * 365 * 86_400)?;
         self.limits.check()
     }
+}
+
+impl ContainerSpec {
+    /// Does it ask for nothing but a program?
+    fn is_plain(&self) -> bool {
+        self.namespaces == NamespaceSet::NONE
+            && self.hostname.is_none()
+            && !self.init
+            && self.limits.is_empty()
+    }
+}
+
+/// Checks the name of an image: it becomes a file name, and a word of the command line.
+pub fn check_image_name(name: &str) -> Result<(), SpecError> {
+    let first = name.bytes().next().is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b);
+    if !first || name.len() > 64 || !name.bytes().all(good) {
+        return Err(SpecError::ImageName { given: name.chars().take(40).collect() });
+    }
+    Ok(())
 }
 
 /// Checks a command line: neither empty nor too long, no NUL.
@@ -133,8 +186,11 @@ impl Limits {
         };
         check("cpu quota", self.cpu_quota_usec, MIN_QUOTA_USEC, MAX_QUOTA_USEC)?;
         check("cpu period", self.cpu_period_usec, *PERIOD_USEC.start(), *PERIOD_USEC.end())?;
+        check("cpu burst", self.cpu_burst_usec, 0, MAX_QUOTA_USEC)?;
         check("cpu shares", self.cpu_shares, 2, 262_144)?;
         check("memory", self.memory_bytes, 1 << 20, 1 << 50)?;
+        check("memory high", self.memory_high_bytes, 1 << 20, 1 << 50)?;
+        check("memory swap", self.memory_swap_bytes, 0, 1 << 50)?;
         check("pids", self.pids_max, 1, 4_194_304)?;
         match &self.cpuset_cpus {
             Some(list) if parse_cpu_list(list).is_none() => {
@@ -200,6 +256,17 @@ pub enum SpecError {
     /// Not a host name.
     #[error("{given:?} is not a hostname: 1 to 64 letters, digits, '-' and '.'")]
     Hostname {
+        /// What was given, cut.
+        given: String,
+    },
+    /// The machine's own root is for a plain program.
+    #[error("a shell in the machine takes no namespaces, host name, init or limits of its own")]
+    MachineTakesNone,
+    /// Not the name of an image.
+    #[error(
+        "{given:?} is not the name of an image: 1 to 64 of a-z, 0-9, '.', '_' and '-', a letter or digit first"
+    )]
+    ImageName {
         /// What was given, cut.
         given: String,
     },

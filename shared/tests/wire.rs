@@ -11,7 +11,7 @@ use std::fmt::Debug;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use vitrine_shared::cgroup::{
-    BadWrite, CgroupSample, CpuBandwidth, Dialect, GroupId, Knob, RawFile,
+    BadWrite, CgroupSample, CpuBandwidth, Dialect, GroupId, IoMax, Knob, RawFile,
 };
 use vitrine_shared::id::{ContainerId, MachineId, ParticipantId, TerminalId};
 use vitrine_shared::limits::{MACHINES, Reached};
@@ -57,9 +57,12 @@ fn commands() -> Vec<Command> {
         limits: Limits {
             cpu_quota_usec: Some(20_000),
             cpu_period_usec: Some(100_000),
+            cpu_burst_usec: Some(0),
             cpu_shares: Some(2),
             cpuset_cpus: Some("0-1".into()),
             memory_bytes: Some(1 << 40),
+            memory_high_bytes: Some(1 << 20),
+            memory_swap_bytes: Some(0),
             pids_max: Some(1),
         },
         time_offset_secs: -5,
@@ -68,6 +71,7 @@ fn commands() -> Vec<Command> {
     let mut commands = vec![
         Command::Ping { token: u64::MAX },
         Command::Subscribe { machine: None, hertz: 4 },
+        Command::StartMachine { profile: Profile::Lab },
         Command::StartContainer { machine: Some(machine), spec },
         Command::Exec { machine, container, argv: vec!["sh".into(), "-c".into(), String::new()] },
         Command::StopContainer { machine, container },
@@ -86,6 +90,20 @@ fn commands() -> Vec<Command> {
         Knob::CpusetCpus("0".into()),
         Knob::MemoryMax(Some(1)),
         Knob::PidsMax(None),
+        Knob::CpuBurst(1),
+        Knob::CpuIdle(true),
+        Knob::MemoryHigh(None),
+        Knob::MemorySwap { swap_bytes: Some(0), memory_bytes: None },
+        Knob::OomGroup(false),
+        Knob::Freeze(true),
+        Knob::IoMax(IoMax {
+            major: 8,
+            minor: 16,
+            read_bps: Some(1),
+            write_bps: None,
+            read_iops: None,
+            write_iops: Some(u64::MAX),
+        }),
     ];
     let group = GroupId::Container(container);
     commands.extend(knobs.into_iter().map(|knob| Command::SetKnob { machine, group, knob }));
@@ -97,6 +115,7 @@ fn commands_survive() {
     let name = |command: &Command| match command {
         Command::Ping { .. } => "ping",
         Command::Subscribe { .. } => "subscribe",
+        Command::StartMachine { .. } => "machine",
         Command::StartContainer { .. } => "start",
         Command::Exec { .. } => "exec",
         Command::StopContainer { .. } => "stop",
@@ -105,7 +124,7 @@ fn commands_survive() {
         Command::SetKnob { .. } => "knob",
         Command::WriteFile { .. } => "write",
     };
-    all(&commands(), name, 9);
+    all(&commands(), name, 10);
     for (id, command) in (0..).zip(commands()) {
         survives(&ClientMessage { id, command });
     }
@@ -139,6 +158,7 @@ fn refusals() -> Vec<Refusal> {
         Refusal::Unknown { what: "machine".into() },
         Refusal::Limit(Reached::from(MACHINES)),
         Refusal::TooFast(Reached::from(MACHINES)),
+        Refusal::ProfileOff { profile: Profile::Lab },
         Refusal::NotRunning { what: "container".into() },
         Refusal::Missing { what: "cpuset controller".into() },
         Refusal::Unreadable { detail: "3 bytes too many".into() },
@@ -159,11 +179,12 @@ fn refusals_survive_and_read_as_sentences() {
         Refusal::Spec(_) => "spec",
         Refusal::Write(_) => "write",
         Refusal::Kernel { .. } => "kernel",
+        Refusal::ProfileOff { .. } => "profile",
         Refusal::NotRunning { .. } => "ended",
         Refusal::Missing { .. } => "missing",
         Refusal::Unreadable { .. } => "unreadable",
     };
-    all(&refusals(), name, 10);
+    all(&refusals(), name, 11);
     for reason in refusals() {
         assert!(reason.to_string().len() > 10, "{reason:?}");
         survives(&ServerMessage::Unreadable { reason });
@@ -330,6 +351,11 @@ fn the_first_message_survives() {
         cpus: 2,
         memory_bytes: 1 << 34,
         cpu_dialect: Dialect::V1,
+        profiles: vec![Profile::Strict],
+        images: vec!["alpine".into()],
+        rootless: false,
+        plain_http: false,
+        missing: Vec::new(),
     };
     let identity = Identity { participant: ParticipantId(1), role: Role::Teacher };
     survives(&ServerMessage::Welcome { identity, host });

@@ -102,6 +102,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) time_offset_secs: i64,
     /// `cgroup.procs` of its group, in every hierarchy.
     pub(crate) procs: Vec<OwnedFd>,
+    /// The same of the group that it moves on to once its cgroup namespace is rooted in the first.
+    pub(crate) then_procs: Vec<OwnedFd>,
     /// Its host name, in a new UTS namespace.
     pub(crate) hostname: Option<&'a str>,
     /// Its root.

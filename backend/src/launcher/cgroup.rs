@@ -170,6 +170,28 @@ impl Cgroup {
         Cgroup::create(&self.hierarchies, &format!("{}/{name}", self.path))
     }
 
+    /// A group below this one for processes, made while this one may still have some: in v2 its
+    /// controllers come when this group gives them to its next child.
+    pub(crate) fn child_for_processes(&self, name: &str) -> Result<Self, CgroupError> {
+        let child = Cgroup {
+            hierarchies: Rc::clone(&self.hierarchies),
+            path: format!("{}/{name}", self.path),
+        };
+        for (hierarchy, dir) in child.directories() {
+            let made = fs::create_dir(&dir).map_err(failed("make", &dir));
+            let prepared = made.and_then(|()| match hierarchy.dialect {
+                Dialect::V1 => prepare(hierarchy, &dir),
+                Dialect::V2 => Ok(()),
+            });
+            if let Err(err) = prepared {
+                // The first error is the one to tell.
+                let _ = child.remove();
+                return Err(err);
+            }
+        }
+        Ok(child)
+    }
+
     /// Its path below each hierarchy's root.
     pub(crate) fn path(&self) -> &str {
         &self.path

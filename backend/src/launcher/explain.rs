@@ -44,6 +44,9 @@ fn unshare_line(spec: &ContainerSpec) -> String {
     }
     let root = match &spec.rootfs {
         Rootfs::Busybox => "busybox-rootfs",
+        Rootfs::Lab => "lab-rootfs",
+        Rootfs::Machine => "/",
+        Rootfs::Image(name) => name,
         Rootfs::Directory(path) => path,
     };
     if spec.remount_proc {

@@ -61,6 +61,7 @@ pub(crate) struct Machine {
     userns: OwnedFd,
     cap: Cgroup,
     root: Cgroup,
+    shell: Cgroup,
     uids: UidRange,
     named: u32,
     /// The last entry of the feed that web was told of.
@@ -91,7 +92,7 @@ impl Machine {
         let path = format!("{BASE}/{}/{}", host.instance, &id.to_string()[..12]);
         let cap = Cgroup::create(&host.hierarchies, &path)?;
         match Self::start_in(host, id, &uids, &cap, steps) {
-            Ok((born, userns, root)) => {
+            Ok((born, userns, root, shell)) => {
                 let record = Record {
                     id,
                     owner,
@@ -111,6 +112,7 @@ impl Machine {
                     userns,
                     cap,
                     root,
+                    shell,
                     uids,
                     named: 0,
                     told: 0,
@@ -134,13 +136,14 @@ impl Machine {
         uids: &UidRange,
         cap: &Cgroup,
         mut steps: Steps,
-    ) -> Result<(Born, OwnedFd, Cgroup), StepError> {
+    ) -> Result<(Born, OwnedFd, Cgroup, Cgroup), StepError> {
         let root = cap.child("root")?;
+        let shell = root.child_for_processes("shell")?;
         for knob in cap_knobs() {
             cap.set(&knob)?.ok_or_else(|| no_controller(knob.controller()))?;
         }
         cap.forbid_swap(limits::MACHINE_MEMORY.value)?;
-        steps.done(StepName::Cgroup, format!("mkdir(…/{}, …/root)", cap.path()));
+        steps.done(StepName::Cgroup, format!("mkdir(…/{}, …/root, …/root/shell)", cap.path()));
         let userns = userns::for_machine(uids.base())?;
         let image = host
             .images
@@ -155,6 +158,7 @@ impl Machine {
             join_all: false,
             time_offset_secs: 0,
             procs: root.procs()?,
+            then_procs: shell.procs()?,
             hostname: Some(&hostname),
             root: Root::New {
                 stage: super::uids::RUN_DIRECTORY.into(),
@@ -170,7 +174,7 @@ impl Machine {
             seccomp: true,
         };
         let born = birth::start(&plan, steps)?;
-        Ok((born, userns, root))
+        Ok((born, userns, root, shell))
     }
 
     /// Ends the machine and everything in it.
@@ -201,6 +205,7 @@ impl Machine {
         match id {
             GroupId::Cap => Some(&self.cap),
             GroupId::Root => Some(&self.root),
+            GroupId::Shell => Some(&self.shell),
             GroupId::Container(id) => {
                 self.containers.iter().find(|live| live.id == id).map(|live| &live.group)
             }
@@ -209,7 +214,11 @@ impl Machine {
 
     /// Its groups, parents first, with their paths below the cap.
     pub(crate) fn groups(&self) -> Vec<(GroupId, String)> {
-        let mut groups = vec![(GroupId::Cap, String::new()), (GroupId::Root, "root".into())];
+        let mut groups = vec![
+            (GroupId::Cap, String::new()),
+            (GroupId::Root, "root".into()),
+            (GroupId::Shell, "root/shell".into()),
+        ];
         for live in &self.containers {
             let name = self.name_of(live.id);
             groups.push((GroupId::Container(live.id), format!("root/{name}")));
@@ -260,7 +269,7 @@ fn cap_knobs() -> [Knob; 3] {
 }
 
 /// The hierarchies a machine has groups in.
-pub(crate) const CONTROLLERS: [Controller; 6] = Controller::ALL;
+pub(crate) const CONTROLLERS: [Controller; 7] = Controller::ALL;
 
 fn total(steps: &[vitrine_shared::message::Step]) -> u32 {
     steps.iter().fold(0, |sum, step| sum.saturating_add(step.took_usec))

@@ -6,7 +6,7 @@ use vitrine_shared::cgroup::{
 };
 use vitrine_shared::id::{ContainerId, MachineId, TerminalId};
 use vitrine_shared::limits::{self, Limit};
-use vitrine_shared::message::{Answer, Command, Deed, Happening, Made, Refusal, Why};
+use vitrine_shared::message::{Answer, Command, Deed, Happening, Made, Profile, Refusal, Why};
 use vitrine_shared::role::Identity;
 use vitrine_shared::spec::{ContainerSpec, Limits, Rootfs, SpecError, check_argv};
 
@@ -111,6 +111,13 @@ impl State {
         match command {
             // Web's own; nothing to be done here.
             Command::Ping { .. } | Command::Subscribe { .. } => Ok((Vec::new(), None)),
+            Command::StartMachine { profile } => {
+                if *profile != Profile::Strict {
+                    return Err(Refusal::ProfileOff { profile: *profile }.into());
+                }
+                let machine = self.start_machine(by)?;
+                Ok((Vec::new(), Some(Made::Machine { machine })))
+            }
             Command::StartContainer { machine, spec } => self.start_container(by, *machine, spec),
             Command::Exec { machine, container, argv } => {
                 check_argv(argv)?;
@@ -397,6 +404,14 @@ fn check_knob(knob: &Knob) -> Result<(), Not> {
         Knob::CpusetCpus(list) => limits.cpuset_cpus = Some(list.clone()),
         Knob::MemoryMax(max) => limits.memory_bytes = *max,
         Knob::PidsMax(max) => limits.pids_max = *max,
+        Knob::CpuBurst(usec) => limits.cpu_burst_usec = Some(*usec),
+        Knob::MemoryHigh(high) => limits.memory_high_bytes = *high,
+        Knob::MemorySwap { swap_bytes, memory_bytes } => {
+            limits.memory_swap_bytes = *swap_bytes;
+            limits.memory_bytes = *memory_bytes;
+        }
+        // Every value of these is one that the kernel takes.
+        Knob::CpuIdle(_) | Knob::OomGroup(_) | Knob::Freeze(_) | Knob::IoMax(_) => {}
     }
     Ok(limits.check()?)
 }

@@ -140,6 +140,8 @@ impl Ground {
         let spec = &options.spec;
         let image = match &spec.rootfs {
             Rootfs::Busybox => Images::open(&options.data)?.busybox()?,
+            Rootfs::Lab | Rootfs::Image(_) => anyhow::bail!("no such image yet"),
+            Rootfs::Machine => anyhow::bail!("there is no machine here; --rootfs takes an image"),
             Rootfs::Directory(path) => {
                 let path = Path::new(path);
                 anyhow::ensure!(
@@ -159,6 +161,7 @@ impl Ground {
             join_all: false,
             time_offset_secs: spec.time_offset_secs,
             procs: self.group.as_ref().map_or_else(|| Ok(Vec::new()), Cgroup::procs)?,
+            then_procs: Vec::new(),
             hostname: spec.hostname.as_deref(),
             root: Root::New {
                 stage: self.stage.clone().unwrap_or_else(|| RUN_DIRECTORY.into()),

@@ -30,7 +30,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use vitrine_shared::cgroup::{Controller, Dialect, GroupId};
 use vitrine_shared::id::{ContainerId, MachineId, ParticipantId};
 use vitrine_shared::limits::MACHINE_LIFETIME;
-use vitrine_shared::message::{Happening, HostInfo};
+use vitrine_shared::message::{Happening, HostInfo, Profile};
 
 use tell::{observed, tell_web_all};
 
@@ -421,7 +421,7 @@ impl Server {
         };
         let name = match group {
             GroupId::Container(container) => machine.name_of(container),
-            GroupId::Cap | GroupId::Root => String::new(),
+            GroupId::Cap | GroupId::Root | GroupId::Shell => String::new(),
         };
         machine.happened(Happening::OomKilled { name });
         self.state.news.push(News::Machine(id));
@@ -466,5 +466,10 @@ fn host_info(hierarchies: &Hierarchies) -> anyhow::Result<HostInfo> {
         cpus: u32::try_from(cpus).unwrap_or(u32::MAX),
         memory_bytes: kib.and_then(|kib| kib.trim().parse::<u64>().ok()).unwrap_or(0) * 1024,
         cpu_dialect: hierarchies.with(Controller::Cpu).map_or(Dialect::V2, |h| h.dialect),
+        profiles: vec![Profile::Strict],
+        images: Vec::new(),
+        rootless: false,
+        plain_http: false,
+        missing: Vec::new(),
     })
 }

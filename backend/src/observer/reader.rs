@@ -192,7 +192,7 @@ fn members(machine: &ObservedMachine, buffer: &mut Vec<u8>) -> Vec<(u32, Option<
         }
         let container = match group {
             GroupId::Container(id) => Some(*id),
-            GroupId::Cap | GroupId::Root => None,
+            GroupId::Cap | GroupId::Root | GroupId::Shell => None,
         };
         // A process that moves down meanwhile is met twice; the deeper group is where it is now.
         members.extend(parse::procs(buffer).map(|pid| (pid, container)));

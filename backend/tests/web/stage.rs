@@ -102,6 +102,11 @@ impl Stage {
                 cpus: 2,
                 memory_bytes: 1 << 30,
                 cpu_dialect: Dialect::V1,
+                profiles: vec![Profile::Strict],
+                images: Vec::new(),
+                rootless: false,
+                plain_http: false,
+                missing: Vec::new(),
             },
         };
         let fds = [self.listener.as_fd(), observer_end.as_fd()];

@@ -116,6 +116,7 @@ fn field_id(group: GroupId, file: &str) -> String {
     let group = match group {
         GroupId::Cap => "cap".into(),
         GroupId::Root => "root".into(),
+        GroupId::Shell => "shell".into(),
         GroupId::Container(id) => id.to_string(),
     };
     format!("file-{group}-{}", file.replace('.', "-"))

@@ -47,7 +47,7 @@ fn depth(group: GroupId) -> u8 {
     match group {
         GroupId::Cap => 0,
         GroupId::Root => 1,
-        GroupId::Container(_) => 2,
+        GroupId::Shell | GroupId::Container(_) => 2,
     }
 }
 

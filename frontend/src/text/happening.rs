@@ -54,6 +54,7 @@ pub(crate) fn asked(lang: Lang, command: &Command) -> String {
     match command {
         Command::Ping { .. } => "ping".into(),
         Command::Subscribe { .. } => lang.pick("look at a machine", "查看一台机器").into(),
+        Command::StartMachine { .. } => lang.pick("start a machine", "启动一台机器").into(),
         Command::StartContainer { .. } => lang.pick("start a container", "启动一个容器").into(),
         Command::Exec { argv, .. } => {
             let line = argv.last().map_or("", String::as_str);
@@ -95,6 +96,27 @@ fn knob_in_words(lang: Lang, knob: &Knob) -> String {
             let max = max.map_or_else(none, |max| max.to_string());
             lang.pick(format!("processes at most {max}"), format!("进程数上限 {max}"))
         }
+        Knob::CpuBurst(usec) => {
+            lang.pick(format!("CPU burst {usec} µs"), format!("CPU 突发额度 {usec} µs"))
+        }
+        Knob::CpuIdle(true) => lang.pick("CPU only when idle", "仅用空闲 CPU").into(),
+        Knob::CpuIdle(false) => lang.pick("CPU as usual", "正常使用 CPU").into(),
+        Knob::MemoryHigh(high) => {
+            let high = high.map_or_else(none, format::bytes);
+            lang.pick(format!("memory high {high}"), format!("内存高水位 {high}"))
+        }
+        Knob::MemorySwap { swap_bytes, .. } => {
+            let swap = swap_bytes.map_or_else(none, format::bytes);
+            lang.pick(format!("swap limit {swap}"), format!("交换上限 {swap}"))
+        }
+        Knob::OomGroup(true) => lang.pick("OOM kills the group", "OOM 时整组杀死").into(),
+        Knob::OomGroup(false) => lang.pick("OOM kills one process", "OOM 时只杀一个进程").into(),
+        Knob::Freeze(true) => lang.pick("freeze", "冻结").into(),
+        Knob::Freeze(false) => lang.pick("thaw", "解冻").into(),
+        Knob::IoMax(io) => lang.pick(
+            format!("I/O limit of device {}:{}", io.major, io.minor),
+            format!("设备 {}:{} 的 I/O 上限", io.major, io.minor),
+        ),
     }
 }
 
@@ -102,6 +124,7 @@ fn group_name(lang: Lang, group: GroupId) -> &'static str {
     match group {
         GroupId::Cap => lang.pick("cap", "上限组"),
         GroupId::Root => lang.pick("machine", "机器"),
+        GroupId::Shell => lang.pick("machine's shell", "机器的 shell"),
         GroupId::Container(_) => lang.pick("container", "容器"),
     }
 }

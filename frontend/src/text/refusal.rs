@@ -2,7 +2,7 @@
 
 use vitrine_shared::cgroup::{BadWrite, Dialect, file_rule};
 use vitrine_shared::limits::Reached;
-use vitrine_shared::message::{Refusal, Why};
+use vitrine_shared::message::{Profile, Refusal, Why};
 use vitrine_shared::role::Role;
 use vitrine_shared::spec::SpecError;
 
@@ -83,6 +83,10 @@ pub(crate) fn refusal(lang: Lang, reason: &Refusal) -> String {
                 format!("这个{thing}已经不在运行。"),
             )
         }
+        Refusal::ProfileOff { profile } => lang.pick(
+            format!("This server offers no machines of profile {}.", profile_name(*profile)),
+            format!("这台服务器不提供 {} 模式的机器。", profile_name(*profile)),
+        ),
         Refusal::Missing { what } => {
             lang.pick(format!("This host has no {what}."), format!("这台宿主机没有 {what}。"))
         }
@@ -148,6 +152,12 @@ fn spec(lang: Lang, error: &SpecError) -> String {
         SpecError::Hostname { given } => {
             format!("“{given}”不是主机名：1 到 64 个字母、数字、“-”和“.”。")
         }
+        SpecError::MachineTakesNone => {
+            "机器自己的 shell 不能另设命名空间、主机名、init 或限额。".into()
+        }
+        SpecError::ImageName { given } => {
+            format!("“{given}”不是镜像名：1 到 64 个 a-z、0-9、“.”“_”“-”，以字母或数字开头。")
+        }
         SpecError::CpuList { given } => format!("“{given}”不是 CPU 列表；请写成 0-1,3 的样子。"),
         SpecError::OutOfRange { what, given, min, max } => {
             format!("{what} 是 {given}；允许的范围是 {min} 到 {max}。")
@@ -185,6 +195,14 @@ fn role_name(lang: Lang, role: Role) -> &'static str {
     }
 }
 
+/// A profile's name is a word of the command line, the same in every language.
+pub(crate) fn profile_name(profile: Profile) -> &'static str {
+    match profile {
+        Profile::Strict => "strict",
+        Profile::Lab => "lab",
+    }
+}
+
 fn thing(lang: Lang, what: &str) -> &str {
     match what {
         "machine" => lang.pick("machine", "机器"),
@@ -209,6 +227,7 @@ fn advice_zh(reason: &Refusal) -> &'static str {
         Refusal::Kernel { why: Why::ParentBelowChild, .. } => "先把里面的组调低。",
         Refusal::Kernel { why: Why::InUse, .. } => "先释放一些内存，或设一个更高的值。",
         Refusal::Kernel { why: Why::Unknown, .. } => "内核没有做任何改动；请换一个值。",
+        Refusal::ProfileOff { .. } => "请教师以 --profile lab 启动服务器。",
         Refusal::Missing { .. } => "在服务器上看看 /proc/cgroups，哪些控制器可用。",
         Refusal::Unreadable { .. } => "页面和服务器的版本可能不同；请刷新页面。",
     }

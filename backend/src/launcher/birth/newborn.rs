@@ -40,7 +40,7 @@ pub(super) fn in_child(plan: &Plan<'_>, talk: &Talk) -> ! {
 /// Closes whatever of the launcher's is not this process's business.
 fn keep_own_fds(plan: &Plan<'_>, talk: &Talk) -> Result<(), StepError> {
     let mut keep: Vec<RawFd> = vec![0, 1, 2, talk.as_raw_fd()];
-    keep.extend(plan.procs.iter().map(AsRawFd::as_raw_fd));
+    keep.extend(plan.procs.iter().chain(&plan.then_procs).map(AsRawFd::as_raw_fd));
     keep.extend(plan.userns.iter().map(AsRawFd::as_raw_fd));
     keep.extend(plan.into.iter().map(|machine| machine.init.as_raw_fd()));
     match &plan.root {
@@ -179,6 +179,9 @@ fn enter_cgroup(plan: &Plan<'_>, steps: &mut Steps) -> Result<(), StepError> {
     }
     if plan.namespaces.has(Namespace::Cgroup) {
         unshare(CloneFlags::CLONE_NEWCGROUP).at(step, "unshare(CLONE_NEWCGROUP)")?;
+        for procs in &plan.then_procs {
+            nix::unistd::write(procs, b"0").at(step, "write 0 > shell/tasks")?;
+        }
         steps.done(step, "write(tasks, \"0\"); unshare(CLONE_NEWCGROUP)");
     } else {
         steps.done(step, "write(tasks, \"0\")");

@@ -134,6 +134,9 @@ impl Machine {
                 .images
                 .busybox()
                 .map_err(|err| StepError::new(StepName::Rootfs, err.to_string(), Errno::ENOENT))?,
+            Rootfs::Lab | Rootfs::Image(_) | Rootfs::Machine => {
+                return Err(StepError::new(StepName::Rootfs, "no such image yet", Errno::ENOENT));
+            }
             Rootfs::Directory(_) => {
                 let what = "a directory of the host is for the command line only";
                 return Err(StepError::new(StepName::Rootfs, what, Errno::EPERM));
@@ -149,6 +152,7 @@ impl Machine {
             join_all: false,
             time_offset_secs: spec.time_offset_secs,
             procs: group.procs()?,
+            then_procs: Vec::new(),
             hostname: spec.hostname.as_deref(),
             root: Root::New {
                 stage: stage.clone(),
@@ -187,6 +191,7 @@ impl Machine {
             join_all: true,
             time_offset_secs: 0,
             procs: live.group.procs()?,
+            then_procs: Vec::new(),
             hostname: None,
             root: Root::Of(root.as_fd()),
             userns: Some(live.userns.as_ref().unwrap_or(&self.userns).as_fd()),
