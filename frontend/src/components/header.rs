@@ -8,9 +8,9 @@ use yew::prelude::*;
 use super::parts::{Hatch, Logo};
 use crate::prefs::Theme;
 use crate::route::Screen;
-use crate::state::{Action, Link, Session, State};
-use crate::text::Text;
-use crate::ui::{Change, input_text, use_desk, use_ui};
+use crate::state::{Action, Dialog, Link, Session, State};
+use crate::text::{Text, host as words, refusal::profile_name};
+use crate::ui::{Change, select_value, use_desk, use_ui};
 
 /// What the header shows.
 #[derive(Properties, PartialEq)]
@@ -66,11 +66,12 @@ fn MachineChoice(props: &StateProps) -> Html {
     let state = &props.state;
     if state.machines.len() < 2 {
         let name = state.machine().map_or(ui.t().no_machine.into(), |machine| label(machine));
-        return html! { <span class="machine">{name}</span> };
+        let meaning = state.machine().map(|one| words::profile_meaning(ui.lang, one.profile));
+        return html! { <span class="machine" data-test="machine" title={meaning}>{name}</span> };
     }
     let machines: Vec<_> = state.machines.values().cloned().collect();
     let onchange = Callback::from(move |event: Event| {
-        let id = input_text_of_select(&event);
+        let id = select_value(&event);
         if let Some(machine) = machines.iter().find(|machine| machine.id.to_string() == id) {
             desk.act.emit(Action::Focus(machine.id));
         }
@@ -78,7 +79,7 @@ fn MachineChoice(props: &StateProps) -> Html {
     html! {
         <label class="machine">
             <span class="visually-hidden">{ui.t().machine}</span>
-            <select {onchange}>
+            <select {onchange} data-test="machine">
                 {for state.machines.values().map(|machine| html! {
                     <option key={machine.id.to_string()} value={machine.id.to_string()}
                         selected={Some(machine.id) == state.focus}>{label(machine)}</option>
@@ -88,21 +89,13 @@ fn MachineChoice(props: &StateProps) -> Html {
     }
 }
 
-fn input_text_of_select(event: &Event) -> String {
-    let value = event
-        .target()
-        .and_then(|target| js_sys::Reflect::get(&target, &"value".into()).ok())
-        .and_then(|value| value.as_string());
-    value.unwrap_or_else(|| input_text(event))
-}
-
-/// A short name for a machine: what its cgroups are called, and its PID 1.
+/// A short name for a machine: what its cgroups are called, its profile, and its PID 1.
 fn label(machine: &Machine) -> String {
     let name = machine.cgroup_path.rsplit('/').find(|part| !part.is_empty());
     let id = machine.id.to_string();
     let name = name.unwrap_or(&id);
     let short: String = name.chars().take(12).collect();
-    format!("{short} · init {}", machine.init_pid)
+    format!("{short} · {} · init {}", profile_name(machine.profile), machine.init_pid)
 }
 
 /// The connection in one word; the milliseconds stand outside the part that is read aloud.
@@ -132,10 +125,11 @@ fn status(state: &State, t: &'static Text) -> (&'static str, &'static str) {
     }
 }
 
-/// Language, theme, size.
+/// Language, theme, size, and what the server is.
 #[component]
 fn Settings() -> Html {
-    let ui = use_ui();
+    let (ui, desk) = (use_ui(), use_desk());
+    let about = desk.act.reform(|_: MouseEvent| Action::Dialog(Some(Dialog::About)));
     let t = ui.t();
     let change = |to: Change| ui.change.reform(move |_: MouseEvent| to);
     let theme_word = match ui.theme {
@@ -155,6 +149,8 @@ fn Settings() -> Html {
             <button type="button" class="plain icon size" data-test="size" title={size_word}
                 aria-label={size_word} aria-pressed={ui.projector.to_string()}
                 onclick={change(Change::Size)}></button>
+            <button type="button" class="plain icon about" data-test="about-open" title={t.about}
+                aria-label={t.about} onclick={about}></button>
         </div>
     }
 }

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use vitrine_shared::cgroup::{CgroupSample, GroupId};
-use vitrine_shared::message::Sample;
+use vitrine_shared::cgroup::{CgroupSample, Controller, GroupId};
+use vitrine_shared::message::{HostInfo, Sample};
 use yew::prelude::*;
 
 use crate::format;
 use crate::history::{self, History};
-use crate::text::{Text, of_limit, throttled_in};
+use crate::host::lacks_controller;
+use crate::text::{Text, host as words, of_limit, throttled_in};
 use crate::ui::{Ui, use_ui};
 
 /// What the shelf shows.
@@ -20,6 +21,7 @@ pub(crate) struct Props {
     /// The group whose files are shown.
     pub(crate) group: GroupId,
     pub(crate) choose: Callback<GroupId>,
+    pub(crate) host: Option<Rc<HostInfo>>,
 }
 
 /// The shelf.
@@ -30,7 +32,10 @@ pub(crate) fn Shelf(props: &Props) -> Html {
     let groups = props.sample.as_ref().map(|sample| sample.groups.as_slice()).unwrap_or_default();
     html! {
         <section class="shelf" aria-labelledby="shelf-title">
-            <h2 id="shelf-title">{t.shelf}</h2>
+            <div class="shelf-head">
+                <h2 id="shelf-title">{t.shelf}</h2>
+                <span class="muted">{props.host.as_ref().map(|host| words::dialect(host.cpu_dialect))}</span>
+            </div>
             <p class="muted" hidden={!groups.is_empty()}>{t.waiting_for_sample}</p>
             <ul class="boards">
                 {for groups.iter().map(|group| html! {
@@ -59,10 +64,20 @@ pub(crate) fn name(group: &CgroupSample, t: &'static Text) -> String {
     }
 }
 
+/// What a group is for, where its name does not say it.
+fn note(group: GroupId, t: &'static Text) -> Option<&'static str> {
+    match group {
+        GroupId::Cap => Some(t.cap_note),
+        GroupId::Shell => Some(t.shell_note),
+        GroupId::Root | GroupId::Container(_) => None,
+    }
+}
+
 fn board(ui: &Ui, group: &CgroupSample, props: &Props) -> Html {
     let t = ui.t();
     let history = props.histories.get(&group.group);
     let chosen = group.group == props.group;
+    let lacks = |one| lacks_controller(props.host.as_deref(), one).is_some();
     let id = group.group;
     let choose = props.choose.reform(move |_: MouseEvent| id);
     let throttled =
@@ -71,7 +86,7 @@ fn board(ui: &Ui, group: &CgroupSample, props: &Props) -> Html {
     html! {
         <>
             <button type="button" class="board" aria-pressed={chosen.to_string()} onclick={choose}
-                title={(group.group == GroupId::Cap).then_some(t.cap_note)}>
+                title={note(group.group, t)}>
                 <span class="board-name">{name(group, t)}</span>
                 <span class="number">{format::percent(cpu)}{" %"}</span>
             </button>
@@ -79,8 +94,14 @@ fn board(ui: &Ui, group: &CgroupSample, props: &Props) -> Html {
                 quota={history::permille(group.cpu.quota_usec, group.cpu.period_usec)}
                 throttled={history.and_then(History::recent_share).unwrap_or(0.0)} />
             <dl class="amounts">
-                <div><dt>{t.memory}</dt><dd>{amount(ui, format::bytes(group.memory_bytes), group.memory_max.map(format::bytes))}</dd></div>
-                <div><dt>{t.pids}</dt><dd>{amount(ui, group.pids.to_string(), group.pids_max.map(|max| max.to_string()))}</dd></div>
+                <div><dt>{t.memory}</dt><dd>{match lacks(Controller::Memory) {
+                    true => html! { <span class="muted">{t.not_counted}</span> },
+                    false => amount(ui, format::bytes(group.memory_bytes), group.memory_max.map(format::bytes)),
+                }}</dd></div>
+                <div><dt>{t.pids}</dt><dd>{match lacks(Controller::Pids) {
+                    true => html! { <span class="muted">{t.not_counted}</span> },
+                    false => amount(ui, group.pids.to_string(), group.pids_max.map(|max| max.to_string())),
+                }}</dd></div>
             </dl>
             <p class="visually-hidden" hidden={throttled.is_none()}>
                 {throttled.map(|(periods, throttled)| throttled_in(ui.lang, periods, throttled))}
