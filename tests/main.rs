@@ -1,6 +1,7 @@
 //! Vitrine against the real kernel: the built program, as root, from the outside.
 //!
 //! - [`cli`], [`tty`], [`limits`], [`flags`]: `vitrine run` as people use it
+//! - [`shell`]: a shell in the machine itself
 //! - [`serve`], [`knobs`], [`killed`], [`protocol`]: `vitrine serve` and its three processes
 //! - [`doors`], [`inside`], [`exhaust`], [`hostile`]: what a program in a container can reach, use
 //!   up, and hold up
@@ -21,4 +22,5 @@ mod knobs;
 mod limits;
 mod protocol;
 mod serve;
+mod shell;
 mod tty;

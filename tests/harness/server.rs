@@ -25,9 +25,15 @@ pub(crate) struct Server {
 impl Server {
     /// Starts one and exchanges its token for a cookie.
     pub(crate) fn start() -> Self {
+        Server::start_with(&[])
+    }
+
+    /// The same with more flags.
+    pub(crate) fn start_with(flags: &[&str]) -> Self {
         let mut child = Command::new(binary())
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(data())
+            .args(flags)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -4,9 +4,11 @@
 //! that has a controller we use. Which is which is decided per controller (hybrid hosts mix them),
 //! and everything above the file names is the same code.
 
+mod tree;
+
 use std::fs;
 use std::io::{self, Read as _, Write as _};
-use std::os::fd::OwnedFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -18,6 +20,9 @@ use vitrine_shared::cgroup::{Controller, Dialect, Knob, Write};
 
 /// Directory below each hierarchy's root that holds everything of ours.
 pub(crate) const BASE: &str = "vitrine";
+
+/// How long the removal of a group, with whatever is below it, may hold everybody up.
+const REMOVAL: Duration = Duration::from_secs(2);
 
 /// One mounted hierarchy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -168,6 +173,18 @@ impl Cgroup {
     /// A group below this one.
     pub(crate) fn child(&self, name: &str) -> Result<Self, CgroupError> {
         Cgroup::create(&self.hierarchies, &format!("{}/{name}", self.path))
+    }
+
+    /// The same, but it must not be there yet (`EEXIST`).
+    pub(crate) fn new_child(&self, name: &str) -> Result<Self, CgroupError> {
+        let path = format!("{}/{name}", self.path);
+        for hierarchy in self.hierarchies.iter() {
+            let dir = hierarchy.root.join(&path);
+            if dir.symlink_metadata().is_ok() {
+                return Err(failed("make", &dir)(io::Error::from_raw_os_error(libc::EEXIST)));
+            }
+        }
+        Cgroup::create(&self.hierarchies, &path)
     }
 
     /// A group below this one for processes, made while this one may still have some: in v2 its
@@ -334,27 +351,34 @@ impl Cgroup {
     /// Kills every process in this group and below, and waits until all are gone.
     ///
     /// Unthrottled and thawed first, from the top down: a throttled process takes up to 172 ms to
-    /// die, and one that is frozen in a child group does not die at all.
+    /// die, and one that is frozen in a child group does not die at all. Nothing is born any more
+    /// meanwhile; but groups may still be made, and be throttled and frozen, so it is done again.
     pub(crate) fn kill_all(&self, patience: Duration) -> Result<(), CgroupError> {
+        const RELEASE_EVERY: u32 = 20;
         let deadline = Instant::now() + patience;
-        for (hierarchy, dir) in self.directories() {
-            if hierarchy.dialect == Dialect::V2 && fs::write(dir.join("cgroup.kill"), "1").is_ok() {
-                continue;
-            }
-            for_each_group(&dir, &mut |dir| {
-                release(hierarchy, dir);
-            });
-        }
+        self.forbid_births();
+        let mut round = 0;
         loop {
             let mut alive = 0;
-            for (_, dir) in self.directories() {
-                for_each_group(&dir, &mut |dir| {
-                    for pid in pids_in(dir) {
+            for (hierarchy, dir) in self.directories() {
+                let cgroup_kill = dir.join("cgroup.kill");
+                if hierarchy.dialect == Dialect::V2 && write_existing(&cgroup_kill, "1").is_ok() {
+                    alive += populated(&dir);
+                    continue;
+                }
+                let again = round % RELEASE_EVERY == 0;
+                let walked = tree::for_each(&dir, deadline, |dir| {
+                    if again {
+                        release(hierarchy, dir);
+                    }
+                    for pid in tree::pids(dir) {
                         alive += 1;
                         // Gone in the meantime is as good.
                         let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
                     }
                 });
+                // What could not be looked at may live.
+                alive += usize::from(walked.is_err());
             }
             if alive == 0 {
                 return Ok(());
@@ -363,16 +387,50 @@ impl Cgroup {
                 let err = io::Error::other(format!("{alive} processes do not die"));
                 return Err(failed("empty", Path::new(&self.path))(err));
             }
+            round += 1;
             std::thread::sleep(Duration::from_micros(500));
         }
     }
 
+    /// Nobody forks here any more: what is killed is not replaced while it is killed.
+    fn forbid_births(&self) {
+        if let Some((dir, _)) = self.directory(Controller::Pids) {
+            // A group that has gone has nobody in it.
+            let _ = write_existing(&dir.join("pids.max"), "0");
+        }
+    }
+
+    /// Thaws this group and everything below it.
+    pub(crate) fn thaw(&self, patience: Duration) {
+        let deadline = Instant::now() + patience;
+        for (hierarchy, dir) in self.directories() {
+            // What is left frozen is found by whoever waits for it.
+            let _ = tree::for_each(&dir, deadline, |dir| thaw(hierarchy, dir));
+        }
+    }
+
+    /// The processes in this group and below.
+    pub(crate) fn processes(&self, patience: Duration) -> Vec<i32> {
+        let deadline = Instant::now() + patience;
+        let mut found = Vec::new();
+        // Every process of ours is somewhere below in each hierarchy: one tells of all.
+        if let Some((_, dir)) = self.directories().next() {
+            // What could not be looked at in time is not among them.
+            let _ = tree::for_each(&dir, deadline, |dir| found.extend(tree::pids(dir)));
+        }
+        found
+    }
+
     /// Removes the group and everything below it from every hierarchy. Already gone is gone.
+    ///
+    /// It takes no longer than `REMOVAL`, however much there is; what is left then is found by
+    /// the next call.
     pub(crate) fn remove(&self) -> Result<(), CgroupError> {
+        let deadline = Instant::now() + REMOVAL;
         let mut result = Ok(());
         for (_, dir) in self.directories() {
-            let removed = remove_tree(&dir).map_err(failed("remove", &dir));
-            result = result.and(removed);
+            let removed = tree::remove(&dir, deadline).map_err(|errno| errno.into());
+            result = result.and(removed.map_err(failed("remove", &dir)));
         }
         result
     }
@@ -454,57 +512,37 @@ fn inherit(root: &Path, dir: &Path, file: &str) -> Result<(), CgroupError> {
 }
 
 /// Lifts what would keep a process from dying.
-fn release(hierarchy: &Hierarchy, dir: &Path) {
+fn release(hierarchy: &Hierarchy, dir: BorrowedFd<'_>) {
     // A group without these files, or one that goes while we look, needs no release.
     if hierarchy.controllers.contains(&Controller::Cpu) {
         let (file, text) = match hierarchy.dialect {
-            Dialect::V1 => ("cpu.cfs_quota_us", "-1"),
-            Dialect::V2 => ("cpu.max", "max"),
+            Dialect::V1 => (c"cpu.cfs_quota_us", "-1"),
+            Dialect::V2 => (c"cpu.max", "max"),
         };
-        let _ = fs::write(dir.join(file), text);
+        let _ = tree::write(dir, file, text);
     }
-    if hierarchy.controllers.contains(&Controller::Freezer) {
-        let _ = fs::write(dir.join("freezer.state"), "THAWED");
-    }
+    thaw(hierarchy, dir);
 }
 
-/// Calls `visit` for a group and everything below it, parents first.
-fn for_each_group(dir: &Path, visit: &mut impl FnMut(&Path)) {
-    visit(dir);
-    let Ok(entries) = fs::read_dir(dir) else { return };
-    for entry in entries.flatten() {
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            for_each_group(&entry.path(), visit);
+fn thaw(hierarchy: &Hierarchy, dir: BorrowedFd<'_>) {
+    // A group that goes while we look needs no thaw.
+    let _ = match hierarchy.dialect {
+        Dialect::V1 if hierarchy.controllers.contains(&Controller::Freezer) => {
+            tree::write(dir, c"freezer.state", "THAWED")
         }
-    }
+        Dialect::V1 => Ok(()),
+        Dialect::V2 => tree::write(dir, c"cgroup.freeze", "0"),
+    };
 }
 
-fn remove_tree(dir: &Path) -> io::Result<()> {
-    let mut dirs = Vec::new();
-    for_each_group(dir, &mut |dir| dirs.push(dir.to_path_buf()));
-    for dir in dirs.iter().rev() {
-        remove_one(dir)?;
-    }
-    Ok(())
+/// 1 while there are processes in a v2 group or below it.
+fn populated(dir: &Path) -> usize {
+    usize::from(read(&dir.join("cgroup.events")).lines().any(|line| line == "populated 1"))
 }
 
-/// A process that has just been reaped may still be counted for a moment: EBUSY is asked again.
-fn remove_one(dir: &Path) -> io::Result<()> {
-    for _ in 0..100 {
-        match fs::remove_dir(dir) {
-            Err(err) if err.raw_os_error() == Some(libc::EBUSY) => {
-                std::thread::sleep(Duration::from_millis(1));
-            }
-            Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(()),
-            other => return other,
-        }
-    }
-    fs::remove_dir(dir)
-}
-
-fn pids_in(dir: &Path) -> Vec<i32> {
-    let procs = fs::read_to_string(dir.join("cgroup.procs")).unwrap_or_default();
-    procs.lines().filter_map(|line| line.parse().ok()).filter(|&pid| pid > 0).collect()
+/// Not `fs::write`: a file that has gone with its group is not to be made.
+fn write_existing(path: &Path, text: &str) -> io::Result<()> {
+    fs::OpenOptions::new().write(true).open(path)?.write_all(text.as_bytes())
 }
 
 fn read(path: &Path) -> String {
