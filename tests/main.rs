@@ -2,7 +2,7 @@
 //!
 //! - [`cli`], [`tty`], [`limits`], [`flags`]: `vitrine run` as people use it
 //! - [`shell`]: a shell in the machine itself
-//! - [`serve`], [`knobs`], [`killed`], [`protocol`]: `vitrine serve` and its three processes
+//! - [`serve`], [`knobs`], [`killed`], [`protocol`], [`protocol_doc`]: `vitrine serve` and its three processes
 //! - [`doors`], [`inside`], [`exhaust`], [`hostile`]: what a program in a container can reach, use
 //!   up, and hold up
 
@@ -21,6 +21,7 @@ mod killed;
 mod knobs;
 mod limits;
 mod protocol;
+mod protocol_doc;
 mod serve;
 mod shell;
 mod tty;
