@@ -231,7 +231,7 @@ mod tests {
         about.sources.values_mut().for_each(|stamp| stamp.1 -= 1);
         fs::write(held.about(), serde_json::to_string(&about).unwrap()).unwrap();
         let elsewhere = dir.path().join(format!("lab-{}", about.key()));
-        fs::rename(&held.directory_for_tests(), &elsewhere).unwrap();
+        fs::rename(held.directory_for_tests(), &elsewhere).unwrap();
         let new = find_or_build(dir.path()).unwrap();
         assert_ne!(new.root(), elsewhere.join("root"));
         // Whoever uses the old one keeps its files; it has no name any more.
