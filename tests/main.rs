@@ -1,7 +1,7 @@
 //! Vitrine against the real kernel: the built program, as root, from the outside.
 //!
 //! - [`cli`], [`tty`], [`limits`], [`flags`], [`images`]: `vitrine run` as people use it
-//! - [`serve`], [`knobs`], [`killed`], [`protocol`]: `vitrine serve` and its three processes
+//! - [`serve`], [`knobs`], [`killed`], [`protocol`], [`protocol_doc`]: `vitrine serve` and its three processes
 //! - [`doors`], [`inside`], [`exhaust`], [`hostile`]: what a program in a container can reach, use
 //!   up, and hold up
 
@@ -21,5 +21,6 @@ mod killed;
 mod knobs;
 mod limits;
 mod protocol;
+mod protocol_doc;
 mod serve;
 mod tty;
