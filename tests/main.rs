@@ -1,6 +1,6 @@
 //! Vitrine against the real kernel: the built program, as root, from the outside.
 //!
-//! - [`cli`], [`tty`], [`limits`], [`flags`]: `vitrine run` as people use it
+//! - [`cli`], [`tty`], [`limits`], [`flags`], [`images`]: `vitrine run` as people use it
 //! - [`shell`]: a shell in the machine itself
 //! - [`serve`], [`knobs`], [`killed`], [`protocol`], [`protocol_doc`]: `vitrine serve` and its three processes
 //! - [`doors`], [`inside`], [`exhaust`], [`hostile`]: what a program in a container can reach, use
@@ -16,6 +16,7 @@ mod doors;
 mod exhaust;
 mod flags;
 mod hostile;
+mod images;
 mod inside;
 mod killed;
 mod knobs;
