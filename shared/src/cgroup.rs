@@ -7,7 +7,7 @@ mod sample;
 use serde::{Deserialize, Serialize};
 
 pub use files::{BadWrite, FILES, FileRule, Takes, check_write, file_rule};
-pub use knobs::{IoMax, Knob, Write, weight_of_shares};
+pub use knobs::{IoMax, Knob, Write, parse_device, shares_of_weight, weight_of_shares};
 pub use sample::{CgroupSample, CpuBandwidth, GroupId, RawFile};
 
 /// Which of the kernel's two cgroup interfaces a controller is mounted with.

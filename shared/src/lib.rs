@@ -12,7 +12,8 @@
 //! 8. [`message`]: commands, answers and events
 //! 9. [`wire`]: how they look on a WebSocket
 //! 10. [`terminal`]: the frames of a terminal's own socket
-//! 11. [`sim`]: the model of CFS bandwidth control that plays on the start page
+//! 11. [`rosetta`]: every v1 file beside its v2 form, values turned both ways
+//! 12. [`sim`]: the model of CFS bandwidth control that plays on the start page
 //!
 //! **Invariant:** nothing here does I/O, reads a clock or depends on a platform.
 
@@ -25,6 +26,7 @@ pub mod message;
 pub mod namespace;
 pub mod process;
 pub mod role;
+pub mod rosetta;
 pub mod sim;
 pub mod spec;
 pub mod terminal;

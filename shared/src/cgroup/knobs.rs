@@ -45,7 +45,7 @@ pub enum Knob {
 }
 
 /// Limits on one block device; `None` is no limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IoMax {
     /// Major number.
     pub major: u32,
@@ -152,6 +152,42 @@ impl Knob {
 }
 
 impl IoMax {
+    /// A line of `io.max`: a device and any of its four keys; what is not said is not limited.
+    pub fn parse(line: &str) -> Option<Self> {
+        let mut words = line.split_whitespace();
+        let (major, minor) = parse_device(words.next()?)?;
+        let mut io = IoMax { major, minor, ..IoMax::default() };
+        for word in words {
+            let (key, value) = word.split_once('=')?;
+            let value = match value {
+                "max" => None,
+                value => Some(value.parse().ok().filter(|&value: &u64| value > 0)?),
+            };
+            match key {
+                "rbps" => io.read_bps = value,
+                "wbps" => io.write_bps = value,
+                "riops" => io.read_iops = value,
+                "wiops" => io.write_iops = value,
+                _ => return None,
+            }
+        }
+        Some(io)
+    }
+
+    /// As `io.max` writes it, all four keys.
+    pub fn line(&self) -> String {
+        let values = [self.read_bps, self.write_bps, self.read_iops, self.write_iops];
+        let words =
+            ["rbps", "wbps", "riops", "wiops"].into_iter().zip(values).map(|(name, value)| {
+                match value {
+                    Some(value) => format!("{name}={value}"),
+                    None => format!("{name}=max"),
+                }
+            });
+        let words: Vec<_> = words.collect();
+        format!("{}:{} {}", self.major, self.minor, words.join(" "))
+    }
+
     fn writes(&self, dialect: Dialect) -> Vec<Write> {
         let device = format!("{}:{}", self.major, self.minor);
         let write = |file, text| Write { controller: Controller::Io, file, text };
@@ -168,15 +204,7 @@ impl IoMax {
             .zip(values)
             .map(|(file, value)| write(file, format!("{device} {}", value.unwrap_or(0))))
             .collect(),
-            Dialect::V2 => {
-                let one = |(name, value): (&str, Option<u64>)| match value {
-                    Some(value) => format!("{name}={value}"),
-                    None => format!("{name}=max"),
-                };
-                let names = ["rbps", "wbps", "riops", "wiops"];
-                let words: Vec<_> = names.into_iter().zip(values).map(one).collect();
-                vec![write("io.max", format!("{device} {}", words.join(" ")))]
-            }
+            Dialect::V2 => vec![write("io.max", self.line())],
         }
     }
 }
@@ -205,9 +233,55 @@ impl Limits {
     }
 }
 
-/// The v2 weight for v1 shares: the mapping that container runtimes use (2..262144 → 1..10000).
+/// The device numbers of `MAJOR:MINOR`.
+pub fn parse_device(text: &str) -> Option<(u32, u32)> {
+    let (major, minor) = text.split_once(':')?;
+    let (major, minor) = (major.parse().ok()?, minor.parse().ok()?);
+    // As many bits as `dev_t` has for each.
+    (major < 1 << 12 && minor < 1 << 20).then_some((major, minor))
+}
+
+/// The v2 weight for v1 shares (2 to 262144 → 1 to 10000), as container runtimes turn them since
+/// 2025: a curve through both ends and both defaults, 1024 and 100. Before, a straight line made
+/// 39 of the default, and containers got less than their part.
+///
+/// See <https://github.com/opencontainers/cgroups/pull/20> (runc 1.3.2) and
+/// <https://github.com/containers/crun/pull/1767> (crun 1.23).
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "between 1 and 262144 by the arms before"
+)]
 pub fn weight_of_shares(shares: u64) -> u64 {
-    1 + (shares.clamp(2, 262_144) - 2) * 9_999 / 262_142
+    match shares {
+        0..=2 => 1,
+        262_144.. => 10_000,
+        shares => {
+            // Exact: below 2^18.
+            let log2 = (shares as f64).log2();
+            let exponent = (log2 * log2 + 125.0 * log2) / 612.0 - 7.0 / 34.0;
+            // The last bits differ between machines; the default must be the default on all.
+            (10_f64.powf(exponent) - 1e-6).ceil() as u64
+        }
+    }
+}
+
+/// The v1 shares for a v2 weight: the most of those that give it.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "between 1 and 262144 by the arms before"
+)]
+pub fn shares_of_weight(weight: u64) -> u64 {
+    match weight {
+        0..=1 => 2,
+        10_000.. => 262_144,
+        weight => {
+            let target = ((weight as f64).log10() + 7.0 / 34.0) * 612.0;
+            let log2 = ((125.0_f64 * 125.0 + 4.0 * target).sqrt() - 125.0) / 2.0;
+            (log2.exp2() + 1e-6).floor() as u64
+        }
+    }
 }
 
 #[cfg(test)]
@@ -231,8 +305,11 @@ mod tests {
 
     #[test]
     fn shares_and_weight_meet_at_both_ends() {
-        assert_eq!(weight_of_shares(2), 1);
-        assert_eq!(weight_of_shares(262_144), 10_000);
-        assert_eq!(weight_of_shares(1024), 39);
+        // The last two are from the runtimes' own tests and reports.
+        for (shares, weight) in [(2, 1), (1_024, 100), (262_144, 10_000), (2_000, 170), (512, 59)] {
+            assert_eq!(weight_of_shares(shares), weight, "{shares}");
+        }
+        assert_eq!([1, 100, 10_000].map(shares_of_weight), [2, 1_024, 262_144]);
+        assert_eq!((weight_of_shares(0), shares_of_weight(u64::MAX)), (1, 262_144));
     }
 }
