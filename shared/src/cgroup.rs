@@ -12,6 +12,7 @@ pub use sample::{CgroupSample, CpuBandwidth, GroupId, RawFile};
 
 /// Which of the kernel's two cgroup interfaces a controller is mounted with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Dialect {
     /// One hierarchy a controller.
     V1,
@@ -21,6 +22,7 @@ pub enum Dialect {
 
 /// A controller this program knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Controller {
     /// Quota, period, weight.
     Cpu,

@@ -142,6 +142,7 @@ pub fn file_rule(name: &str, dialect: Dialect) -> Option<&'static FileRule> {
 
 /// Why a value may not be written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum BadWrite {
     /// Not in the table.
     #[error("{file:?} is not a cgroup file that can be written here")]

@@ -7,6 +7,7 @@ use crate::spec::Limits;
 
 /// A setting, whatever the dialect writes for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Knob {
     /// CPU bandwidth; `quota_usec: None` is no limit.
     CpuMax {
@@ -46,6 +47,7 @@ pub enum Knob {
 
 /// Limits on one block device; `None` is no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct IoMax {
     /// Major number.
     pub major: u32,

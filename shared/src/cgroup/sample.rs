@@ -7,6 +7,7 @@ use crate::id::ContainerId;
 
 /// Which group of a machine's subtree. There are no others, so a path cannot be forged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum GroupId {
     /// The cap, one level above what the machine can write.
     Cap,
@@ -22,6 +23,7 @@ pub enum GroupId {
 /// One group at one moment. Values, never differences, but for the two CPU rates, which are
 /// computed once for all viewers from real elapsed time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CgroupSample {
     /// Which group.
     pub group: GroupId,
@@ -49,6 +51,7 @@ pub struct CgroupSample {
 
 /// `cpu.cfs_*`/`cpu.max` and `cpu.stat`, in one form for both dialects.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CpuBandwidth {
     /// CPU time allowed in each period; `None` is no limit.
     pub quota_usec: Option<u64>,
@@ -64,6 +67,7 @@ pub struct CpuBandwidth {
 
 /// A file of a group and what it says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RawFile {
     /// The file's name.
     pub name: String,
