@@ -72,6 +72,9 @@ fn hint(reason: &Refusal) -> &'static str {
             "more is in use than the new limit; end something first"
         }
         Refusal::NotRunning { .. } => "start another",
+        Refusal::Missing { what } if what.starts_with("image ") => {
+            "on the server, see vitrine image list, or add it: vitrine image add NAME SOURCE"
+        }
         Refusal::Missing { .. } => "see /proc/cgroups on the server: which controllers are there",
         _ => "change the request and send it again",
     }
@@ -177,6 +180,11 @@ impl State {
         spec.check()?;
         if matches!(spec.rootfs, Rootfs::Directory(_)) {
             return Err(Refusal::Missing { what: "rootfs of that kind for a page".into() }.into());
+        }
+        if let Rootfs::Image(name) = &spec.rootfs
+            && !self.host.images.has(name)
+        {
+            return Err(Refusal::Missing { what: format!("image {name}") }.into());
         }
         let (id, fresh) = match machine {
             Some(id) => (id, false),

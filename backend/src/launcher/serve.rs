@@ -174,6 +174,8 @@ impl Server {
         let uid = service_uids.base();
         let images = Images::open(&options.data)?;
         images.busybox()?;
+        // Now, while nobody waits, and before this process gives anything up.
+        images.lab()?;
         let info = host_info(&hierarchies)?;
         let host = Host {
             hierarchies,

@@ -16,7 +16,7 @@ use vitrine_shared::spec::{ContainerSpec, Rootfs};
 
 use super::super::birth::{self, Born, Destination, Plan, Program, Root, Stdio};
 use super::super::cgroup::Cgroup;
-use super::super::images::STAGES;
+use super::super::images::{Image, STAGES};
 use super::super::mounts::{self, ProcView};
 use super::super::step::{At as _, StepError, Steps};
 use super::super::sys::{self, Ended, Side};
@@ -40,6 +40,16 @@ pub(crate) struct Live {
     userns: Option<OwnedFd>,
     /// Where its root is mounted in the machine, when that has to be unmounted by hand.
     stage: Option<PathBuf>,
+    /// Its files stay while it lives.
+    _image: Image,
+}
+
+/// What starting has made, until it is held by a [`Live`].
+struct Started {
+    born: Born,
+    userns: Option<OwnedFd>,
+    stage: Option<PathBuf>,
+    image: Image,
 }
 
 /// A terminal: both stay open while web comes and goes.
@@ -73,7 +83,7 @@ impl Machine {
             Ok((started, ring))
         });
         match started {
-            Ok(((born, userns, stage), ring)) => {
+            Ok((Started { born, userns, stage, image }, ring)) => {
                 let tty = born.pty.zip(ring);
                 let tty = tty.map(|(master, ring)| Terminal { id: terminal, master, ring });
                 let took_usec = total(&born.steps);
@@ -86,6 +96,7 @@ impl Machine {
                     group,
                     userns,
                     stage,
+                    _image: image,
                 };
                 self.record.containers.push(Container {
                     id,
@@ -118,7 +129,7 @@ impl Machine {
         group: &Cgroup,
         spec: &ContainerSpec,
         mut steps: Steps,
-    ) -> Result<(Born, Option<OwnedFd>, Option<PathBuf>), StepError> {
+    ) -> Result<Started, StepError> {
         for knob in spec.limits.knobs() {
             group.set(&knob)?.ok_or_else(|| no_controller(knob.controller()))?;
         }
@@ -129,20 +140,15 @@ impl Machine {
         if own.is_some() {
             steps.done(StepName::IdMap, "unshare(CLONE_NEWUSER); write(uid_map, \"0 0 65536\")");
         }
-        let image = match &spec.rootfs {
-            Rootfs::Busybox => host
-                .images
-                .busybox()
-                .map_err(|err| StepError::new(StepName::Rootfs, err.to_string(), Errno::ENOENT))?,
-            Rootfs::Lab | Rootfs::Image(_) | Rootfs::Machine => {
-                return Err(StepError::new(StepName::Rootfs, "no such image yet", Errno::ENOENT));
-            }
-            Rootfs::Directory(_) => {
-                let what = "a directory of the host is for the command line only";
-                return Err(StepError::new(StepName::Rootfs, what, Errno::EPERM));
-            }
-        };
-        let lower = mounts::lower_layer(&image, Some(self.userns.as_fd()))?;
+        if matches!(spec.rootfs, Rootfs::Directory(_)) {
+            let what = "a directory of the host is for the command line only";
+            return Err(StepError::new(StepName::Rootfs, what, Errno::EPERM));
+        }
+        let image = host
+            .images
+            .find(&spec.rootfs)
+            .map_err(|err| StepError::new(StepName::Rootfs, err.to_string(), Errno::ENOENT))?;
+        let lower = mounts::lower_layer(&image.root, Some(self.userns.as_fd()))?;
         steps.skip();
         let own_mounts = spec.namespaces.has(Namespace::Mount);
         let stage = if own_mounts { PathBuf::from(format!("/{STAGES}")) } else { stage_of(name) };
@@ -172,7 +178,7 @@ impl Machine {
             seccomp: true,
         };
         let born = birth::start(&plan, steps)?;
-        Ok((born, own, (!own_mounts).then_some(stage)))
+        Ok(Started { born, userns: own, stage: (!own_mounts).then_some(stage), image })
     }
 
     /// Runs one more command in a container; gives its PID on the host.
