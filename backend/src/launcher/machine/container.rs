@@ -49,7 +49,7 @@ pub(crate) struct Live {
     /// Where its root is mounted in the machine, when that has to be unmounted by hand.
     stage: Option<PathBuf>,
     /// Its files stay while it lives.
-    _image: Image,
+    _image: Option<Image>,
 }
 
 /// What starting has made, until it is held by a [`Live`].
@@ -57,7 +57,7 @@ struct Started {
     born: Born,
     userns: Option<OwnedFd>,
     stage: Option<PathBuf>,
-    image: Image,
+    image: Option<Image>,
 }
 
 /// A terminal: both stay open while web comes and goes.
@@ -162,11 +162,7 @@ impl Machine {
     }
 
     /// A shell in the machine itself: its root, all of its namespaces, beside its PID 1.
-    fn start_shell_in(
-        &self,
-        spec: &ContainerSpec,
-        steps: Steps,
-    ) -> Result<(Born, Option<OwnedFd>, Option<PathBuf>), StepError> {
+    fn start_shell_in(&self, spec: &ContainerSpec, steps: Steps) -> Result<Started, StepError> {
         let _lifted = [self.root.lift_quota(), self.shell.lift_quota()];
         let root = self.own_root()?;
         let argv = argv_there(&root, &spec.argv);
@@ -186,7 +182,8 @@ impl Machine {
             env: Vec::new(),
             seccomp: true,
         };
-        Ok((birth::start(&plan, steps)?, None, None))
+        let born = birth::start(&plan, steps)?;
+        Ok(Started { born, userns: None, stage: None, image: None })
     }
 
     /// The root of the machine's PID 1.
@@ -252,7 +249,7 @@ impl Machine {
             seccomp: true,
         };
         let born = birth::start(&plan, steps)?;
-        Ok(Started { born, userns: own, stage: (!own_mounts).then_some(stage), image })
+        Ok(Started { born, userns: own, stage: (!own_mounts).then_some(stage), image: Some(image) })
     }
 
     /// Runs one more command in a container; gives its PID on the host.
