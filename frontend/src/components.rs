@@ -12,6 +12,7 @@ pub(crate) mod figure;
 pub(crate) mod forge;
 pub(crate) mod header;
 pub(crate) mod lab;
+pub(crate) mod machine;
 pub(crate) mod modal;
 pub(crate) mod notes;
 pub(crate) mod parts;

@@ -4,15 +4,13 @@ use std::rc::Rc;
 
 use vitrine_shared::cgroup::{Controller, GroupId, Knob};
 use vitrine_shared::message::{Command, Container, ContainerState};
-use vitrine_shared::spec::ContainerSpec;
 use yew::prelude::*;
 
-use super::modal::Modal;
 use super::parts::TroubleText;
 use crate::host::lacks_controller;
 use crate::kinds::{group_of, is_frozen, is_machine_shell, is_running};
 use crate::place::Place;
-use crate::state::{Action, Dialog, State};
+use crate::state::{Action, State};
 use crate::text::{ended_with, host as words};
 use crate::ui::{Ui, use_desk, use_ui};
 
@@ -38,10 +36,6 @@ pub(crate) fn Bar(props: &Props) -> Html {
     let running = state.container().filter(|container| is_running(container));
     let may = state.may_ask();
     let id = machine.as_ref().map(|machine| machine.id);
-    let open_shell = desk.send.reform(move |_: MouseEvent| Command::StartContainer {
-        machine: id,
-        spec: ContainerSpec::machine_shell(),
-    });
     let end_container = {
         let ids = id.zip(running.map(|container| container.id));
         Callback::from(move |_: MouseEvent| {
@@ -55,8 +49,6 @@ pub(crate) fn Bar(props: &Props) -> Html {
         _ => t.end_container,
     };
     let desk = use_desk();
-    let end_machine =
-        desk.act.reform(move |_: MouseEvent| Action::Dialog(id.map(Dialog::EndMachine)));
     html! {
         <div class="bar" hidden={machine.is_none()}>
             if !props.forge { <h1 key="eyes" id="eyes-title">{t.eyes_question}</h1> }
@@ -75,18 +67,13 @@ pub(crate) fn Bar(props: &Props) -> Html {
             </div>
             <span class="bar-state muted">{state.container().and_then(|one| ended(&ui, one)).or_else(|| frozen(state).filter(|frozen| *frozen).map(|_| t.frozen.into()))}</span>
             <div class="bar-buttons">
-                <button type="button" class="plain" data-test="open-shell" onclick={open_shell}
-                    disabled={!may || machine.is_none() || state.is_starting()}>{t.open_shell}</button>
                 <button type="button" class="plain" disabled={!may || props.forge || machine.is_none()} data-test="another"
                     onclick={props.another.reform(|_: MouseEvent| ())}>{t.another}</button>
                 <Freeze state={state.clone()} />
                 <button type="button" class="plain" data-test="end-container" disabled={!may || running.is_none()}
                     onclick={end_container}>{end_word}</button>
-                <button type="button" class="plain" data-test="end-machine" disabled={!may || machine.is_none()}
-                    onclick={end_machine}>{t.end_machine}</button>
             </div>
             <TroubleText place={Place::End} trouble={state.troubles.get(&Place::End).cloned()} />
-            <EndMachine state={state.clone()} />
         </div>
     }
 }
@@ -135,37 +122,5 @@ fn Freeze(props: &StateProps) -> Html {
     html! {
         <button type="button" class="plain" data-test="freeze" title={why} onclick={turn}
             disabled={!state.may_ask() || frozen.is_none()}>{word}</button>
-    }
-}
-
-/// Asks whether a machine is really to end.
-#[component]
-fn EndMachine(props: &StateProps) -> Html {
-    let (ui, desk) = (use_ui(), use_desk());
-    let t = ui.t();
-    let asked = match props.state.dialog {
-        Some(Dialog::EndMachine(id)) => Some(id),
-        _ => None,
-    };
-    let containers = asked
-        .and_then(|id| props.state.machines.get(&id))
-        .map_or(0, |machine| machine.containers.iter().filter(|one| is_running(one)).count());
-    let close = desk.act.reform(|()| Action::Dialog(None));
-    let keep = close.reform(|_: MouseEvent| ());
-    let end = Callback::from(move |_: MouseEvent| {
-        if let Some(machine) = asked {
-            desk.send.emit(Command::EndMachine { machine });
-        }
-        desk.act.emit(Action::Dialog(None));
-    });
-    html! {
-        <Modal open={asked.is_some()} title="end-title" test="end-dialog" {close}>
-            <h2 id="end-title">{t.end_machine_question}</h2>
-            <p>{words::end_question(ui.lang, containers)}</p>
-            <div class="modal-buttons">
-                <button type="button" data-test="end-no" autofocus=true onclick={keep}>{t.keep_machine}</button>
-                <button type="button" class="danger" data-test="end-yes" onclick={end}>{t.end_machine}</button>
-            </div>
-        </Modal>
     }
 }

@@ -32,7 +32,7 @@ pub(crate) fn Eyes(props: &Props) -> Html {
     let threads = use_node_ref();
     let (host_rows, container_rows, others) = match &props.sample {
         Some(sample) => (
-            host(sample, Some(props.container.id)),
+            host(sample, &props.container),
             container(sample, &props.container),
             sample.other_processes,
         ),

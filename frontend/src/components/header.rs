@@ -2,15 +2,15 @@
 
 use std::rc::Rc;
 
-use vitrine_shared::message::Machine;
 use yew::prelude::*;
 
+use super::machine::MachineTools;
 use super::parts::{Hatch, Logo};
 use crate::prefs::Theme;
 use crate::route::Screen;
 use crate::state::{Action, Dialog, Link, Session, State};
-use crate::text::{Text, host as words, refusal::profile_name};
-use crate::ui::{Change, select_value, use_desk, use_ui};
+use crate::text::Text;
+use crate::ui::{Change, use_desk, use_ui};
 
 /// What the header shows.
 #[derive(Properties, PartialEq)]
@@ -29,8 +29,8 @@ pub(crate) fn Header(props: &Props) -> Html {
             <a class="skip" href="#main" onclick={skip_to_main()}>{t.skip}</a>
             <Hatch />
             <a class="brand" href="#/" aria-label={t.to_start}><Logo /><span>{"Vitrine"}</span></a>
-            <div class="top-machine" hidden={props.screen == Screen::Start}>
-                <MachineChoice state={props.state.clone()} />
+            <div class="top-lab" hidden={props.screen == Screen::Start}>
+                <MachineTools state={props.state.clone()} />
             </div>
             <Status state={props.state.clone()} />
             <Settings />
@@ -57,45 +57,6 @@ fn skip_to_main() -> Callback<MouseEvent> {
 #[derive(Properties, PartialEq)]
 struct StateProps {
     state: Rc<State>,
-}
-
-/// The machine that is looked at; a choice where there are several.
-#[component]
-fn MachineChoice(props: &StateProps) -> Html {
-    let (ui, desk) = (use_ui(), use_desk());
-    let state = &props.state;
-    if state.machines.len() < 2 {
-        let name = state.machine().map_or(ui.t().no_machine.into(), |machine| label(machine));
-        let meaning = state.machine().map(|one| words::profile_meaning(ui.lang, one.profile));
-        return html! { <span class="machine" data-test="machine" title={meaning}>{name}</span> };
-    }
-    let machines: Vec<_> = state.machines.values().cloned().collect();
-    let onchange = Callback::from(move |event: Event| {
-        let id = select_value(&event);
-        if let Some(machine) = machines.iter().find(|machine| machine.id.to_string() == id) {
-            desk.act.emit(Action::Focus(machine.id));
-        }
-    });
-    html! {
-        <label class="machine">
-            <span class="visually-hidden">{ui.t().machine}</span>
-            <select {onchange} data-test="machine">
-                {for state.machines.values().map(|machine| html! {
-                    <option key={machine.id.to_string()} value={machine.id.to_string()}
-                        selected={Some(machine.id) == state.focus}>{label(machine)}</option>
-                })}
-            </select>
-        </label>
-    }
-}
-
-/// A short name for a machine: what its cgroups are called, its profile, and its PID 1.
-fn label(machine: &Machine) -> String {
-    let name = machine.cgroup_path.rsplit('/').find(|part| !part.is_empty());
-    let id = machine.id.to_string();
-    let name = name.unwrap_or(&id);
-    let short: String = name.chars().take(12).collect();
-    format!("{short} · {} · init {}", profile_name(machine.profile), machine.init_pid)
 }
 
 /// The connection in one word; the milliseconds stand outside the part that is read aloud.
