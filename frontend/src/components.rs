@@ -19,6 +19,7 @@ pub(crate) mod parts;
 pub(crate) mod profile;
 pub(crate) mod quota;
 pub(crate) mod raw;
+pub(crate) mod rosetta;
 pub(crate) mod shelf;
 pub(crate) mod start;
 pub(crate) mod terminal;

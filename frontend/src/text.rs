@@ -7,6 +7,7 @@ pub(crate) mod happening;
 pub(crate) mod host;
 pub(crate) mod kernel;
 pub(crate) mod refusal;
+pub(crate) mod rosetta;
 pub(crate) mod step;
 mod words;
 

@@ -22,6 +22,18 @@ pub(crate) struct Props {
     pub(crate) another: Callback<()>,
     /// Is the forge open?
     pub(crate) forge: bool,
+    /// Which picture is shown.
+    pub(crate) view: View,
+    pub(crate) look: Callback<View>,
+}
+
+/// A picture of the container or its group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum View {
+    /// Two eyes, over the CPU.
+    Eyes,
+    /// Its files in both dialects.
+    Rosetta,
 }
 
 /// The bar.
@@ -51,7 +63,14 @@ pub(crate) fn Bar(props: &Props) -> Html {
     let desk = use_desk();
     html! {
         <div class="bar" hidden={machine.is_none()}>
-            if !props.forge { <h1 key="eyes" id="eyes-title">{t.eyes_question}</h1> }
+            if !props.forge { <h1 key="question" id="figure-title">{match props.view {
+                View::Eyes => t.eyes_question,
+                View::Rosetta => t.rosetta_question,
+            }}</h1> }
+            <div class="views" role="group" aria-label={t.views} hidden={props.forge}>
+                {view_button(View::Eyes, props, t.view_eyes, "view-eyes")}
+                {view_button(View::Rosetta, props, t.view_rosetta, "view-rosetta")}
+            </div>
             <div class="bar-names" role="group" aria-label={t.containers}>
                 {for containers.iter().map(|one| {
                     let id = one.id;
@@ -75,6 +94,14 @@ pub(crate) fn Bar(props: &Props) -> Html {
             </div>
             <TroubleText place={Place::End} trouble={state.troubles.get(&Place::End).cloned()} />
         </div>
+    }
+}
+
+fn view_button(view: View, props: &Props, word: &'static str, test: &'static str) -> Html {
+    let look = props.look.reform(move |_: MouseEvent| view);
+    html! {
+        <button type="button" data-test={test} aria-pressed={(view == props.view).to_string()}
+            onclick={look}>{word}</button>
     }
 }
 

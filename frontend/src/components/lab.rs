@@ -7,12 +7,13 @@ use vitrine_shared::message::{Container, FeedEntry};
 use yew::prelude::*;
 
 use super::about::MissingNote;
-use super::bar::Bar;
+use super::bar::{Bar, View};
 use super::cpu::Cpu;
 use super::eyes::Eyes;
 use super::forge::Forge;
 use super::notes::Notes;
 use super::raw::RawFiles;
+use super::rosetta::Rosetta;
 use super::shelf::Shelf;
 use super::start::why_not;
 use super::terminal::TerminalArea;
@@ -45,6 +46,17 @@ pub(crate) fn Lab(props: &Props) -> Html {
         let forging = forging.clone();
         Callback::from(move |()| forging.set(None))
     });
+    let view = use_state_eq(|| View::Eyes);
+    let look = {
+        let view = view.clone();
+        Callback::from(move |next| view.set(next))
+    };
+    let by_hand = use_state_eq(|| None::<GroupId>);
+    let choose = {
+        let by_hand = by_hand.clone();
+        Callback::from(move |group| by_hand.set(Some(group)))
+    };
+    let group = shown_group(state, *by_hand);
     let stale = state.welcomes > 0 && state.link != Link::Live;
     let class =
         classes!("lab", stale.then_some("is-stale"), state.focus.is_none().then_some("is-empty"));
@@ -54,12 +66,18 @@ pub(crate) fn Lab(props: &Props) -> Html {
                 <p class="stale" role="status" hidden={!stale}>{ui.t().stale}</p>
                 <MissingNote state={state.clone()} />
             </div>
-            <div class="lab-left"><Left state={state.clone()} /></div>
+            <div class="lab-left">
+                <Left state={state.clone()} group={group.cloned()} {choose} raw={forge || *view == View::Eyes} />
+            </div>
             <div class={classes!("lab-centre", forge.then_some("is-forging"))}>
-                <Bar key="bar" state={state.clone()} {another} {forge} />
+                <Bar key="bar" state={state.clone()} {another} {forge} view={*view} {look} />
                 <div class="lab-figure" key="figure">
-                    {match (&container, forge) {
-                        (Some(container), false) => html! {
+                    {match (&container, forge, group.zip(state.focus)) {
+                        (Some(_), false, Some((group, machine))) if *view == View::Rosetta => html! {
+                            <Rosetta key="rosetta" {machine} group={group.clone()} told={state.last.clone()}
+                                troubles={state.troubles.clone()} may_change={state.may_ask()} />
+                        },
+                        (Some(container), false, _) => html! {
                             <Watch key="watch" state={state.clone()} container={container.clone()} />
                         },
                         _ => html! {
@@ -92,32 +110,36 @@ fn terminal(state: &State, container: Option<&Container>) -> Html {
     html! { <TerminalArea {name} {terminal} may_type={state.may_change()} /> }
 }
 
+/// The group that is looked at: chosen by hand, else the container's, else the machine's.
+fn shown_group(state: &State, by_hand: Option<GroupId>) -> Option<&CgroupSample> {
+    let groups = state.sample.as_ref()?.groups.as_slice();
+    let named = |id: GroupId| groups.iter().find(|group| group.group == id);
+    by_hand
+        .and_then(named)
+        .or_else(|| named(group_of(state.container()?)))
+        .or_else(|| named(GroupId::Root))
+}
+
 #[derive(Properties, PartialEq)]
-struct StateProps {
+struct LeftProps {
     state: Rc<State>,
+    group: Option<CgroupSample>,
+    choose: Callback<GroupId>,
+    /// Show the raw files too?
+    raw: bool,
 }
 
 /// The left column: the shelf, and the files of the group that is chosen on it.
 #[component]
-fn Left(props: &StateProps) -> Html {
+fn Left(props: &LeftProps) -> Html {
     let state = &props.state;
-    let by_hand = use_state_eq(|| None::<GroupId>);
-    let choose = {
-        let by_hand = by_hand.clone();
-        Callback::from(move |group| by_hand.set(Some(group)))
-    };
-    let groups = state.sample.as_ref().map(|sample| sample.groups.as_slice()).unwrap_or_default();
-    let named = |id: GroupId| groups.iter().find(|group| group.group == id);
-    let group = by_hand
-        .and_then(named)
-        .or_else(|| named(group_of(state.container()?)))
-        .or_else(|| named(GroupId::Root));
-    let id = group.map_or(GroupId::Root, |group| group.group);
+    let id = props.group.as_ref().map_or(GroupId::Root, |group| group.group);
+    let raw = props.group.as_ref().filter(|_| props.raw).zip(state.focus);
     html! {
         <>
-            <Shelf sample={state.sample.clone()} histories={state.histories.clone()} group={id} {choose}
-                host={state.host.clone()} />
-            <div class="raw-slot">{group.zip(state.focus).map(|(group, machine)| html! {
+            <Shelf sample={state.sample.clone()} histories={state.histories.clone()} group={id}
+                choose={props.choose.clone()} host={state.host.clone()} />
+            <div class="raw-slot">{raw.map(|(group, machine)| html! {
                 <RawFiles {machine} group={group.clone()} troubles={state.troubles.clone()}
                     may_change={state.may_ask()} />
             })}</div>
@@ -145,7 +167,7 @@ fn Watch(props: &WatchProps) -> Html {
     let trouble = |place| state.troubles.get(&place).cloned();
     html! {
         <div class="watch">
-            <section class="two-eyes" aria-labelledby="eyes-title">
+            <section class="two-eyes" aria-labelledby="figure-title">
                 <Eyes sample={state.sample.clone()} container={container.clone()} />
             </section>
             {state.focus.map(|machine| html! {

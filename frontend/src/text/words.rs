@@ -119,6 +119,15 @@ words! {
     write: "Write" / "写入";
     no_files: "This group has no files that are shown." / "这个组没有要显示的文件。";
 
+    // The Rosetta.
+    views: "Views" / "视图";
+    view_eyes: "Two eyes" / "两只眼睛";
+    view_rosetta: "v1 ↔ v2" / "v1 ↔ v2";
+    rosetta_question: "How do v1 and v2 write it?" / "v1 和 v2 各怎么写？";
+    no_counterpart: "no counterpart" / "没有对应的文件";
+    will_write: "Will write:" / "将写入：";
+    really_written: "Really written:" / "实际写入：";
+
     // Two eyes.
     eyes_question: "Whose PID 1 is this?" / "这是谁的 PID 1？";
     eye_host: "the host’s ps" / "宿主机的 ps";
