@@ -1,5 +1,6 @@
 //! Vitrine against the real kernel: the built program, as root, from the outside.
 //!
+//! - [`config`]: the settings of `vitrine serve`
 //! - [`cli`], [`tty`], [`limits`], [`flags`]: `vitrine run` as people use it
 //! - [`serve`], [`knobs`], [`killed`], [`protocol`]: `vitrine serve` and its three processes
 //! - [`doors`], [`inside`], [`exhaust`], [`hostile`]: what a program in a container can reach, use
@@ -11,6 +12,7 @@
 mod harness;
 
 mod cli;
+mod config;
 mod doors;
 mod exhaust;
 mod flags;

@@ -13,6 +13,7 @@
 #![allow(rustdoc::private_intra_doc_links)]
 
 pub mod cli;
+pub mod config;
 pub mod ipc;
 pub mod launcher;
 pub mod observer;

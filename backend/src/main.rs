@@ -2,16 +2,17 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::CommandFactory as _;
 use tracing_subscriber::EnvFilter;
 use vitrine::cli::{Cli, Command};
+use vitrine::config;
 use vitrine::launcher::{run, serve};
 
 fn main() -> ExitCode {
     match std::env::args_os().next().as_deref().and_then(|name| name.to_str()) {
         Some("vitrine-web") => finish(vitrine::service::web()),
         Some("vitrine-observer") => finish(vitrine::service::observer()),
-        _ => match Cli::try_parse() {
+        _ => match Cli::read(std::env::args_os()) {
             Ok(cli) => command(&cli),
             Err(error) => misread(&error),
         },
@@ -32,8 +33,16 @@ fn misread(error: &clap::Error) -> ExitCode {
 
 fn command(cli: &Cli) -> ExitCode {
     match &cli.command {
+        Command::Serve(args) if args.print_config => {
+            print(&config::print(&args.settings));
+            ExitCode::SUCCESS
+        }
         Command::Serve(args) => {
             log_to_stderr(&args.log);
+            let names = std::env::vars_os().map(|(name, _)| name);
+            for unknown in config::unknown_variables(&Cli::command(), names) {
+                tracing::warn!("{unknown}");
+            }
             finish(serve::serve(&serve::Options::from(args)))
         }
         Command::Run(args) => {
@@ -59,6 +68,12 @@ fn finish(result: anyhow::Result<()>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn print(text: &str) {
+    use std::io::Write as _;
+    // A reader that has gone needs no words.
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 #[expect(clippy::print_stderr, reason = "an error of the command line belongs there")]
