@@ -1,6 +1,7 @@
 //! The command line: each command's flags as a type, in a file of its own.
 
 mod run;
+mod schema;
 mod serve;
 
 use std::ffi::OsString;
@@ -10,6 +11,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use crate::config;
 
 pub use run::Run;
+pub use schema::Schema;
 pub use serve::Serve;
 
 /// See through the container trick: real Linux containers, live in a browser page.
@@ -28,6 +30,8 @@ pub enum Command {
     Serve(Serve),
     /// Run one container on this host, as `docker run` does.
     Run(Box<Run>),
+    /// Print the JSON Schema of the protocol.
+    Schema(Schema),
 }
 
 impl Cli {

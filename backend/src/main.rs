@@ -1,5 +1,6 @@
 //! The `vitrine` command line: what was typed, or which of the three processes this is.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::CommandFactory as _;
@@ -34,8 +35,7 @@ fn misread(error: &clap::Error) -> ExitCode {
 fn command(cli: &Cli) -> ExitCode {
     match &cli.command {
         Command::Serve(args) if args.print_config => {
-            print(&config::print(&args.settings));
-            ExitCode::SUCCESS
+            finish(print(config::print(&args.settings).trim_end()))
         }
         Command::Serve(args) => {
             log_to_stderr(&args.log);
@@ -52,6 +52,15 @@ fn command(cli: &Cli) -> ExitCode {
             }
             ExitCode::from(u8::try_from(status).unwrap_or(125))
         }
+        Command::Schema(args) => finish(print(&args.text())),
+    }
+}
+
+/// A reader that has had enough (`| head`) is no failure.
+fn print(text: &str) -> anyhow::Result<()> {
+    match writeln!(std::io::stdout().lock(), "{text}") {
+        Err(err) if err.kind() != std::io::ErrorKind::BrokenPipe => Err(err.into()),
+        _ => Ok(()),
     }
 }
 
@@ -68,12 +77,6 @@ fn finish(result: anyhow::Result<()>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-fn print(text: &str) {
-    use std::io::Write as _;
-    // A reader that has gone needs no words.
-    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 #[expect(clippy::print_stderr, reason = "an error of the command line belongs there")]
