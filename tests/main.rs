@@ -1,6 +1,6 @@
 //! Vitrine against the real kernel: the built program, as root, from the outside.
 //!
-//! - [`config`]: the settings of `vitrine serve`
+//! - [`config`], [`doctor`]: settings of `vitrine serve`; what the host can do
 //! - [`cli`], [`tty`], [`limits`], [`flags`]: `vitrine run` as people use it
 //! - [`serve`], [`knobs`], [`killed`], [`protocol`]: `vitrine serve` and its three processes
 //! - [`doors`], [`inside`], [`exhaust`], [`hostile`]: what a program in a container can reach, use
@@ -13,6 +13,7 @@ mod harness;
 
 mod cli;
 mod config;
+mod doctor;
 mod doors;
 mod exhaust;
 mod flags;

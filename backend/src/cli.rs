@@ -1,5 +1,6 @@
 //! The command line: each command's flags as a type, in a file of its own.
 
+mod doctor;
 mod run;
 mod schema;
 mod serve;
@@ -10,6 +11,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::config;
 
+pub use doctor::Doctor;
 pub use run::Run;
 pub use schema::Schema;
 pub use serve::Serve;
@@ -30,6 +32,8 @@ pub enum Command {
     Serve(Serve),
     /// Run one container on this host, as `docker run` does.
     Run(Box<Run>),
+    /// Say what this host can do, what is missing, and the command that mends it.
+    Doctor(Doctor),
     /// Print the JSON Schema of the protocol.
     Schema(Schema),
 }

@@ -14,6 +14,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod doctor;
 pub mod ipc;
 pub mod launcher;
 pub mod observer;

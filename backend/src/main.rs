@@ -7,6 +7,7 @@ use clap::CommandFactory as _;
 use tracing_subscriber::EnvFilter;
 use vitrine::cli::{Cli, Command};
 use vitrine::config;
+use vitrine::doctor;
 use vitrine::launcher::{run, serve};
 
 fn main() -> ExitCode {
@@ -51,6 +52,15 @@ fn command(cli: &Cli) -> ExitCode {
                 say(&error);
             }
             ExitCode::from(u8::try_from(status).unwrap_or(125))
+        }
+        Command::Doctor(args) => {
+            let definition = Cli::command();
+            let serve = definition.find_subcommand("serve").cloned().unwrap_or_default();
+            match doctor::doctor(&doctor::Options::from(args), &serve) {
+                Ok(true) => ExitCode::SUCCESS,
+                Ok(false) => ExitCode::FAILURE,
+                Err(error) => finish(Err(error)),
+            }
         }
         Command::Schema(args) => finish(print(&args.text())),
     }

@@ -19,7 +19,7 @@ const FILES: &[(&str, &str)] = &[
     ("etc/profile", "export PS1='\\w # '\n"),
 ];
 /// Where distributions put a static busybox.
-const CANDIDATES: &[&str] =
+pub(crate) const CANDIDATES: &[&str] =
     &["/bin/busybox", "/usr/bin/busybox", "/bin/busybox.static", "/sbin/busybox"];
 
 /// The image directory of a server or of the command line.
@@ -121,7 +121,7 @@ fn fill(busybox: &Path, root: &Path) -> Result<(), ImageError> {
 }
 
 /// Is this a program that needs no loader (an ELF file without `PT_INTERP`)?
-fn is_static(path: &Path) -> bool {
+pub(crate) fn is_static(path: &Path) -> bool {
     const PT_INTERP: u32 = 3;
     let mut head = vec![0; 4096];
     let Ok(len) = fs::File::open(path).and_then(|mut file| file.read(&mut head)) else {
