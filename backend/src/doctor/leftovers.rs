@@ -1,15 +1,14 @@
 //! What killed servers and runs have left: groups, stages, images half made.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use anyhow::Context as _;
 
 use super::{Finding, Host, Severity};
 use crate::launcher::cgroup::{BASE, Hierarchies};
-use crate::launcher::sweep;
 use crate::launcher::uids::RUN_DIRECTORY;
+use crate::launcher::{images, sweep};
 
 const CLEAN: &str = "vitrine doctor --clean";
 
@@ -28,7 +27,16 @@ pub(super) fn check(host: &Host) -> Vec<Finding> {
     vec![
         told("leftover-cgroups", "processes in them may still run", groups),
         told("leftover-stages", "each is a mount on the host", shown(stages(host))),
-        told("leftover-images", "each takes room on the disk", shown(half_images(host))),
+        match images::leftovers(&host.data, false) {
+            Some(left) => told("leftover-images", "each takes room on the disk", shown(left)),
+            None => Finding::new(
+                Severity::Note,
+                "leftover-images",
+                "not looked at: somebody makes images all the time",
+                "they are swept by whoever makes the next one",
+                "",
+            ),
+        },
     ]
 }
 
@@ -48,20 +56,6 @@ fn stages(host: &Host) -> Vec<PathBuf> {
     sweep::orphan_stages(&host.path(RUN_DIRECTORY))
 }
 
-/// Directories in which a process that lives no more was making an image: `new-PID`.
-fn half_images(host: &Host) -> Vec<PathBuf> {
-    let entries = fs::read_dir(host.data.join("images")).into_iter().flatten().flatten();
-    let is_left = |name: &str| {
-        let pid = name.strip_prefix("new-").and_then(|rest| rest.split('-').next());
-        let pid = pid.and_then(|pid| pid.parse::<u32>().ok());
-        pid.is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists())
-    };
-    entries
-        .filter(|entry| entry.file_name().to_str().is_some_and(is_left))
-        .map(|entry| entry.path())
-        .collect()
-}
-
 /// Removes all of it, and says what.
 pub(super) fn clean(host: &Host) -> anyhow::Result<Vec<Removed>> {
     anyhow::ensure!(
@@ -73,10 +67,7 @@ pub(super) fn clean(host: &Host) -> anyhow::Result<Vec<Removed>> {
     sweep::sweep(&hierarchies).context("remove the groups that were left")?;
     let stages = stages(host);
     stages.iter().for_each(|stage| sweep::remove_stage(stage));
-    let images = half_images(host);
-    for image in &images {
-        fs::remove_dir_all(image).with_context(|| format!("remove {}", image.display()))?;
-    }
+    let images = images::leftovers(&host.data, true).unwrap_or_default();
     let groups = names.iter().map(|name| ("cgroup", format!("{BASE}/{name}")));
     let stages = shown(stages).into_iter().map(|path| ("stage", path));
     let images = shown(images).into_iter().map(|path| ("image", path));
@@ -90,18 +81,17 @@ mod tests {
 
     #[test]
     fn only_what_the_dead_have_left() {
-        let own = std::process::id();
         let (dir, host) = fixture(&[
             ("/run/vitrine/stage-4194305-1/x", ""),
             ("/run/vitrine/uids", ""),
-            ("/data/images/new-4194305/x", ""),
+            ("/data/images/new-4194305-0/x", ""),
             ("/data/images/busybox-1-2/x", ""),
         ]);
-        fs::create_dir_all(dir.path().join(format!("data/images/new-{own}"))).unwrap();
         assert_eq!(stages(&host), [dir.path().join("run/vitrine/stage-4194305-1")]);
-        assert_eq!(half_images(&host), [dir.path().join("data/images/new-4194305")]);
+        let half = dir.path().join("data/images/new-4194305-0");
+        assert_eq!(images::leftovers(&host.data, false), Some(vec![half.clone()]));
         assert_eq!(told("leftover-stages", "", Vec::new()).severity, Severity::Ok);
-        let one = told("leftover-images", "", shown(half_images(&host)));
+        let one = told("leftover-images", "", shown(vec![half]));
         assert_eq!(one.mend, CLEAN);
         assert!(one.found.starts_with("1 left"));
     }
