@@ -3,8 +3,10 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
+use vitrine_shared::message::Profile;
 
+use crate::config::Setting;
 use crate::launcher::serve;
 
 /// `vitrine serve`.
@@ -12,7 +14,14 @@ use crate::launcher::serve;
 #[command(after_help = "\
 Examples:
   vitrine serve                                 # prints one URL with a one-time token
-  vitrine serve --listen 127.0.0.1:0            # a free port")]
+  vitrine serve --listen 127.0.0.1:0            # a free port
+  vitrine serve --profile lab                   # for a class of people you know
+  vitrine serve --config lab.toml --print-config
+
+Every flag is also a variable (VITRINE_…, named above) and a key of the file of --config.
+A flag wins over the variable, and that over the file. Without --config the file
+/etc/vitrine/vitrine.toml is read if it is there (for an ordinary user
+$XDG_CONFIG_HOME/vitrine/vitrine.toml). docs/vitrine.toml.example has every key.")]
 pub struct Serve {
     /// Address and port to listen on; port 0 takes a free one.
     #[arg(
@@ -25,15 +34,57 @@ pub struct Serve {
     /// Where images are kept.
     #[arg(long, value_name = "DIR", default_value = "/var/lib/vitrine", env = "VITRINE_DATA")]
     data: PathBuf,
+    /// What machines let their owners do: `lab` is for people you know (mount, unshare, hostname
+    /// and the machine's own cgroups, in a shell of the machine), and offers both.
+    #[arg(
+        long,
+        value_name = "PROFILE",
+        value_enum,
+        default_value = "strict",
+        env = "VITRINE_PROFILE"
+    )]
+    profile: ProfileArg,
     /// One more origin that pages may come from, such as `https://lab.example.org` (behind a proxy).
-    #[arg(long = "allowed-origin", value_name = "ORIGIN")]
+    #[arg(
+        long = "allowed-origin",
+        value_name = "ORIGIN",
+        env = "VITRINE_ALLOWED_ORIGIN",
+        value_delimiter = ','
+    )]
     allowed_origins: Vec<String>,
     /// Serve the page from this directory and not from the binary (for development).
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", env = "VITRINE_ASSETS")]
     assets: Option<PathBuf>,
     /// What to log: error, warn, info, debug, or a filter such as vitrine=debug.
     #[arg(long, value_name = "FILTER", default_value = "warn", env = "VITRINE_LOG")]
     pub log: String,
+    /// Read settings from this TOML file.
+    #[arg(long, value_name = "FILE", env = "VITRINE_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print the settings in force, each with where it came from, and end.
+    #[arg(long)]
+    pub print_config: bool,
+    /// The settings in force.
+    #[arg(skip)]
+    pub settings: Vec<Setting>,
+}
+
+/// A profile by name.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ProfileArg {
+    /// For everybody, strangers too.
+    Strict,
+    /// For people you know.
+    Lab,
+}
+
+impl From<ProfileArg> for Profile {
+    fn from(arg: ProfileArg) -> Self {
+        match arg {
+            ProfileArg::Strict => Profile::Strict,
+            ProfileArg::Lab => Profile::Lab,
+        }
+    }
 }
 
 impl From<&Serve> for serve::Options {
@@ -41,6 +92,7 @@ impl From<&Serve> for serve::Options {
         serve::Options {
             listen: args.listen,
             data: args.data.clone(),
+            profile: args.profile.into(),
             allowed_origins: args.allowed_origins.clone(),
             assets: args.assets.clone(),
             log: args.log.clone(),

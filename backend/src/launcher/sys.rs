@@ -93,6 +93,12 @@ pub(crate) fn pidfd_signal(pidfd: BorrowedFd<'_>, signal: i32) -> nix::Result<()
     Errno::result(result).map(drop)
 }
 
+/// `pidfd_open(2)`.
+pub(crate) fn pidfd_open(pid: i32) -> nix::Result<OwnedFd> {
+    // SAFETY: both arguments are integers; on success the kernel gives a descriptor that is ours.
+    unsafe { new_fd(libc::syscall(libc::SYS_pidfd_open, pid, 0)) }
+}
+
 /// How a process ended and what it used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ended {
@@ -297,6 +303,22 @@ pub(crate) fn seccomp(program: &[u8]) -> nix::Result<()> {
         libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, &raw const program)
     };
     Errno::result(result).map(drop)
+}
+
+/// The newest Landlock interface of this kernel.
+pub(crate) fn landlock_abi() -> nix::Result<i64> {
+    const LANDLOCK_CREATE_RULESET_VERSION: libc::c_uint = 1;
+    let none = std::ptr::null::<libc::c_void>();
+    // SAFETY: with this flag the call takes no attributes and only gives a number.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_landlock_create_ruleset,
+            none,
+            0usize,
+            LANDLOCK_CREATE_RULESET_VERSION,
+        )
+    };
+    Errno::result(result)
 }
 
 /// The far end of a PTY master, without a path that anybody could have replaced: `TIOCGPTPEER`.
