@@ -9,8 +9,8 @@ use vitrine_shared::message::{ClientMessage, Command};
 use wasm_bindgen::prelude::wasm_bindgen;
 use yew::prelude::*;
 
-use crate::components::about::{About, PlainHttp};
-use crate::components::header::Header;
+use crate::components::about::{about, plain_http};
+use crate::components::header::header;
 use crate::components::lab::Lab;
 use crate::components::start::Start;
 use crate::prefs::{self, Theme, key};
@@ -64,18 +64,21 @@ fn App() -> Html {
         }
     });
     let known = Rc::new((*state).clone());
+    let top = header(&ui, &desk, &known, screen);
+    let banner = plain_http(&ui, &known);
+    let about = about(&ui, &desk, &known);
     html! {
         <ContextProvider<Ui> context={ui}>
             <ContextProvider<Desk> context={desk}>
-                <Header state={known.clone()} {screen} />
-                <PlainHttp state={known.clone()} />
+                {top}
+                {banner}
                 <div class="screen" key="screen">
                     {match screen {
-                        Screen::Start => html! { <Start key="start" state={known.clone()} /> },
-                        Screen::Lab => html! { <Lab key="lab" state={known.clone()} /> },
+                        Screen::Start => html! { <Start key="start" state={known} /> },
+                        Screen::Lab => html! { <Lab key="lab" state={known} /> },
                     }}
                 </div>
-                <About state={known} />
+                {about}
             </ContextProvider<Desk>>
         </ContextProvider<Ui>>
     }

@@ -33,7 +33,7 @@ pub(crate) fn host(sample: &Sample, container: &Container) -> Vec<Row> {
         .iter()
         .map(|process| row(process, process.host_pid(), process.host_uid, container))
         .collect();
-    rows.sort_by_key(|row| row.host_pid);
+    in_order(&mut rows, |row| row.host_pid);
     rows
 }
 
@@ -50,7 +50,7 @@ pub(crate) fn container(sample: &Sample, container: &Container) -> Vec<Row> {
         .filter(|process| !own_only || process.container == Some(container.id))
         .filter_map(|process| Some(row(process, process.pid_at(depth)?, process.uid, container)))
         .collect();
-    rows.sort_by_key(|row| row.pid);
+    in_order(&mut rows, |row| row.pid);
     rows
 }
 
@@ -59,6 +59,17 @@ fn is_of(process: &Process, container: &Container) -> bool {
     match is_machine_shell(container) {
         true => process.container.is_none(),
         false => process.container == Some(container.id),
+    }
+}
+
+/// Sorts a few hundred rows that are nearly in order: the general sort is 5 KB of program.
+fn in_order(rows: &mut [Row], by: fn(&Row) -> u32) {
+    for at in 1..rows.len() {
+        let mut at = at;
+        while at > 0 && by(&rows[at - 1]) > by(&rows[at]) {
+            rows.swap(at - 1, at);
+            at -= 1;
+        }
     }
 }
 

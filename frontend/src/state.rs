@@ -398,8 +398,8 @@ impl State {
         for group in &sample.groups {
             self.histories.entry(group.group).or_default().push(sample.at_msec, group);
         }
-        let groups: BTreeSet<GroupId> = sample.groups.iter().map(|group| group.group).collect();
-        self.histories.retain(|group, _| groups.contains(group));
+        let is_there = |group: GroupId| sample.groups.iter().any(|one| one.group == group);
+        self.histories.retain(|group, _| is_there(*group));
         self.sample = Some(Rc::new(sample));
     }
 

@@ -6,11 +6,11 @@ use vitrine_shared::message::{HostInfo, Missing};
 use yew::prelude::*;
 
 use super::modal::Modal;
-use super::parts::ShellLine;
+use super::parts::shell_line;
 use crate::prefs::{self, key};
 use crate::state::{Action, Dialog, State};
 use crate::text::{host as words, refusal};
-use crate::ui::{Ui, use_desk, use_ui};
+use crate::ui::{Desk, Ui, use_desk, use_ui};
 use crate::{format, host};
 
 /// What they show.
@@ -20,21 +20,19 @@ pub(crate) struct Props {
 }
 
 /// The dialog.
-#[component]
-pub(crate) fn About(props: &Props) -> Html {
-    let (ui, desk) = (use_ui(), use_desk());
+pub(crate) fn about(ui: &Ui, desk: &Desk, state: &State) -> Html {
     let t = ui.t();
     let close = desk.act.reform(|()| Action::Dialog(None));
     let leave = close.reform(|_: MouseEvent| ());
     html! {
-        <Modal open={props.state.dialog == Some(Dialog::About)} title="about-title" test="about" {close}>
+        <Modal open={state.dialog == Some(Dialog::About)} title="about-title" test="about" {close}>
             <header class="modal-head">
                 <h2 id="about-title">{t.about}</h2>
                 <button type="button" class="plain" onclick={leave}>{t.close}</button>
             </header>
-            {match props.state.host.as_deref() {
+            {match state.host.as_deref() {
                 None => html! { <p key="none">{t.about_nothing}</p> },
-                Some(host) => html! { <div key="host">{facts(&ui, host)}{cannot(&ui, &host.missing)}</div> },
+                Some(host) => html! { <div key="host">{facts(ui, host)}{cannot(ui, &host.missing)}</div> },
             }}
         </Modal>
     }
@@ -91,7 +89,7 @@ fn mend(ui: &Ui, missing: &Missing) -> Html {
     match missing.mend.as_str() {
         "" => html! { <p class="muted">{ui.t().mend_none}</p> },
         line => {
-            html! { <><p class="muted">{ui.t().mend}</p><ShellLine text={line.to_string()} /></> }
+            html! { <><p class="muted">{ui.t().mend}</p>{shell_line(line)}</> }
         }
     }
 }
@@ -127,10 +125,9 @@ pub(crate) fn MissingNote(props: &Props) -> Html {
 }
 
 /// The banner on every screen, where others on the network can read along.
-#[component]
-pub(crate) fn PlainHttp(props: &Props) -> Html {
-    let t = use_ui().t();
-    let plain = props.state.host.as_deref().is_some_and(|host| host.plain_http);
+pub(crate) fn plain_http(ui: &Ui, state: &State) -> Html {
+    let t = ui.t();
+    let plain = state.host.as_deref().is_some_and(|host| host.plain_http);
     html! {
         <div class="banner" role="note" data-test="plain-http" hidden={!plain}>
             <p><strong>{t.plain_http}</strong>{" "}{t.plain_http_todo}</p>

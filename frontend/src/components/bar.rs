@@ -1,7 +1,5 @@
 //! The bar over the figure: the containers, and what may be done to them.
 
-use std::rc::Rc;
-
 use vitrine_shared::cgroup::{Controller, GroupId, Knob};
 use vitrine_shared::message::{Command, Container, ContainerState};
 use yew::prelude::*;
@@ -12,12 +10,11 @@ use crate::kinds::{group_of, is_frozen, is_machine_shell, is_running};
 use crate::place::Place;
 use crate::state::{Action, State};
 use crate::text::{ended_with, host as words};
-use crate::ui::{Ui, use_desk, use_ui};
+use crate::ui::{Desk, Ui};
 
 /// What the bar shows.
-#[derive(Properties, PartialEq)]
-pub(crate) struct Props {
-    pub(crate) state: Rc<State>,
+pub(crate) struct Props<'a> {
+    pub(crate) state: &'a State,
     /// Opens the forge.
     pub(crate) another: Callback<()>,
     /// Is the forge open?
@@ -37,11 +34,9 @@ pub(crate) enum View {
 }
 
 /// The bar.
-#[component]
-pub(crate) fn Bar(props: &Props) -> Html {
-    let (ui, desk) = (use_ui(), use_desk());
+pub(crate) fn bar(ui: &Ui, desk: &Desk, props: &Props<'_>) -> Html {
     let t = ui.t();
-    let state = &props.state;
+    let state = props.state;
     let machine = state.machine().cloned();
     let containers =
         machine.as_ref().map(|machine| machine.containers.as_slice()).unwrap_or_default();
@@ -50,9 +45,10 @@ pub(crate) fn Bar(props: &Props) -> Html {
     let id = machine.as_ref().map(|machine| machine.id);
     let end_container = {
         let ids = id.zip(running.map(|container| container.id));
+        let send = desk.send.clone();
         Callback::from(move |_: MouseEvent| {
             if let Some((machine, container)) = ids {
-                desk.send.emit(Command::StopContainer { machine, container });
+                send.emit(Command::StopContainer { machine, container });
             }
         })
     };
@@ -60,7 +56,6 @@ pub(crate) fn Bar(props: &Props) -> Html {
         Some(container) if is_machine_shell(container) => t.end_shell,
         _ => t.end_container,
     };
-    let desk = use_desk();
     html! {
         <div class="bar" hidden={machine.is_none()}>
             if !props.forge { <h1 key="question" id="figure-title">{match props.view {
@@ -84,11 +79,11 @@ pub(crate) fn Bar(props: &Props) -> Html {
                     }
                 })}
             </div>
-            <span class="bar-state muted">{state.container().and_then(|one| ended(&ui, one)).or_else(|| frozen(state).filter(|frozen| *frozen).map(|_| t.frozen.into()))}</span>
+            <span class="bar-state muted">{state.container().and_then(|one| ended(ui, one)).or_else(|| frozen(state).filter(|frozen| *frozen).map(|_| t.frozen.into()))}</span>
             <div class="bar-buttons">
                 <button type="button" class="plain" disabled={!may || props.forge || machine.is_none()} data-test="another"
                     onclick={props.another.reform(|_: MouseEvent| ())}>{t.another}</button>
-                <Freeze state={state.clone()} />
+                {freeze(ui, desk, state)}
                 <button type="button" class="plain" data-test="end-container" disabled={!may || running.is_none()}
                     onclick={end_container}>{end_word}</button>
             </div>
@@ -97,7 +92,7 @@ pub(crate) fn Bar(props: &Props) -> Html {
     }
 }
 
-fn view_button(view: View, props: &Props, word: &'static str, test: &'static str) -> Html {
+fn view_button(view: View, props: &Props<'_>, word: &'static str, test: &'static str) -> Html {
     let look = props.look.reform(move |_: MouseEvent| view);
     html! {
         <button type="button" data-test={test} aria-pressed={(view == props.view).to_string()}
@@ -125,24 +120,18 @@ fn frozen(state: &State) -> Option<bool> {
     groups.iter().find(|group| group.group == id).and_then(is_frozen)
 }
 
-#[derive(Properties, PartialEq)]
-struct StateProps {
-    state: Rc<State>,
-}
-
 /// Stops every process of the container, or lets them go on.
-#[component]
-fn Freeze(props: &StateProps) -> Html {
-    let (ui, desk) = (use_ui(), use_desk());
-    let (t, state) = (ui.t(), &props.state);
+fn freeze(ui: &Ui, desk: &Desk, state: &State) -> Html {
+    let t = ui.t();
     let group = freezable(state);
     let frozen = frozen(state);
     let missing = lacks_controller(state.host.as_deref(), Controller::Freezer);
     let why = missing.map(|missing| words::because(ui.lang, missing.because));
     let ids = state.focus.zip(group);
+    let send = desk.send.clone();
     let turn = Callback::from(move |_: MouseEvent| {
         if let (Some((machine, group)), Some(frozen)) = (ids, frozen) {
-            desk.send.emit(Command::SetKnob { machine, group, knob: Knob::Freeze(!frozen) });
+            send.emit(Command::SetKnob { machine, group, knob: Knob::Freeze(!frozen) });
         }
     });
     let word = if frozen == Some(true) { t.thaw } else { t.freeze };

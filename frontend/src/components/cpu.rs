@@ -9,7 +9,7 @@ use vitrine_shared::message::{Command, Missing};
 use web_sys::{Element, PointerEvent};
 use yew::prelude::*;
 
-use super::busy::Busy;
+use super::busy::busy;
 use super::figure::use_width;
 use super::quota::Quota;
 use crate::chart::{self, Frame};
@@ -46,7 +46,7 @@ pub(crate) struct Props {
 /// The CPU figure and its controls.
 #[component]
 pub(crate) fn Cpu(props: &Props) -> Html {
-    let ui = use_ui();
+    let (ui, desk) = (use_ui(), use_desk());
     let t = ui.t();
     let cpu = props.group.as_ref().map(|group| group.cpu).unwrap_or_default();
     let period = if cpu.period_usec > 0 { cpu.period_usec } else { 100_000 };
@@ -72,8 +72,7 @@ pub(crate) fn Cpu(props: &Props) -> Html {
                         None => t.no_periods.into(),
                     }}
                 </p>
-                <Busy machine={props.machine} container={props.container}
-                    may_change={props.may_change} trouble={props.exec_trouble.clone()} />
+                {busy(&ui, &desk, (props.machine, props.container), props.may_change, props.exec_trouble.clone())}
             </div>
             <div class="lens-picture">
                 <Chart history={props.history.clone().unwrap_or_default()} quota={wanted.or(measured)}

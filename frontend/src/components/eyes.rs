@@ -8,7 +8,7 @@ use vitrine_shared::message::{Container, Sample};
 use vitrine_shared::namespace::Namespace;
 use yew::prelude::*;
 
-use super::parts::Letter;
+use super::parts::letter;
 use super::threads::use_threads;
 use crate::eyes::{Row, container, host};
 use crate::format;
@@ -77,7 +77,7 @@ fn corner(ui: &Ui, container: &Container) -> Html {
     let label = format!("{whose}: {}", names.join(ui.lang.pick(", ", "、")));
     html! {
         <span class="letters" role="img" aria-label={label.clone()} title={label}>
-            {for new().map(|namespace| html! { <Letter key={namespace.option()} {namespace} /> })}
+            {for new().map(letter)}
         </span>
     }
 }

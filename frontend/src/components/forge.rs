@@ -10,8 +10,8 @@ use vitrine_shared::namespace::{Namespace, NamespaceSet};
 use vitrine_shared::spec::{ContainerSpec, Rootfs};
 use yew::prelude::*;
 
-use super::parts::{Letter, TroubleText};
-use super::profile::{ProfileChoice, begin, offered};
+use super::parts::{TroubleText, letter};
+use super::profile::{begin, offered, profile_choice};
 use crate::command_line;
 use crate::host::{lacks, program_of};
 use crate::place::{Place, Trouble};
@@ -137,7 +137,7 @@ pub(crate) fn Forge(props: &Props) -> Html {
                     {program::rootfs(&ui, &choice, host)}
                     {program::program(&ui, &choice, host, wrong)}
                 </div>
-                <ProfileChoice {profiles} chosen={profile} choose={choose_profile} />
+                {profile_choice(&ui, &profiles, profile, &choose_profile)}
                 <div class="forge-buttons">
                     <button type="submit" class="large" data-test="forge-start" aria-describedby="forge-why"
                         aria-disabled={(!ready).to_string()}>
@@ -180,7 +180,7 @@ fn pane(
     html! {
         <label key={name} class={classes!("pane", format!("ns-{name}"), on.then_some("is-on"))}>
             <span class="pane-head">
-                <Letter {namespace} />
+                {letter(namespace)}
                 <span class="pane-name">{kernel::namespace_name(ui.lang, namespace)}</span>
                 <code class="pane-flag">{namespace.flag_name()}</code>
                 <input type="checkbox" role="switch" class="switch" data-test={format!("forge-{name}")}

@@ -1,39 +1,28 @@
 //! The header: logo, machine, connection, language, theme, size.
 
-use std::rc::Rc;
-
 use yew::prelude::*;
 
-use super::machine::MachineTools;
-use super::parts::{Hatch, Logo};
+use super::machine::machine_tools;
+use super::parts::{hatch, logo};
 use crate::prefs::Theme;
 use crate::route::Screen;
 use crate::state::{Action, Dialog, Link, Session, State};
 use crate::text::Text;
-use crate::ui::{Change, use_desk, use_ui};
-
-/// What the header shows.
-#[derive(Properties, PartialEq)]
-pub(crate) struct Props {
-    pub(crate) state: Rc<State>,
-    pub(crate) screen: Screen,
-}
+use crate::ui::{Change, Desk, Ui};
 
 /// The header of both screens.
-#[component]
-pub(crate) fn Header(props: &Props) -> Html {
-    let ui = use_ui();
+pub(crate) fn header(ui: &Ui, desk: &Desk, state: &State, screen: Screen) -> Html {
     let t = ui.t();
     html! {
         <header class="top">
             <a class="skip" href="#main" onclick={skip_to_main()}>{t.skip}</a>
-            <Hatch />
-            <a class="brand" href="#/" aria-label={t.to_start}><Logo /><span>{"Vitrine"}</span></a>
-            <div class="top-lab" hidden={props.screen == Screen::Start}>
-                <MachineTools state={props.state.clone()} />
+            {hatch()}
+            <a class="brand" href="#/" aria-label={t.to_start}>{logo()}<span>{"Vitrine"}</span></a>
+            <div class="top-lab" hidden={screen == Screen::Start}>
+                {machine_tools(ui, desk, state)}
             </div>
-            <Status state={props.state.clone()} />
-            <Settings />
+            {connection(ui, state)}
+            {settings(ui, desk)}
         </header>
     }
 }
@@ -54,17 +43,10 @@ fn skip_to_main() -> Callback<MouseEvent> {
     })
 }
 
-#[derive(Properties, PartialEq)]
-struct StateProps {
-    state: Rc<State>,
-}
-
 /// The connection in one word; the milliseconds stand outside the part that is read aloud.
-#[component]
-fn Status(props: &StateProps) -> Html {
-    let ui = use_ui();
-    let (class, word) = status(&props.state, ui.t());
-    let latency = props.state.latency_msec.map(|msec| format!("{msec} ms"));
+fn connection(ui: &Ui, state: &State) -> Html {
+    let (class, word) = status(state, ui.t());
+    let latency = state.latency_msec.map(|msec| format!("{msec} ms"));
     html! {
         <div class={classes!("status", class)} data-test="status">
             <span class="dot" aria-hidden="true"></span>
@@ -87,9 +69,7 @@ fn status(state: &State, t: &'static Text) -> (&'static str, &'static str) {
 }
 
 /// Language, theme, size, and what the server is.
-#[component]
-fn Settings() -> Html {
-    let (ui, desk) = (use_ui(), use_desk());
+fn settings(ui: &Ui, desk: &Desk) -> Html {
     let about = desk.act.reform(|_: MouseEvent| Action::Dialog(Some(Dialog::About)));
     let t = ui.t();
     let change = |to: Change| ui.change.reform(move |_: MouseEvent| to);

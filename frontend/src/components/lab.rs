@@ -7,21 +7,21 @@ use vitrine_shared::message::{Container, FeedEntry};
 use yew::prelude::*;
 
 use super::about::MissingNote;
-use super::bar::{Bar, View};
+use super::bar::{self, View, bar};
 use super::cpu::Cpu;
 use super::eyes::Eyes;
 use super::forge::Forge;
 use super::notes::Notes;
-use super::raw::RawFiles;
-use super::rosetta::Rosetta;
-use super::shelf::Shelf;
+use super::raw::{self, raw_files};
+use super::rosetta::{self, rosetta};
+use super::shelf::{self, shelf};
 use super::start::why_not;
 use super::terminal::TerminalArea;
 use crate::host::lacks_controller;
 use crate::kinds::{group_of, is_running};
 use crate::place::Place;
 use crate::state::{Link, State};
-use crate::ui::use_ui;
+use crate::ui::{Ui, use_desk, use_ui};
 
 /// What the lab shows.
 #[derive(Properties, PartialEq)]
@@ -32,7 +32,7 @@ pub(crate) struct Props {
 /// The lab.
 #[component]
 pub(crate) fn Lab(props: &Props) -> Html {
-    let ui = use_ui();
+    let (ui, desk) = (use_ui(), use_desk());
     let state = &props.state;
     // Which container's screen asked for another; a new container ends that by itself.
     let forging = use_state_eq(|| None);
@@ -67,18 +67,19 @@ pub(crate) fn Lab(props: &Props) -> Html {
                 <MissingNote state={state.clone()} />
             </div>
             <div class="lab-left">
-                <Left state={state.clone()} group={group.cloned()} {choose} raw={forge || *view == View::Eyes} />
+                {left(&ui, state, group, choose, forge || *view == View::Eyes)}
             </div>
             <div class={classes!("lab-centre", forge.then_some("is-forging"))}>
-                <Bar key="bar" state={state.clone()} {another} {forge} view={*view} {look} />
+                <div key="bar" class="lab-bar">{bar(&ui, &desk, &bar::Props { state, another, forge, view: *view, look })}</div>
                 <div class="lab-figure" key="figure">
                     {match (&container, forge, group.zip(state.focus)) {
                         (Some(_), false, Some((group, machine))) if *view == View::Rosetta => html! {
-                            <Rosetta key="rosetta" {machine} group={group.clone()} told={state.last.clone()}
-                                troubles={state.troubles.clone()} may_change={state.may_ask()} />
+                            <div key="rosetta">{rosetta(&ui, &rosetta::Props {
+                                machine, group, troubles: &state.troubles, told: state.last.as_ref(), may_change: state.may_ask(),
+                            })}</div>
                         },
                         (Some(container), false, _) => html! {
-                            <Watch key="watch" state={state.clone()} container={container.clone()} />
+                            <div class="watch" key="watch">{watch(state, container)}</div>
                         },
                         _ => html! {
                             <Forge key="forge" machine={state.focus} host={state.host.clone()} why={why_not(state, ui.t())}
@@ -120,43 +121,30 @@ fn shown_group(state: &State, by_hand: Option<GroupId>) -> Option<&CgroupSample>
         .or_else(|| named(GroupId::Root))
 }
 
-#[derive(Properties, PartialEq)]
-struct LeftProps {
-    state: Rc<State>,
-    group: Option<CgroupSample>,
-    choose: Callback<GroupId>,
-    /// Show the raw files too?
-    raw: bool,
-}
-
 /// The left column: the shelf, and the files of the group that is chosen on it.
-#[component]
-fn Left(props: &LeftProps) -> Html {
-    let state = &props.state;
-    let id = props.group.as_ref().map_or(GroupId::Root, |group| group.group);
-    let raw = props.group.as_ref().filter(|_| props.raw).zip(state.focus);
+fn left(
+    ui: &Ui,
+    state: &State,
+    group: Option<&CgroupSample>,
+    choose: Callback<GroupId>,
+    raw: bool,
+) -> Html {
+    let id = group.map_or(GroupId::Root, |group| group.group);
+    let raw = group.filter(|_| raw).zip(state.focus);
     html! {
         <>
-            <Shelf sample={state.sample.clone()} histories={state.histories.clone()} group={id}
-                choose={props.choose.clone()} host={state.host.clone()} />
-            <div class="raw-slot">{raw.map(|(group, machine)| html! {
-                <RawFiles {machine} group={group.clone()} troubles={state.troubles.clone()}
-                    may_change={state.may_ask()} />
-            })}</div>
+            {shelf(ui, &shelf::Props {
+                sample: state.sample.as_deref(), histories: &state.histories, group: id, choose, host: state.host.as_deref(),
+            })}
+            <div class="raw-slot">{raw.map(|(group, machine)| raw_files(ui, &raw::Props {
+                machine, group, troubles: &state.troubles, may_change: state.may_ask(),
+            }))}</div>
         </>
     }
 }
 
-#[derive(Properties, PartialEq)]
-struct WatchProps {
-    state: Rc<State>,
-    container: Container,
-}
-
 /// The figure: two eyes over the CPU.
-#[component]
-fn Watch(props: &WatchProps) -> Html {
-    let (state, container) = (&props.state, &props.container);
+fn watch(state: &State, container: &Container) -> Html {
     let id = group_of(container);
     let missing = lacks_controller(state.host.as_deref(), Controller::Cpu).cloned();
     let group: Option<CgroupSample> = state
@@ -166,7 +154,7 @@ fn Watch(props: &WatchProps) -> Html {
     let may_change = state.may_ask() && is_running(container);
     let trouble = |place| state.troubles.get(&place).cloned();
     html! {
-        <div class="watch">
+        <>
             <section class="two-eyes" aria-labelledby="figure-title">
                 <Eyes sample={state.sample.clone()} container={container.clone()} />
             </section>
@@ -175,6 +163,6 @@ fn Watch(props: &WatchProps) -> Html {
                     history={state.histories.get(&id).cloned()} {may_change}
                     quota_trouble={trouble(Place::Quota(id))} exec_trouble={trouble(Place::Exec(container.id))} />
             })}
-        </div>
+        </>
     }
 }

@@ -1,7 +1,5 @@
 //! The machine in the header: which one, a shell in it, and its end.
 
-use std::rc::Rc;
-
 use vitrine_shared::message::{Command, Machine};
 use vitrine_shared::spec::ContainerSpec;
 use yew::prelude::*;
@@ -10,19 +8,11 @@ use super::modal::Modal;
 use crate::kinds::is_running;
 use crate::state::{Action, Dialog, State};
 use crate::text::{host as words, refusal::profile_name};
-use crate::ui::{select_value, use_desk, use_ui};
-
-/// What they show.
-#[derive(Properties, PartialEq)]
-pub(crate) struct Props {
-    pub(crate) state: Rc<State>,
-}
+use crate::ui::{Desk, Ui, select_value};
 
 /// The machine that is looked at, and what may be done to it.
-#[component]
-pub(crate) fn MachineTools(props: &Props) -> Html {
-    let (ui, desk) = (use_ui(), use_desk());
-    let (t, state) = (ui.t(), &props.state);
+pub(crate) fn machine_tools(ui: &Ui, desk: &Desk, state: &State) -> Html {
+    let t = ui.t();
     let id = state.machine().map(|machine| machine.id);
     let may = state.may_ask() && id.is_some();
     let open = desk.send.reform(move |_: MouseEvent| Command::StartContainer {
@@ -32,33 +22,31 @@ pub(crate) fn MachineTools(props: &Props) -> Html {
     let end = desk.act.reform(move |_: MouseEvent| Action::Dialog(id.map(Dialog::EndMachine)));
     html! {
         <div class="top-machine">
-            <MachineChoice state={state.clone()} />
+            {machine_choice(ui, desk, state)}
             <span class="machine-tools" hidden={id.is_none()}>
                 <button type="button" class="plain" data-test="open-shell" onclick={open}
                     disabled={!may || state.is_starting()}>{t.open_shell}</button>
                 <button type="button" class="plain" data-test="end-machine" onclick={end}
                     disabled={!may}>{t.end_machine}</button>
             </span>
-            <EndMachine state={state.clone()} />
+            {end_machine(ui, desk, state)}
         </div>
     }
 }
 
 /// The machine; a choice where there are several.
-#[component]
-fn MachineChoice(props: &Props) -> Html {
-    let (ui, desk) = (use_ui(), use_desk());
-    let state = &props.state;
+fn machine_choice(ui: &Ui, desk: &Desk, state: &State) -> Html {
     if state.machines.len() < 2 {
         let name = state.machine().map_or(ui.t().no_machine.into(), |machine| label(machine));
         let meaning = state.machine().map(|one| words::profile_meaning(ui.lang, one.profile));
         return html! { <span class="machine" data-test="machine" title={meaning}>{name}</span> };
     }
     let machines: Vec<_> = state.machines.values().cloned().collect();
+    let act = desk.act.clone();
     let onchange = Callback::from(move |event: Event| {
         let id = select_value(&event);
         if let Some(machine) = machines.iter().find(|machine| machine.id.to_string() == id) {
-            desk.act.emit(Action::Focus(machine.id));
+            act.emit(Action::Focus(machine.id));
         }
     });
     html! {
@@ -84,19 +72,18 @@ fn label(machine: &Machine) -> String {
 }
 
 /// Asks whether a machine is really to end.
-#[component]
-fn EndMachine(props: &Props) -> Html {
-    let (ui, desk) = (use_ui(), use_desk());
+fn end_machine(ui: &Ui, desk: &Desk, state: &State) -> Html {
     let t = ui.t();
-    let asked = match props.state.dialog {
+    let asked = match state.dialog {
         Some(Dialog::EndMachine(id)) => Some(id),
         _ => None,
     };
     let containers = asked
-        .and_then(|id| props.state.machines.get(&id))
+        .and_then(|id| state.machines.get(&id))
         .map_or(0, |machine| machine.containers.iter().filter(|one| is_running(one)).count());
     let close = desk.act.reform(|()| Action::Dialog(None));
     let keep = close.reform(|_: MouseEvent| ());
+    let desk = desk.clone();
     let end = Callback::from(move |_: MouseEvent| {
         if let Some(machine) = asked {
             desk.send.emit(Command::EndMachine { machine });

@@ -7,15 +7,7 @@ use yew::prelude::*;
 
 use crate::state::Action;
 use crate::text::{host as words, refusal::profile_name};
-use crate::ui::{Desk, use_ui};
-
-/// What there is to choose from.
-#[derive(Properties, PartialEq)]
-pub(crate) struct Props {
-    pub(crate) profiles: Vec<Profile>,
-    pub(crate) chosen: Profile,
-    pub(crate) choose: Callback<Profile>,
-}
+use crate::ui::{Desk, Ui};
 
 /// The profiles that a new machine can have; empty where nothing is to be asked.
 pub(crate) fn offered(host: Option<&HostInfo>, machine: Option<MachineId>) -> Vec<Profile> {
@@ -42,19 +34,22 @@ pub(crate) fn begin(
 }
 
 /// The choice, as radio buttons with a sentence each.
-#[component]
-pub(crate) fn ProfileChoice(props: &Props) -> Html {
-    let ui = use_ui();
+pub(crate) fn profile_choice(
+    ui: &Ui,
+    profiles: &[Profile],
+    chosen: Profile,
+    choose: &Callback<Profile>,
+) -> Html {
     html! {
-        <fieldset class="profiles" data-test="profiles" hidden={props.profiles.is_empty()}>
+        <fieldset class="profiles" data-test="profiles" hidden={profiles.is_empty()}>
             <legend>{ui.t().profile_question}</legend>
-            {for props.profiles.iter().map(|&profile| {
+            {for profiles.iter().map(|&profile| {
                 let name = profile_name(profile);
-                let choose = props.choose.reform(move |_: Event| profile);
+                let choose = choose.reform(move |_: Event| profile);
                 html! {
-                    <label key={name} class={classes!("profile", (profile == props.chosen).then_some("is-on"))}>
+                    <label key={name} class={classes!("profile", (profile == chosen).then_some("is-on"))}>
                         <input type="radio" name="profile" data-test={format!("profile-{name}")}
-                            checked={profile == props.chosen} onchange={choose}
+                            checked={profile == chosen} onchange={choose}
                             aria-describedby={format!("profile-{name}")} />
                         <code>{name}</code>
                         <span class="muted" id={format!("profile-{name}")}>{words::profile_meaning(ui.lang, profile)}</span>

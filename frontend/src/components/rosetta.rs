@@ -10,7 +10,7 @@ use vitrine_shared::message::{Command, Refusal};
 use vitrine_shared::rosetta::How;
 use yew::prelude::*;
 
-use super::feed::Change;
+use super::feed::change;
 use super::parts::{CopyButton, TroubleText};
 use crate::place::{Place, Trouble};
 use crate::rosetta::{Cell, Stone, is_quoted, sections, shell_line};
@@ -19,20 +19,17 @@ use crate::text::{host as words, kernel, refusal, rosetta as notes};
 use crate::ui::{Ui, input_text, use_desk, use_ui};
 
 /// What the view shows.
-#[derive(Properties, PartialEq)]
-pub(crate) struct Props {
+pub(crate) struct Props<'a> {
     pub(crate) machine: MachineId,
-    pub(crate) group: CgroupSample,
-    pub(crate) troubles: BTreeMap<Place, Trouble>,
-    pub(crate) told: Option<Rc<Told>>,
+    pub(crate) group: &'a CgroupSample,
+    pub(crate) troubles: &'a BTreeMap<Place, Trouble>,
+    pub(crate) told: Option<&'a Rc<Told>>,
     /// May this page write at all?
     pub(crate) may_change: bool,
 }
 
 /// The Rosetta of a group.
-#[component]
-pub(crate) fn Rosetta(props: &Props) -> Html {
-    let ui = use_ui();
+pub(crate) fn rosetta(ui: &Ui, props: &Props<'_>) -> Html {
     let path = match props.group.path.as_str() {
         "" => ui.t().cap,
         path => path,
@@ -43,10 +40,10 @@ pub(crate) fn Rosetta(props: &Props) -> Html {
         <section class="rosetta" aria-labelledby="rosetta-title" data-test="rosetta">
             <h2 id="rosetta-title" class="visually-hidden">{notes::of_group(ui.lang, path)}</h2>
             <div class="stone-heads" aria-hidden="true">
-                {head(&ui, Dialect::V1, real, path)}
-                {head(&ui, Dialect::V2, real, path)}
+                {head(ui, Dialect::V1, real, path)}
+                {head(ui, Dialect::V2, real, path)}
             </div>
-            {for sections(&props.group).into_iter().map(|section| {
+            {for sections(props.group).into_iter().map(|section| {
                 let name = notes::section(ui.lang, section.controller);
                 html! {
                     <section key={name} class="stone-section" aria-label={name}>
@@ -56,7 +53,7 @@ pub(crate) fn Rosetta(props: &Props) -> Html {
                                 let trouble = places(&stone, id).find_map(|place| {
                                     props.troubles.get(&place).map(|trouble| (place, trouble.clone()))
                                 });
-                                let told = props.told.as_ref().filter(|told| !stone.written(told, id).is_empty());
+                                let told = props.told.filter(|told| !stone.written(told, id).is_empty());
                                 let key = key(&stone, id);
                                 html! {
                                     <Row {key} machine={props.machine} group={id}
@@ -194,7 +191,7 @@ fn Row(props: &RowProps) -> Html {
             <p class="stone-written" role="status" data-test="written">
                 {(!written.is_empty()).then(|| html! { <span class="muted">{ui.t().really_written}{" "}</span> })}
                 {for written.iter().enumerate().map(|(at, (file, old, new))| html! {
-                    <span key={at} class="stone-deed"><code>{file}</code>{" "}<Change old={old.clone()} new={new.clone()} /></span>
+                    <span key={at} class="stone-deed"><code>{file}</code>{" "}{change(&ui, old, new)}</span>
                 })}
             </p>
             <p class="refused" role="alert" hidden={said.is_none()} data-test="wrong">{"✕ "}{said}</p>

@@ -8,7 +8,7 @@ use yew::prelude::*;
 
 use super::figure::Figure;
 use super::parts::TroubleText;
-use super::profile::{ProfileChoice, begin, offered};
+use super::profile::{begin, offered, profile_choice};
 use crate::place::Place;
 use crate::state::{Link, Session, State};
 use crate::text::Text;
@@ -41,7 +41,7 @@ pub(crate) fn Start(props: &Props) -> Html {
             begin(&desk, machine, named, spec.clone());
         }
     });
-    let choose = Callback::from(move |profile| chosen.set(Some(profile)));
+    let choose = Callback::from(move |profile: Profile| chosen.set(Some(profile)));
     let word = match (state.is_starting(), is_lab) {
         (true, _) => t.starting,
         (false, true) => t.start_lab_button,
@@ -52,7 +52,7 @@ pub(crate) fn Start(props: &Props) -> Html {
             <div class="start-words">
                 <h1>{t.sentence}</h1>
                 <p class="lead">{t.start_lead}</p>
-                <ProfileChoice {profiles} chosen={profile} {choose} />
+                {profile_choice(&ui, &profiles, profile, &choose)}
                 <div class="start-buttons">
                     <button type="button" class="large" data-test="start" onclick={start}
                         aria-disabled={(!ready).to_string()} aria-describedby="why">{word}</button>

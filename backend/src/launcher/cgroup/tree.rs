@@ -187,7 +187,9 @@ mod tests {
         let mut seen = 0;
         for_each(&top, soon(), |_| seen += 1).unwrap();
         assert_eq!(seen, 1);
-        assert_eq!(remove(&top, Instant::now() + Duration::from_millis(50)), Err(Errno::ENOTEMPTY));
+        let removed = remove(&top, Instant::now() + Duration::from_millis(50));
+        // The deadline may also pass in the middle of a walk.
+        assert!(matches!(removed, Err(Errno::ENOTEMPTY | Errno::ETIMEDOUT)), "{removed:?}");
         assert!(other.join("kept").is_dir());
     }
 
