@@ -20,6 +20,7 @@ mod images;
 mod inside;
 mod killed;
 mod knobs;
+mod lab;
 mod limits;
 mod protocol;
 mod protocol_doc;

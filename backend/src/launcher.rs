@@ -15,7 +15,8 @@
 //! reads a byte from the network, and believes nothing that web says.
 
 pub(crate) mod birth;
-pub(crate) mod cgroup;
+pub(crate) mod cage;
+mod cgroup;
 pub(crate) mod confine;
 pub(crate) mod explain;
 pub(crate) mod images;

@@ -6,6 +6,7 @@ pub(crate) mod cgroup;
 pub(crate) mod client;
 pub(crate) mod command;
 pub(crate) mod image;
+pub(crate) mod lab;
 pub(crate) mod proc;
 pub(crate) mod pty;
 pub(crate) mod server;

@@ -19,7 +19,7 @@ use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
 use serde::{Deserialize, Serialize};
 use vitrine_shared::message::StepName;
 
-use super::confine;
+use super::confine::{self, Nesting};
 use super::step::{At as _, StepError};
 use super::sys::{self, Side};
 use super::talk::{Talk, Told};
@@ -40,8 +40,8 @@ enum Word {
 }
 
 /// A user namespace for a machine: 0 inside is `base` on the host.
-pub(crate) fn for_machine(base: u32) -> Result<OwnedFd, StepError> {
-    make(base, base, true)
+pub(crate) fn for_machine(base: u32, nesting: Nesting) -> Result<OwnedFd, StepError> {
+    make(base, base, nesting)
 }
 
 /// A user namespace for a container, a child of the machine's and with the same ids.
@@ -56,7 +56,7 @@ pub(crate) fn for_container(machine: BorrowedFd<'_>) -> Result<OwnedFd, StepErro
             drop(here);
             let made = confine::become_root_of(machine)
                 .and_then(|()| sys::prctl(libc::PR_SET_DUMPABLE, 1, 0).at(STEP, "PR_SET_DUMPABLE"))
-                .and_then(|()| make(RANGE - 1, 0, false));
+                .and_then(|()| make(RANGE - 1, 0, Nesting::None));
             let sent = match &made {
                 Ok(userns) => there.tell(&Word::Made, &[userns.as_fd()]),
                 Err(err) => there.fail(err),
@@ -80,7 +80,7 @@ pub(crate) fn for_container(machine: BorrowedFd<'_>) -> Result<OwnedFd, StepErro
 }
 
 /// Makes a namespace owned by `owner`, maps `first` to 0 in it, and gives it by descriptor.
-fn make(owner: u32, first: u32, nesting: bool) -> Result<OwnedFd, StepError> {
+fn make(owner: u32, first: u32, nesting: Nesting) -> Result<OwnedFd, StepError> {
     begin(owner, first, nesting)?.map()
 }
 
@@ -96,7 +96,7 @@ pub(crate) struct Making {
 impl Making {
     /// Begins one for a container straight on the host: nothing of ours is nested in it.
     pub(crate) fn for_run(base: u32) -> Result<Self, StepError> {
-        begin(base, base, false)
+        begin(base, base, Nesting::None)
     }
 
     /// Waits until it is there, maps it, and gives it by descriptor.
@@ -115,7 +115,7 @@ impl Drop for Making {
     }
 }
 
-fn begin(owner: u32, first: u32, nesting: bool) -> Result<Making, StepError> {
+fn begin(owner: u32, first: u32, nesting: Nesting) -> Result<Making, StepError> {
     let (here, there) = Talk::pair().at(STEP, "socketpair")?;
     match sys::clone3(0).at(STEP, "clone3(owner)")? {
         Side::Child => {
@@ -135,7 +135,7 @@ fn begin(owner: u32, first: u32, nesting: bool) -> Result<Making, StepError> {
 }
 
 /// In the new process: becomes the owner and unshares.
-fn own(owner: u32, nesting: bool) -> Result<(), StepError> {
+fn own(owner: u32, nesting: Nesting) -> Result<(), StepError> {
     let (uid, gid) = (Uid::from_raw(owner), Gid::from_raw(owner));
     setgroups(&[]).at(STEP, "setgroups")?;
     sys::prctl(libc::PR_SET_KEEPCAPS, 1, 0).at(STEP, "PR_SET_KEEPCAPS")?;
