@@ -20,6 +20,14 @@ fn top(lab: &mut Lab, pid: &str) -> f64 {
     line.split_whitespace().nth(8).unwrap().parse().unwrap()
 }
 
+/// Others load this machine: sooner or later the loop gets what there is.
+#[track_caller]
+fn runs_free(lab: &mut Lab, pid: &str) {
+    let seen: Vec<f64> =
+        (0..15).map_while(|_| Some(top(lab, pid)).filter(|&cpu| cpu < 30.0)).collect();
+    assert!(seen.len() < 15, "{seen:?}");
+}
+
 #[test]
 fn the_texts_own_commands() {
     let server = server();
@@ -50,7 +58,7 @@ fn the_texts_own_commands() {
     lab.ok("cd test_container");
     let job = lab.ok("while : ; do : ; done &");
     let pid = job.trim().strip_prefix("[1] ").unwrap_or_else(|| panic!("{job}")).to_string();
-    let before = top(&mut lab, &pid);
+    runs_free(&mut lab, &pid);
     lab.ok("echo 20000 > cpu.cfs_quota_us  #20000us=20ms");
     lab.ok(&format!("echo {pid} > tasks"));
     std::thread::sleep(Duration::from_millis(300));
@@ -66,7 +74,7 @@ fn the_texts_own_commands() {
     assert_eq!(memory, std::fs::read_to_string("/proc/meminfo").unwrap().lines().next().unwrap());
     // Out of the group again, and it is fast again.
     lab.ok(&format!("echo {pid} > ../tasks; cat ../tasks | grep -x {pid}"));
-    assert!(top(&mut lab, &pid) > 30.0);
+    runs_free(&mut lab, &pid);
     lab.ok("cd; kill %1; wait 2>/dev/null; rmdir /sys/fs/cgroup/cpu/test_container");
 }
 

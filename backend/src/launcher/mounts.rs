@@ -87,8 +87,11 @@ pub(crate) enum ProcView {
 /// somebody inside could have changed: from here on every path is relative to the new tmpfs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Stage<'a> {
-    /// On top of a directory, in a mount namespace of one's own.
+    /// On a directory of the host's, in a mount namespace of one's own.
     On(&'a Path),
+    /// On top of the root itself, in a mount namespace of one's own: in a machine there is no
+    /// other directory that its owner could not have replaced.
+    Top,
     /// On a directory that is made for it below another, in a mount namespace that is shared.
     New(BorrowedFd<'a>, &'a str),
 }
@@ -165,6 +168,7 @@ pub(crate) fn build_root(plan: &RootPlan<'_>) -> Result<PathBuf, StepError> {
 fn attach(mount: &OwnedFd, stage: Stage<'_>) -> nix::Result<()> {
     match stage {
         Stage::On(path) => sys::move_mount(mount.as_fd(), &c_path(path)),
+        Stage::Top => sys::move_mount(mount.as_fd(), c"/"),
         Stage::New(dir, name) => {
             mkdirat(dir, name, Mode::from_bits_truncate(0o700))?;
             sys::move_mount_in(mount.as_fd(), dir, &c_path(Path::new(name)))
@@ -354,12 +358,16 @@ pub(crate) fn is_there(root: BorrowedFd<'_>, path: &str) -> bool {
     openat2(root, path, how.resolve(inside)).is_ok()
 }
 
-/// Makes the new root `/`, in a mount namespace of its own: the old one is gone from view.
-pub(crate) fn pivot(root: &Path) -> Result<(), StepError> {
+/// Makes the new root `/`, in a mount namespace of its own: the old one is gone, and with it what
+/// the new one was put together on.
+pub(crate) fn pivot(root: &Path, stage: Stage<'_>) -> Result<(), StepError> {
     let step = StepName::PivotRoot;
     chdir(root).at(step, "chdir to the new root")?;
     // Old root onto new root: no directory inside is needed for it (pivot_root(2), NOTES).
     pivot_root(".", ".").at(step, "pivot_root")?;
+    if matches!(stage, Stage::Top) {
+        umount2(".", MntFlags::MNT_DETACH).at(step, "detach the stage on the old root")?;
+    }
     umount2(".", MntFlags::MNT_DETACH).at(step, "detach the old root")?;
     chdir("/").at(step, "chdir /")
 }

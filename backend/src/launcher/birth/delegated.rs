@@ -22,8 +22,6 @@
 //! (`EINVAL`), and containers are made by host root. The price: a `/proc` of the machine's *own*
 //! PID namespace cannot be mounted a second time inside, only that of a new one.
 
-use std::path::Path;
-
 use nix::fcntl::AT_FDCWD;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::{FchmodatFlags, Mode, fchmodat, umask};
@@ -88,7 +86,7 @@ pub(super) fn enter(plan: &Plan<'_>, steps: &mut Steps) -> Result<(), StepError>
     }
     mounts::bind_to_itself(&root)?;
     mounts::mount_cgroups(&root, cgroups)?;
-    mounts::pivot(Path::new(&root))?;
+    mounts::pivot(&root, stage)?;
     let call = format!("mount(cgroup) ×{}; pivot_root(\".\", \".\")", cgroups.len());
     steps.done(StepName::PivotRoot, call);
     set_null(plan)

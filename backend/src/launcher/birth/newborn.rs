@@ -256,7 +256,7 @@ fn enter_root(plan: &Plan<'_>, steps: &mut Steps) -> Result<Option<OwnedFd>, Ste
     steps.done(StepName::Proc, format!("{mounted}; mount(…, MS_BIND) ×{covered}"));
     let master = terminal(plan, &root, steps)?;
     if own_mounts {
-        mounts::pivot(&root)?;
+        mounts::pivot(&root, stage)?;
         steps.done(StepName::PivotRoot, "pivot_root(\".\", \".\"); umount2(\".\", MNT_DETACH)");
     } else {
         mounts::change_root(&root)?;

@@ -1,7 +1,6 @@
 //! A container in its machine: how it starts, takes one more command, and ends.
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -216,11 +215,7 @@ impl Machine {
         let own_mounts = spec.namespaces.has(Namespace::Mount);
         // In a mount namespace of its own the tmpfs goes on top of everything, by no path that
         // somebody in the machine could have changed.
-        let stage = if own_mounts {
-            Stage::On(Path::new("/"))
-        } else {
-            Stage::New(self.stages.as_fd(), name)
-        };
+        let stage = if own_mounts { Stage::Top } else { Stage::New(self.stages.as_fd(), name) };
         let plan = Plan {
             into: Some(Destination { init: self.pidfd.as_fd() }),
             namespaces: spec.namespaces,
