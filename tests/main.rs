@@ -2,7 +2,7 @@
 //!
 //! - [`config`], [`doctor`]: settings of `vitrine serve`; what the host can do
 //! - [`cli`], [`tty`], [`limits`], [`flags`], [`images`]: `vitrine run` as people use it
-//! - [`shell`]: a shell in the machine itself
+//! - [`shell`], [`lab`], [`lab_shut`]: a shell in the machine itself, and what profile `lab` opens and does not
 //! - [`beyond`]: TLS, and listening beyond loopback
 //! - [`serve`], [`knobs`], [`killed`], [`protocol`], [`protocol_doc`]: `vitrine serve` and its three processes
 //! - [`doors`], [`inside`], [`exhaust`], [`hostile`]: what a program in a container can reach, use
@@ -26,6 +26,7 @@ mod inside;
 mod killed;
 mod knobs;
 mod lab;
+mod lab_shut;
 mod limits;
 mod protocol;
 mod protocol_doc;

@@ -16,7 +16,7 @@
 
 pub(crate) mod birth;
 pub(crate) mod cage;
-mod cgroup;
+pub(crate) mod cgroup;
 pub(crate) mod confine;
 pub(crate) mod explain;
 pub(crate) mod host;

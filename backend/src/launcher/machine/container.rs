@@ -340,7 +340,14 @@ impl Machine {
     /// Kills, reaps, unmounts and removes whatever is left of a container.
     fn clear(&self, live: &Live) -> Ended {
         let _lifted = self.root.lift_quota();
-        if let Err(err) = live.group.kill_all(DEATH) {
+        let mut killed = live.group.kill_all(SESSION_DEATH);
+        if killed.is_err() {
+            // Something above it is frozen, or in a `lab` machine its owner has moved a process
+            // of it to a group of their own, and frozen that.
+            self.root.thaw(SESSION_DEATH);
+            killed = live.group.kill_all(DEATH);
+        }
+        if let Err(err) = killed {
             tracing::error!(%err, "a container does not die");
         }
         for exec in &live.execs {
@@ -360,7 +367,7 @@ impl Machine {
     }
 
     /// Waits until the first process of a container has ended. In a `lab` machine its owner may
-    /// have moved it to another group, and frozen that.
+    /// have moved it to another group in every hierarchy, and frozen that.
     fn await_end(&self, live: &Live) -> nix::Result<Ended> {
         // It may have been killed with its group.
         let _ = sys::pidfd_signal(live.pidfd.as_fd(), libc::SIGKILL);
