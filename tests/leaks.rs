@@ -22,6 +22,7 @@ use vitrine_shared::spec::{ContainerSpec, Limits};
 use harness::client::{Client, PATIENCE};
 use harness::command::{output, run, start};
 use harness::held::{Held, holds_again, namespaces_of, nobody_holds, rss_kib, with_uids_of};
+use harness::lab::{self, Lab};
 use harness::server::Server;
 use harness::term::Term;
 use harness::{cgroup, image, mark, proc, wait_for};
