@@ -22,9 +22,9 @@ pub struct Serve {
         env = "VITRINE_LISTEN"
     )]
     listen: SocketAddr,
-    /// Where images are kept.
-    #[arg(long, value_name = "DIR", default_value = "/var/lib/vitrine", env = "VITRINE_DATA")]
-    data: PathBuf,
+    /// Where images are kept: as root /var/lib/vitrine, else ~/.local/share/vitrine, when not given.
+    #[arg(long, value_name = "DIR", env = "VITRINE_DATA")]
+    data: Option<PathBuf>,
     /// One more origin that pages may come from, such as `https://lab.example.org` (behind a proxy).
     #[arg(long = "allowed-origin", value_name = "ORIGIN")]
     allowed_origins: Vec<String>,

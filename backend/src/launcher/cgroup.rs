@@ -16,6 +16,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use vitrine_shared::cgroup::{Controller, Dialect, Knob, Write};
 
+use super::privilege::Privilege;
+
 /// Directory below each hierarchy's root that holds everything of ours.
 pub(crate) const BASE: &str = "vitrine";
 
@@ -35,6 +37,11 @@ pub(crate) struct Hierarchy {
 pub(crate) struct Hierarchies(Vec<Hierarchy>);
 
 impl Hierarchies {
+    /// What this launcher may use: root everything, an ordinary user nothing yet.
+    pub(crate) fn of(privilege: Privilege) -> io::Result<Self> {
+        if privilege.is_rootless() { Ok(Hierarchies::default()) } else { Self::detect() }
+    }
+
     /// Reads `/proc/self/mountinfo`, and `cgroup.controllers` of a unified hierarchy.
     pub(crate) fn detect() -> io::Result<Self> {
         let mountinfo = fs::read_to_string("/proc/self/mountinfo")?;
@@ -190,6 +197,11 @@ impl Cgroup {
             }
         }
         Ok(child)
+    }
+
+    /// Is there no hierarchy that it could be in? Then it holds nobody.
+    pub(crate) fn is_nowhere(&self) -> bool {
+        self.hierarchies.0.is_empty()
     }
 
     /// Its path below each hierarchy's root.

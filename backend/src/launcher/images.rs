@@ -63,8 +63,7 @@ impl Images {
 
     /// The busybox image, put together when it is missing or the host's busybox has changed.
     pub(crate) fn busybox(&self) -> Result<PathBuf, ImageError> {
-        let source = CANDIDATES.iter().map(Path::new).find(|path| is_static(path));
-        let source = source.ok_or(ImageError::NoBusybox)?;
+        let source = host_busybox().ok_or(ImageError::NoBusybox)?;
         let meta = fs::metadata(source).map_err(at(source))?;
         let image = self.directory.join(format!("busybox-{:x}-{:x}", meta.size(), meta.mtime()));
         if !image.is_dir() {
@@ -86,6 +85,11 @@ impl Images {
         }
         built
     }
+}
+
+/// The host's static busybox, from which the image is made.
+pub(crate) fn host_busybox() -> Option<&'static Path> {
+    CANDIDATES.iter().map(Path::new).find(|path| is_static(path))
 }
 
 fn fill(busybox: &Path, root: &Path) -> Result<(), ImageError> {

@@ -37,10 +37,11 @@ use tell::{observed, tell_web_all};
 use super::cgroup::Hierarchies;
 use super::images::Images;
 use super::machine::{CONTROLLERS, Host, Machine, unix_msec};
+use super::privilege::{self, Privilege};
 use super::requests::{News, State};
-use super::supervise::{self, Role, Service};
+use super::supervise::{self, Place, Role, Service};
 use super::uids::{Pool, UidRange};
-use super::{confine, memfd, random_id, sweep, sys};
+use super::{confine, directories, memfd, missing, random_id, sweep, sys};
 use crate::ipc::{Channel, FromObserver, FromWeb, ToObserver, ToWeb, WebSetup};
 
 /// What `vitrine serve` was asked for.
@@ -49,7 +50,7 @@ pub struct Options {
     /// Where to listen.
     pub listen: SocketAddr,
     /// Where images are kept.
-    pub data: PathBuf,
+    pub data: Option<PathBuf>,
     /// Origins allowed beside the listening address.
     pub allowed_origins: Vec<String>,
     /// Serve the page from here and not from the binary.
@@ -70,16 +71,15 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// Serves until a signal says to stop; then ends every machine and returns.
 pub fn serve(options: &Options) -> anyhow::Result<()> {
-    anyhow::ensure!(
-        nix::unistd::geteuid().is_root(),
-        "vitrine serve needs root: it makes namespaces and cgroups for other users; run it with sudo"
-    );
+    let host = privilege::Host::default();
+    let privilege = privilege::enter(&host).map_err(|refused| refused.told())?;
+    directories::prepare(privilege)?;
     let signals = block_signals().context("signalfd")?;
     let listener = listen(options.listen)?;
     for setting in host::weak_settings() {
         tracing::warn!("this host is less strict than it could be: {setting}");
     }
-    let mut server = Server::new(options, listener)?;
+    let mut server = Server::new(options, listener, privilege, &host)?;
     server.harden()?;
     server.start_observer();
     server.start_web();
@@ -107,7 +107,7 @@ fn block_signals() -> nix::Result<SignalFd> {
 
 /// One of the two services: alive, or to be started at a given time.
 struct Slot {
-    uid: u32,
+    place: Place,
     service: Option<Service>,
     started: Instant,
     again_at: Option<Instant>,
@@ -115,8 +115,14 @@ struct Slot {
 }
 
 impl Slot {
-    fn new(uid: u32) -> Self {
-        Slot { uid, service: None, started: Instant::now(), again_at: None, delay: Duration::ZERO }
+    fn new(place: Place) -> Self {
+        Slot {
+            place,
+            service: None,
+            started: Instant::now(),
+            again_at: None,
+            delay: Duration::ZERO,
+        }
     }
 
     /// Takes note of a death and says when to start again: at once, unless it dies quickly.
@@ -163,19 +169,32 @@ enum Watch {
 }
 
 impl Server {
-    fn new(options: &Options, listener: TcpListener) -> anyhow::Result<Self> {
-        let hierarchies = Rc::new(Hierarchies::detect()?.only(&CONTROLLERS));
+    fn new(
+        options: &Options,
+        listener: TcpListener,
+        privilege: Privilege,
+        on: &privilege::Host,
+    ) -> anyhow::Result<Self> {
+        let hierarchies = Rc::new(Hierarchies::of(privilege)?.only(&CONTROLLERS));
         let swept = sweep::sweep(&hierarchies).context("sweep what a killed server left")?;
         if swept > 0 {
             tracing::info!(swept, "removed what killed servers had left");
         }
-        let mut pool = Pool::open().context("open the pool of uids")?;
+        let mut pool = Pool::open(privilege).context("open the pool of uids")?;
         let service_uids = pool.take()?.context("all uid ranges are taken")?;
-        let uid = service_uids.base();
-        let images = Images::open(&options.data)?;
+        let (web, observer) = privilege.service_ids(service_uids.base());
+        let place = |uid| Place { uid, privilege };
+        let data = options.data.clone().unwrap_or_else(|| privilege.data_directory());
+        let images = Images::open(&data)?;
         images.busybox()?;
-        let info = host_info(&hierarchies)?;
+        let mut info = host_info(&hierarchies)?;
+        info.rootless = privilege.is_rootless();
+        info.missing = missing::missing(on, privilege, &hierarchies, &data);
+        for lack in &info.missing {
+            tracing::warn!("{}", missing::told(lack));
+        }
         let host = Host {
+            privilege,
             hierarchies,
             pool,
             images,
@@ -189,8 +208,8 @@ impl Server {
             listener,
             binary: supervise::own_binary().context("copy the own binary")?,
             state: State { host, machines: Vec::new(), news: Vec::new() },
-            web: Slot::new(uid + 1),
-            observer: Slot::new(uid + 2),
+            web: Slot::new(place(web)),
+            observer: Slot::new(place(observer)),
             _service_uids: service_uids,
             cookie_key,
             token: Some(format!("{:032x}", random_id()?)),
@@ -240,7 +259,8 @@ impl Server {
     }
 
     fn try_start_web(&mut self) -> std::io::Result<()> {
-        let service = supervise::start(Role::Web, &self.binary, self.web.uid, &self.environment())?;
+        let service =
+            supervise::start(Role::Web, &self.binary, self.web.place, &self.environment())?;
         // From here on it is ended and reaped when something fails.
         let service = self.web.service.insert(service);
         let (for_web, for_observer) = Channel::pair()?;
@@ -266,8 +286,8 @@ impl Server {
     fn start_observer(&mut self) {
         self.observer.again_at = None;
         self.observer.started = Instant::now();
-        match supervise::start(Role::Observer, &self.binary, self.observer.uid, &self.environment())
-        {
+        let (place, environment) = (self.observer.place, self.environment());
+        match supervise::start(Role::Observer, &self.binary, place, &environment) {
             Ok(service) => self.observer.service = Some(service),
             Err(err) => {
                 tracing::error!(%err, "observer does not start");

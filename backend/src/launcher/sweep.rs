@@ -12,7 +12,6 @@ use std::time::Duration;
 use nix::mount::{MntFlags, umount2};
 
 use super::cgroup::{BASE, Cgroup, CgroupError, Hierarchies};
-use super::uids::RUN_DIRECTORY;
 
 /// The name of this launcher's directory.
 pub(crate) fn instance_name() -> String {
@@ -62,8 +61,8 @@ pub(crate) fn remove_common(hierarchies: &Rc<Hierarchies>) {
 }
 
 /// Removes stages that killed runs left mounted on the host itself.
-pub(crate) fn sweep_stages() {
-    let Ok(entries) = fs::read_dir(RUN_DIRECTORY) else { return };
+pub(crate) fn sweep_stages(run_directory: &Path) {
+    let Ok(entries) = fs::read_dir(run_directory) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name().into_string().unwrap_or_default();
         if name.strip_prefix("stage-").is_some_and(is_orphan) {
