@@ -37,7 +37,7 @@ pub(crate) fn by_root(root: RootId, patience: Duration) -> io::Result<()> {
     }
     let deadline = Instant::now() + patience;
     loop {
-        let alive = with_root(Path::new("/proc"), root)?;
+        let alive = with_root(root);
         if alive.is_empty() {
             return Ok(());
         }
@@ -55,15 +55,13 @@ pub(crate) fn by_root(root: RootId, patience: Duration) -> io::Result<()> {
 }
 
 /// The processes with this root. One that may not be looked at is not ours, and a zombie has none.
-fn with_root(proc: &Path, root: RootId) -> io::Result<Vec<i32>> {
-    let pids =
-        fs::read_dir(proc)?.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    Ok(pids
-        .filter(|&pid: &i32| pid > 1)
-        .filter(|pid| {
-            RootId::of(&proc.join(pid.to_string()).join("root")).is_ok_and(|of| of == root)
-        })
-        .collect())
+pub(crate) fn with_root(root: RootId) -> Vec<i32> {
+    let proc = Path::new("/proc");
+    let entries = fs::read_dir(proc).into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let has =
+        |pid: &i32| RootId::of(&proc.join(pid.to_string()).join("root")).is_ok_and(|of| of == root);
+    pids.filter(|&pid| pid > 1).filter(has).collect()
 }
 
 #[cfg(test)]
@@ -80,9 +78,9 @@ mod tests {
     fn processes_are_found_by_their_root() {
         let dir = tempfile::tempdir().unwrap();
         let root = RootId::of(dir.path()).unwrap();
-        assert_eq!(with_root(Path::new("/proc"), root).unwrap(), []);
+        assert_eq!(with_root(root), []);
         let own = RootId::of(Path::new("/")).unwrap();
         let me = std::process::id().cast_signed();
-        assert!(with_root(Path::new("/proc"), own).unwrap().contains(&me));
+        assert!(with_root(own).contains(&me));
     }
 }

@@ -1,7 +1,7 @@
 //! `vitrine run`: one container straight on this host, without a server.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use nix::unistd::{isatty, read, write};
 use vitrine_shared::cgroup::Controller;
 use vitrine_shared::message::StepName;
 use vitrine_shared::namespace::Namespace;
-use vitrine_shared::spec::{ContainerSpec, Rootfs};
+use vitrine_shared::spec::ContainerSpec;
 
 use super::birth::{self, Born, Plan, Program, Root, Stdio};
 use super::cgroup::{BASE, Cgroup, Hierarchies};
@@ -154,25 +154,10 @@ impl Ground {
 
     fn start(&self, options: &Options) -> anyhow::Result<Born> {
         let spec = &options.spec;
-        let image = match &spec.rootfs {
-            Rootfs::Busybox => {
-                let default = || self.privilege.data_directory();
-                Images::open(&options.data.clone().unwrap_or_else(default))?.busybox()?
-            }
-            Rootfs::Lab | Rootfs::Image(_) => anyhow::bail!("no such image yet"),
-            Rootfs::Machine => anyhow::bail!("there is no machine here; --rootfs takes an image"),
-            Rootfs::Directory(path) => {
-                let path = Path::new(path);
-                anyhow::ensure!(
-                    path.is_dir(),
-                    "{} is not a directory; --rootfs takes busybox or a directory",
-                    path.display()
-                );
-                path.to_path_buf()
-            }
-        };
+        let data = options.data.clone().unwrap_or_else(|| self.privilege.data_directory());
+        let image = Images::open(&data)?.find(&spec.rootfs)?;
         let userns = self.userns.as_ref().map(AsFd::as_fd);
-        let lower = mounts::lower_layer(&image, userns, self.privilege)?;
+        let lower = mounts::lower_layer(&image.root, userns, self.privilege)?;
         let init = spec.init.then(|| memfd::sealed(c"vitrine-init", memfd::INIT)).transpose()?;
         let plan = Plan {
             into: None,
@@ -215,7 +200,7 @@ impl Ground {
         if let Some(group) = self.group.take() {
             released = group.kill_all(Duration::from_secs(5)).and_then(|()| group.remove());
         }
-        if let Some(root) = self.root.take().filter(|_| self.hierarchies.iter().next().is_none()) {
+        if let Some(root) = self.root.take().filter(|_| self.hierarchies.is_empty()) {
             let killed = kill::by_root(root, Duration::from_secs(5));
             return self.release().and(Ok(killed?));
         }

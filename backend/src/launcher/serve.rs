@@ -51,6 +51,8 @@ pub struct Options {
     pub listen: SocketAddr,
     /// Where images are kept.
     pub data: Option<PathBuf>,
+    /// What machines let their owners do when nothing is said; `Lab` offers both profiles.
+    pub profile: Profile,
     /// Origins allowed beside the listening address.
     pub allowed_origins: Vec<String>,
     /// Serve the page from here and not from the binary.
@@ -187,7 +189,9 @@ impl Server {
         let data = options.data.clone().unwrap_or_else(|| privilege.data_directory());
         let images = Images::open(&data)?;
         images.busybox()?;
-        let mut info = host_info(&hierarchies)?;
+        // Now, while nobody waits, and before this process gives anything up.
+        images.lab()?;
+        let mut info = host_info(&hierarchies, options.profile)?;
         info.rootless = privilege.is_rootless();
         info.missing = missing::missing(on, privilege, &hierarchies, &data);
         for lack in &info.missing {
@@ -207,7 +211,12 @@ impl Server {
             options: options.clone(),
             listener,
             binary: supervise::own_binary().context("copy the own binary")?,
-            state: State { host, machines: Vec::new(), news: Vec::new() },
+            state: State {
+                host,
+                profiles: info.profiles.clone(),
+                machines: Vec::new(),
+                news: Vec::new(),
+            },
             web: Slot::new(place(web)),
             observer: Slot::new(place(observer)),
             _service_uids: service_uids,
@@ -474,7 +483,7 @@ impl Server {
     }
 }
 
-fn host_info(hierarchies: &Hierarchies) -> anyhow::Result<HostInfo> {
+fn host_info(hierarchies: &Hierarchies, profile: Profile) -> anyhow::Result<HostInfo> {
     let uname = nix::sys::utsname::uname()?;
     let meminfo = std::fs::read_to_string("/proc/meminfo")?;
     let kib =
@@ -486,7 +495,10 @@ fn host_info(hierarchies: &Hierarchies) -> anyhow::Result<HostInfo> {
         cpus: u32::try_from(cpus).unwrap_or(u32::MAX),
         memory_bytes: kib.and_then(|kib| kib.trim().parse::<u64>().ok()).unwrap_or(0) * 1024,
         cpu_dialect: hierarchies.with(Controller::Cpu).map_or(Dialect::V2, |h| h.dialect),
-        profiles: vec![Profile::Strict],
+        profiles: match profile {
+            Profile::Strict => vec![Profile::Strict],
+            Profile::Lab => vec![Profile::Lab, Profile::Strict],
+        },
         images: Vec::new(),
         rootless: false,
         plain_http: false,
