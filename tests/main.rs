@@ -3,6 +3,7 @@
 //! - [`cli`], [`tty`], [`limits`], [`flags`], [`images`]: `vitrine run` as people use it
 //! - [`shell`]: a shell in the machine itself
 //! - [`serve`], [`knobs`], [`killed`], [`protocol`], [`protocol_doc`]: `vitrine serve` and its three processes
+//! - [`rootless`]: the same as an ordinary user
 //! - [`doors`], [`inside`], [`exhaust`], [`hostile`]: what a program in a container can reach, use
 //!   up, and hold up
 
@@ -23,6 +24,7 @@ mod knobs;
 mod limits;
 mod protocol;
 mod protocol_doc;
+mod rootless;
 mod serve;
 mod shell;
 mod tty;

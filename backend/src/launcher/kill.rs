@@ -78,7 +78,7 @@ mod tests {
     fn processes_are_found_by_their_root() {
         let dir = tempfile::tempdir().unwrap();
         let root = RootId::of(dir.path()).unwrap();
-        assert_eq!(with_root(root), []);
+        assert!(with_root(root).is_empty());
         let own = RootId::of(Path::new("/")).unwrap();
         let me = std::process::id().cast_signed();
         assert!(with_root(own).contains(&me));

@@ -91,9 +91,10 @@ fn no_controller_on(host: &Host, controller: Controller, privilege: Privilege) -
     )
 }
 
-/// Why a limit cannot be had, and what mends it, in one line.
+/// Why `vitrine run` cannot set a limit, and what mends it, in one line.
 pub(crate) fn no_controller(controller: Controller, privilege: Privilege) -> String {
-    told(&no_controller_on(&Host::default(), controller, privilege))
+    let told = told(&no_controller_on(&Host::default(), controller, privilege));
+    told.replace("vitrine serve", "vitrine run")
 }
 
 /// What is missing in one line of English, for the log and the command line.
