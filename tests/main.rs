@@ -5,6 +5,7 @@
 //! - [`shell`], [`lab`], [`lab_shut`]: a shell in the machine itself, and what profile `lab` opens and does not
 //! - [`beyond`]: TLS, and listening beyond loopback
 //! - [`serve`], [`knobs`], [`killed`], [`protocol`], [`protocol_doc`]: `vitrine serve` and its three processes
+//! - [`rootless`]: the same as an ordinary user
 //! - [`doors`], [`inside`], [`exhaust`], [`hostile`]: what a program in a container can reach, use
 //!   up, and hold up
 
@@ -30,6 +31,7 @@ mod lab_shut;
 mod limits;
 mod protocol;
 mod protocol_doc;
+mod rootless;
 mod serve;
 mod shell;
 mod tty;

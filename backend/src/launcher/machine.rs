@@ -6,7 +6,6 @@
 mod container;
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -28,6 +27,7 @@ use super::cgroup::{BASE, Cgroup, CgroupError, Hierarchies};
 use super::confine::Nesting;
 use super::images::{Images, STAGES};
 use super::mounts::{self, CgroupMount, ProcView};
+use super::privilege::Privilege;
 use super::step::{At as _, StepError, Steps};
 use super::sys;
 use super::uids::{Pool, UidRange};
@@ -41,6 +41,8 @@ const FEED: usize = 64;
 /// What machines are made of on this host.
 #[derive(Debug)]
 pub(crate) struct Host {
+    /// What the launcher may do.
+    pub(crate) privilege: Privilege,
     /// The hierarchies that are used.
     pub(crate) hierarchies: Rc<Hierarchies>,
     /// Uid ranges.
@@ -73,6 +75,7 @@ pub(crate) struct Machine {
     /// because the owner of a `lab` machine decides what its paths mean.
     stages: OwnedFd,
     uids: UidRange,
+    privilege: Privilege,
     named: u32,
     /// The last entry of the feed that web was told of.
     told: u64,
@@ -153,6 +156,7 @@ impl Machine {
                     cage,
                     stages,
                     uids,
+                    privilege: host.privilege,
                     named: 0,
                     told: 0,
                 };
@@ -181,7 +185,9 @@ impl Machine {
         let root = cap.child("root")?;
         let shell = root.child_for_processes("shell")?;
         for knob in cap_knobs() {
-            cap.set(&knob)?.ok_or_else(|| no_controller(knob.controller()))?;
+            if cap.set(&knob)?.is_none() && !host.privilege.tolerates_no_cap() {
+                return Err(no_controller(knob.controller()));
+            }
         }
         cap.forbid_swap(limits::MACHINE_MEMORY.value)?;
         steps.done(StepName::Cgroup, format!("mkdir(…/{}, …/root, …/root/shell)", cap.path()));
@@ -191,22 +197,27 @@ impl Machine {
             cap.limit_groups(limits::LAB_CGROUPS.value, limits::LAB_CGROUP_DEPTH.value)?;
             root.delegate(uids.base())?;
             shell.delegate(uids.base())?;
+        }
+        // An ordinary user can make none, and their machines see what the user sees.
+        if lab && !host.privilege.is_rootless() {
             let made = Cage::make(&host.hierarchies, cap.path());
             let made = made.at(StepName::Cgroup, "make groups in the other hierarchies")?;
             procs.extend(made.procs().at(StepName::Cgroup, "open their tasks")?);
             cage = Some(made);
         }
         let nesting = if lab { Nesting::Lab } else { Nesting::Host };
-        let userns = userns::for_machine(uids.base(), nesting)?;
+        let userns = userns::for_machine(uids, nesting, host.privilege)?;
         let image = host
             .images
             .lab()
             .map_err(|err| StepError::new(StepName::Rootfs, err.to_string(), Errno::ENOENT))?;
-        let lower = mounts::lower_layer(&image, Some(userns.as_fd()))?;
-        steps.done(StepName::IdMap, format!("write(uid_map, \"0 {} 65536\")", uids.base()));
+        let lower = mounts::lower_layer(&image, Some(userns.as_fd()), host.privilege)?;
+        let map = format!("write(uid_map, \"0 {} {}\")", uids.base(), uids.count());
+        steps.done(StepName::IdMap, map);
         let hostname = format!("machine-{}", &id.to_string()[..4]);
         let cgroups = if lab { cgroup_mounts(host)? } else { Vec::new() };
-        let stage = Stage::On(Path::new(super::uids::RUN_DIRECTORY));
+        let run_directory = host.privilege.run_directory();
+        let stage = Stage::On(&run_directory);
         let plan = Plan {
             into: None,
             namespaces: NamespaceSet::ALL,
@@ -223,6 +234,7 @@ impl Machine {
             },
             userns: Some(userns.as_fd()),
             uid_base: uids.base(),
+            privilege: host.privilege,
             stdio: Stdio::Null,
             program: Program::Init(&host.init, &[]),
             env: Vec::new(),
@@ -243,7 +255,14 @@ impl Machine {
     /// its terminals ended.
     pub(crate) fn end(mut self) -> (Option<Left>, Vec<(TerminalId, i32)>) {
         // Everybody at once, from the cap down; containers are then found dead.
-        let mut dead = self.cap.kill_all(DEATH).map_err(|err| err.to_string());
+        let mut dead = match self.cap.is_nowhere() {
+            // Its PID namespace ends with its first process.
+            true => match sys::pidfd_signal(self.pidfd.as_fd(), libc::SIGKILL) {
+                Ok(()) | Err(Errno::ESRCH) => Ok(()),
+                Err(errno) => Err(errno.to_string()),
+            },
+            false => self.cap.kill_all(DEATH).map_err(|err| err.to_string()),
+        };
         let ids: Vec<_> = self.containers.iter().map(|live| live.id).collect();
         let ended = ids.into_iter().filter_map(|id| {
             let (terminal, status) = self.end_container(id)?;

@@ -33,7 +33,7 @@ use super::super::confine;
 use super::super::mounts::{self, RootPlan};
 use super::super::step::{At as _, StepError, Steps};
 use super::super::sys;
-use super::newborn::{dev_call, set_null};
+use super::newborn::{dev_call, rootfs_call, set_null};
 use super::{Plan, Root};
 
 /// What the clone does not make: it comes when the process belongs to its user namespace. Its
@@ -60,18 +60,19 @@ pub(super) fn enter(plan: &Plan<'_>, steps: &mut Steps) -> Result<(), StepError>
     sys::loopback_up().at(StepName::Loopback, "ioctl(SIOCSIFFLAGS, lo)")?;
     steps.done(StepName::Loopback, "ioctl(SIOCSIFFLAGS, {lo, IFF_UP})");
     mounts::make_private()?;
-    let (stage, uid_base) = (*stage, plan.uid_base);
-    let root = mounts::build_root(&RootPlan { stage, lower, uid_base, stages: Some(*stages) })?;
-    steps.done(StepName::Rootfs, "mount_setattr(MOUNT_ATTR_IDMAP); mount(overlay, upperdir=tmpfs)");
-    mounts::build_dev(&root, uid_base)?;
-    steps.done(StepName::Dev, dev_call());
+    let (stage, stages) = (*stage, Some(*stages));
+    let (uid_base, privilege) = (plan.uid_base, plan.privilege);
+    let root = mounts::build_root(&RootPlan { stage, lower, uid_base, stages, privilege })?;
+    steps.done(StepName::Rootfs, rootfs_call(privilege));
+    mounts::build_dev(&root, uid_base, privilege)?;
+    steps.done(StepName::Dev, dev_call(privilege));
     mounts::mount_proc(&root)?;
     steps.done(StepName::Proc, "mount(proc)");
     // The directory that all of this is in was host root's alone; nobody else ever sees it.
     let passable = Mode::from_bits_truncate(0o711);
     fchmodat(AT_FDCWD, ".", passable, FchmodatFlags::FollowSymlink)
         .at(StepName::Rootfs, "chmod the tmpfs")?;
-    confine::become_root_of(userns)?;
+    confine::become_root_of(userns, privilege)?;
     steps.done(StepName::EnterUser, "setns(user); setresuid(0, 0, 0)");
     // The cgroup namespace is rooted where the process stands: in the machine's root, for which it
     // then makes room (a v2 group with processes cannot have controllers for its children).

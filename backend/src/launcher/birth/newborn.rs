@@ -13,7 +13,9 @@ use nix::unistd::{AccessFlags, access, chdir, execve, fchdir, sethostname, setsi
 use vitrine_shared::message::StepName;
 use vitrine_shared::namespace::Namespace;
 
+use super::super::kill::RootId;
 use super::super::mounts::{self, ProcView, RootPlan};
+use super::super::privilege::Privilege;
 use super::super::step::{At as _, StepError, Steps};
 use super::super::sys::{self, Side};
 use super::super::talk::Talk;
@@ -150,7 +152,7 @@ fn become_program(
     let pty = enter_root(plan, steps)?;
     set_null(plan)?;
     if let Some(userns) = plan.userns {
-        confine::become_root_of(userns)?;
+        confine::become_root_of(userns, plan.privilege)?;
         steps.done(StepName::EnterUser, "setns(user); setresuid(0, 0, 0)");
     }
     finish(plan, talk, steps, pty)
@@ -201,7 +203,8 @@ fn finish(
     }
     let done = std::mem::replace(steps, Steps::begin()).finish();
     let fds: Vec<_> = pty.iter().map(AsFd::as_fd).collect();
-    talk.tell(&Word::Ready(done), &fds).at(StepName::Execve, "say ready")?;
+    let root = RootId::of(Path::new("/")).at(StepName::PivotRoot, "stat /")?;
+    talk.tell(&Word::Ready(done, root), &fds).at(StepName::Execve, "say ready")?;
     // A launcher that went before the parent-death signal was set has closed its end.
     if talk.is_closed() {
         sys::exit_now(0);
@@ -244,10 +247,11 @@ fn enter_root(plan: &Plan<'_>, steps: &mut Steps) -> Result<Option<OwnedFd>, Ste
     if own_mounts {
         mounts::make_private()?;
     }
-    let root = mounts::build_root(&RootPlan { stage, lower, uid_base: plan.uid_base, stages })?;
-    steps.done(StepName::Rootfs, "mount_setattr(MOUNT_ATTR_IDMAP); mount(overlay, upperdir=tmpfs)");
-    mounts::build_dev(&root, plan.uid_base)?;
-    steps.done(StepName::Dev, dev_call());
+    let (uid_base, privilege) = (plan.uid_base, plan.privilege);
+    let root = mounts::build_root(&RootPlan { stage, lower, uid_base, stages, privilege })?;
+    steps.done(StepName::Rootfs, rootfs_call(privilege));
+    mounts::build_dev(&root, uid_base, privilege)?;
+    steps.done(StepName::Dev, dev_call(privilege));
     let covered = mounts::build_proc(&root, proc)?;
     let mounted = match proc {
         ProcView::Remounted => "mount(proc)",
@@ -265,10 +269,17 @@ fn enter_root(plan: &Plan<'_>, steps: &mut Steps) -> Result<Option<OwnedFd>, Ste
     Ok(master)
 }
 
+/// What `build_root` does, for the page.
+pub(super) fn rootfs_call(privilege: Privilege) -> String {
+    let attributes = if privilege.maps_mounts() { "MOUNT_ATTR_IDMAP" } else { "MOUNT_ATTR_RDONLY" };
+    format!("mount_setattr({attributes}); mount(overlay, upperdir=tmpfs)")
+}
+
 /// What `build_dev` does, for the page.
-pub(super) fn dev_call() -> String {
+pub(super) fn dev_call(privilege: Privilege) -> String {
     let devices = mounts::DEVICES.len();
-    format!("mount(tmpfs); mknod ×{devices}; mount(devpts, newinstance)")
+    let made = if privilege.makes_devices() { "mknod" } else { "mount(…, MS_BIND)" };
+    format!("mount(tmpfs); {made} ×{devices}; mount(devpts, newinstance)")
 }
 
 /// A terminal of its own, if it is to have one; gives the master.

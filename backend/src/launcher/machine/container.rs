@@ -16,6 +16,7 @@ use vitrine_shared::spec::{ContainerSpec, Rootfs};
 use super::super::birth::{self, Born, Destination, Plan, Program, Rights, Root, Stage, Stdio};
 use super::super::cgroup::Cgroup;
 use super::super::images::Image;
+use super::super::kill::{self, RootId};
 use super::super::mounts::{self, ProcView};
 use super::super::step::{At as _, StepError, Steps};
 use super::super::sys::{self, Ended, Side};
@@ -44,6 +45,7 @@ pub(crate) struct Live {
     pid: i32,
     pub(super) group: Cgroup,
     userns: Option<OwnedFd>,
+    root: RootId,
     /// Where its root is mounted in the machine, when that has to be unmounted by hand.
     stage: Option<String>,
     /// Its files stay while it lives.
@@ -106,6 +108,7 @@ impl Machine {
                     pid: born.pid,
                     group,
                     userns,
+                    root: born.root,
                     stage,
                     _image: image,
                 };
@@ -175,6 +178,7 @@ impl Machine {
             root: Root::Of(root.as_fd()),
             userns: Some(self.userns.as_fd()),
             uid_base: self.uids.base(),
+            privilege: self.privilege,
             stdio: if spec.tty { Stdio::Terminal } else { Stdio::Null },
             program: Program::Argv(&argv),
             env: Vec::new(),
@@ -198,9 +202,13 @@ impl Machine {
         steps.done(StepName::Cgroup, format!("mkdir(…/{})", group.path()));
         let _lifted = [self.root.lift_quota(), group.lift_quota()];
         let own = spec.namespaces.has(Namespace::User);
-        let own = own.then(|| userns::for_container(self.userns.as_fd())).transpose()?;
+        let own =
+            own.then(|| userns::for_container(self.userns.as_fd(), &self.uids, self.privilege));
+        let own = own.transpose()?;
         if own.is_some() {
-            steps.done(StepName::IdMap, "unshare(CLONE_NEWUSER); write(uid_map, \"0 0 65536\")");
+            let ids = self.uids.count();
+            let call = format!("unshare(CLONE_NEWUSER); write(uid_map, \"0 0 {ids}\")");
+            steps.done(StepName::IdMap, call);
         }
         if matches!(spec.rootfs, Rootfs::Directory(_)) {
             let what = "a directory of the host is for the command line only";
@@ -210,7 +218,7 @@ impl Machine {
             .images
             .find(&spec.rootfs)
             .map_err(|err| StepError::new(StepName::Rootfs, err.to_string(), Errno::ENOENT))?;
-        let lower = mounts::lower_layer(&image.root, Some(self.userns.as_fd()))?;
+        let lower = mounts::lower_layer(&image.root, Some(self.userns.as_fd()), self.privilege)?;
         steps.skip();
         let own_mounts = spec.namespaces.has(Namespace::Mount);
         // In a mount namespace of its own the tmpfs goes on top of everything, by no path that
@@ -232,6 +240,7 @@ impl Machine {
             },
             userns: Some(own.as_ref().unwrap_or(&self.userns).as_fd()),
             uid_base: self.uids.base(),
+            privilege: self.privilege,
             stdio: if spec.tty { Stdio::Terminal } else { Stdio::Null },
             program: if spec.init {
                 Program::Init(&host.init, &spec.argv)
@@ -270,6 +279,7 @@ impl Machine {
             root: Root::Of(root.as_fd()),
             userns: Some(live.userns.as_ref().unwrap_or(&self.userns).as_fd()),
             uid_base: self.uids.base(),
+            privilege: self.privilege,
             stdio: Stdio::Null,
             program: Program::Argv(argv),
             env: Vec::new(),
@@ -340,12 +350,16 @@ impl Machine {
     /// Kills, reaps, unmounts and removes whatever is left of a container.
     fn clear(&self, live: &Live) -> Ended {
         let _lifted = self.root.lift_quota();
-        let mut killed = live.group.kill_all(SESSION_DEATH);
+        let kill = |patience| match live.group.is_nowhere() {
+            true => kill::by_root(live.root, patience).map_err(|err| err.to_string()),
+            false => live.group.kill_all(patience).map_err(|err| err.to_string()),
+        };
+        let mut killed = kill(SESSION_DEATH);
         if killed.is_err() {
             // Something above it is frozen, or in a `lab` machine its owner has moved a process
             // of it to a group of their own, and frozen that.
             self.root.thaw(SESSION_DEATH);
-            killed = live.group.kill_all(DEATH);
+            killed = kill(DEATH);
         }
         if let Err(err) = killed {
             tracing::error!(%err, "a container does not die");
@@ -385,7 +399,10 @@ impl Machine {
         let deadline = Instant::now() + SESSION_DEATH;
         // While the shell is not reaped nobody else can have its number.
         for round in 0.. {
-            let mut members = self.root.processes(SESSION_DEATH);
+            let mut members = match self.root.is_nowhere() {
+                true => kill::with_root(live.root),
+                false => self.root.processes(SESSION_DEATH),
+            };
             members.retain(|&pid| kill_member(pid, live.pid));
             if (members.is_empty() && round > 0) || Instant::now() > deadline {
                 break;
