@@ -27,8 +27,6 @@ pub(crate) enum Need {
     Runc,
     /// `top`, the observer's peer; for figures only.
     Procps,
-    /// A C compiler for musl: the static program has a little C in it (TLS).
-    Musl,
     /// Runs the client of `docs/protocol.md`.
     Python,
 }
@@ -45,7 +43,6 @@ impl Need {
             Need::Crun => &["crun"],
             Need::Runc => &["runc"],
             Need::Procps => &["procps"],
-            Need::Musl => &["musl-tools"],
             Need::Python => &["python3"],
         }
     }
@@ -60,7 +57,6 @@ impl Need {
             Need::Crun => tool::which("crun").is_some(),
             Need::Runc => tool::which("runc").is_some(),
             Need::Procps => tool::which("top").is_some(),
-            Need::Musl => tool::which("musl-gcc").is_some(),
             Need::Python => tool::which("python3").is_some(),
         }
     }
