@@ -1,11 +1,13 @@
 //! The command line: each command's flags as a type, in a file of its own.
 
 mod run;
+mod schema;
 mod serve;
 
 use clap::{Parser, Subcommand};
 
 pub use run::Run;
+pub use schema::Schema;
 pub use serve::Serve;
 
 /// See through the container trick: real Linux containers, live in a browser page.
@@ -24,6 +26,8 @@ pub enum Command {
     Serve(Serve),
     /// Run one container on this host, as `docker run` does.
     Run(Box<Run>),
+    /// Print the JSON Schema of the protocol.
+    Schema(Schema),
 }
 
 #[cfg(test)]

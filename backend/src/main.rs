@@ -1,5 +1,6 @@
 //! The `vitrine` command line: what was typed, or which of the three processes this is.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -43,6 +44,15 @@ fn command(cli: &Cli) -> ExitCode {
             }
             ExitCode::from(u8::try_from(status).unwrap_or(125))
         }
+        Command::Schema(args) => finish(print(&args.text())),
+    }
+}
+
+/// A reader that has had enough (`| head`) is no failure.
+fn print(text: &str) -> anyhow::Result<()> {
+    match writeln!(std::io::stdout().lock(), "{text}") {
+        Err(err) if err.kind() != std::io::ErrorKind::BrokenPipe => Err(err.into()),
+        _ => Ok(()),
     }
 }
 

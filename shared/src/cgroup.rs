@@ -11,6 +11,7 @@ use crate::spec::{Limits, MAX_QUOTA_USEC, MIN_QUOTA_USEC, PERIOD_USEC, parse_cpu
 
 /// Which of the kernel's two cgroup interfaces a controller is mounted with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Dialect {
     /// One hierarchy a controller.
     V1,
@@ -20,6 +21,7 @@ pub enum Dialect {
 
 /// A controller this program knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Controller {
     /// Quota, period, weight.
     Cpu,
@@ -168,6 +170,7 @@ pub fn file_rule(name: &str, dialect: Dialect) -> Option<&'static FileRule> {
 
 /// Why a value may not be written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum BadWrite {
     /// Not in the table.
     #[error("{file:?} is not a cgroup file that can be written here")]
@@ -250,6 +253,7 @@ impl Takes {
 
 /// A setting, whatever the dialect writes for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Knob {
     /// CPU bandwidth; `quota_usec: None` is no limit.
     CpuMax {
@@ -289,6 +293,7 @@ pub enum Knob {
 
 /// Limits on one block device; `None` is no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct IoMax {
     /// Major number.
     pub major: u32,
@@ -455,6 +460,7 @@ pub fn weight_of_shares(shares: u64) -> u64 {
 
 /// Which group of a machine's subtree. There are no others, so a path cannot be forged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum GroupId {
     /// The cap, one level above what the machine can write.
     Cap,
@@ -470,6 +476,7 @@ pub enum GroupId {
 /// One group at one moment. Values, never differences, but for the two CPU rates, which are
 /// computed once for all viewers from real elapsed time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CgroupSample {
     /// Which group.
     pub group: GroupId,
@@ -497,6 +504,7 @@ pub struct CgroupSample {
 
 /// `cpu.cfs_*`/`cpu.max` and `cpu.stat`, in one form for both dialects.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CpuBandwidth {
     /// CPU time allowed in each period; `None` is no limit.
     pub quota_usec: Option<u64>,
@@ -512,6 +520,7 @@ pub struct CpuBandwidth {
 
 /// A file of a group and what it says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RawFile {
     /// The file's name.
     pub name: String,

@@ -11,8 +11,9 @@
 //! 7. [`role`]: who may do what
 //! 8. [`message`]: commands, answers and events
 //! 9. [`wire`]: how they look on a WebSocket
-//! 10. [`terminal`]: the frames of a terminal's own socket
-//! 11. [`sim`]: the model of CFS bandwidth control that plays on the start page
+//! 10. `schema` (a feature): the same for other languages, as JSON Schema
+//! 11. [`terminal`]: the frames of a terminal's own socket
+//! 12. [`sim`]: the model of CFS bandwidth control that plays on the start page
 //!
 //! **Invariant:** nothing here does I/O, reads a clock or depends on a platform.
 
@@ -25,6 +26,8 @@ pub mod message;
 pub mod namespace;
 pub mod process;
 pub mod role;
+#[cfg(feature = "schema")]
+pub mod schema;
 pub mod sim;
 pub mod spec;
 pub mod terminal;

@@ -111,6 +111,7 @@ pub const ALL: &[Limit] = &[
 
 /// A limit as a message carries it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Reached {
     /// The limit's name.
     pub name: String,

@@ -17,6 +17,7 @@ use crate::spec::{ContainerSpec, SpecError};
 
 /// What a page asks for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Command {
     /// Asks for nothing; the answer measures the way there and back.
     Ping {
@@ -94,6 +95,7 @@ pub enum Command {
 
 /// What came of a command.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Answer {
     /// It was done.
     Done {
@@ -122,6 +124,7 @@ pub enum Answer {
 
 /// What a command made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Made {
     /// A machine.
     Machine {
@@ -146,6 +149,7 @@ pub enum Made {
 
 /// One thing that was really done, and the shell line that does the same.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Deed {
     /// What.
     pub act: Act,
@@ -155,6 +159,7 @@ pub struct Deed {
 
 /// What was done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Act {
     /// A system call, as `strace` would write it.
     Syscall {
@@ -174,6 +179,7 @@ pub enum Act {
 
 /// Why a command was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Refusal {
     /// The role does not allow it.
     #[error("a {role:?} may not do this")]
@@ -239,6 +245,7 @@ pub enum Refusal {
 
 /// The kernel's known reasons, which a page explains in words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Why {
     /// No known reason.
     Unknown,
@@ -252,6 +259,7 @@ pub enum Why {
 
 /// What the server tells.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Event {
     /// A machine, as it is now.
     Machine(Machine),
@@ -280,6 +288,7 @@ pub enum Event {
 
 /// A machine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Machine {
     /// Its id.
     pub id: MachineId,
@@ -303,6 +312,7 @@ pub struct Machine {
 
 /// What a machine lets its owner do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Profile {
     /// Safe to expose to strangers: no capabilities, no nested namespaces, no cgroupfs inside.
     Strict,
@@ -313,6 +323,7 @@ pub enum Profile {
 
 /// A container.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Container {
     /// Its id.
     pub id: ContainerId,
@@ -335,6 +346,7 @@ pub struct Container {
 
 /// Alive or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum ContainerState {
     /// It runs; its first process has this PID on the host.
     Running {
@@ -354,6 +366,7 @@ pub enum ContainerState {
 
 /// One step of a birth.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Step {
     /// What it is called; the page has a sentence for each.
     pub name: StepName,
@@ -365,6 +378,7 @@ pub struct Step {
 
 /// The steps of a birth, in their usual order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum StepName {
     /// Make the cgroups and write their limits.
     Cgroup,
@@ -404,6 +418,7 @@ pub enum StepName {
 
 /// What was measured in one machine at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Sample {
     /// Which machine.
     pub machine: MachineId,
@@ -419,6 +434,7 @@ pub struct Sample {
 
 /// Something that happened in a machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FeedEntry {
     /// Counts up from 1 in each machine.
     pub seq: u64,
@@ -430,6 +446,7 @@ pub struct FeedEntry {
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Happening {
     /// The machine was born.
     MachineBorn {
@@ -488,6 +505,7 @@ pub enum Happening {
 
 /// What this server stands on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct HostInfo {
     /// Version of Vitrine.
     pub version: String,
@@ -513,6 +531,7 @@ pub struct HostInfo {
 
 /// Something that this host or this user does not have.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Missing {
     /// What.
     pub feature: Feature,
@@ -524,6 +543,7 @@ pub struct Missing {
 
 /// What can be missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Feature {
     /// A cgroup controller: its limits cannot be set and its numbers not be read.
     Controller(crate::cgroup::Controller),
@@ -545,6 +565,7 @@ pub enum Feature {
 
 /// Why it is missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Because {
     /// The kernel is too old, or was built without it.
     Kernel,
@@ -566,6 +587,7 @@ pub enum Because {
 
 /// From a page: a command and the number its answer will carry.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ClientMessage {
     /// Chosen by the page.
     pub id: u32,
@@ -575,6 +597,7 @@ pub struct ClientMessage {
 
 /// From the server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum ServerMessage {
     /// The first message.
     Welcome {

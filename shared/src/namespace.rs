@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// One type of namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Namespace {
     /// Process ids: the first process inside is PID 1.
     Pid,
@@ -157,6 +158,21 @@ impl Serialize for NamespaceSet {
 impl<'de> Deserialize<'de> for NamespaceSet {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(Vec::<Namespace>::deserialize(deserializer)?.into_iter().collect())
+    }
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for NamespaceSet {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "NamespaceSet".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "Any subset of the eight types.",
+            "type": "array",
+            "items": generator.subschema_for::<Namespace>(),
+        })
     }
 }
 

@@ -6,6 +6,7 @@ use crate::id::ContainerId;
 
 /// One process, from one reading of `/proc`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Process {
     /// `NSpid`: its PID in each PID namespace, the host's first, the innermost last.
     pub pids: Vec<u32>,

@@ -7,6 +7,7 @@ use crate::message::Command;
 
 /// What a participant is in a class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Role {
     /// May do everything, on every machine.
     Teacher,
@@ -18,6 +19,7 @@ pub enum Role {
 
 /// A person on a connection, as the server knows them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Identity {
     /// Who.
     pub participant: ParticipantId,

@@ -16,6 +16,7 @@ pub const DEFAULT_PERIOD_USEC: u64 = 100_000;
 
 /// Where a container's root file system comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Rootfs {
     /// One static binary and its links; starts fastest.
     Busybox,
@@ -32,6 +33,7 @@ pub enum Rootfs {
 
 /// Limits written into the container's cgroup before it starts; `None` leaves the kernel's default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Limits {
     /// CPU time allowed in each period, in microseconds.
     pub cpu_quota_usec: Option<u64>,
@@ -62,6 +64,7 @@ impl Limits {
 
 /// What a container should be.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ContainerSpec {
     /// The namespaces that are new; the others are the machine's.
     pub namespaces: NamespaceSet,
@@ -237,6 +240,7 @@ fn in_range(what: &str, given: u64, min: u64, max: u64) -> Result<(), SpecError>
 
 /// Why a spec cannot be. The sentences say what is allowed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum SpecError {
     /// No program to run.
     #[error("no program is named; give one, for example /bin/sh")]

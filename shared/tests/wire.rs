@@ -5,6 +5,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[cfg(feature = "schema")]
+#[path = "wire/schema.rs"]
+mod schema;
+
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 
@@ -343,8 +347,7 @@ fn events_survive() {
     }
 }
 
-#[test]
-fn the_first_message_survives() {
+fn welcome() -> ServerMessage {
     let host = HostInfo {
         version: "0.1.0".into(),
         kernel: "6.18.0".into(),
@@ -358,7 +361,12 @@ fn the_first_message_survives() {
         missing: Vec::new(),
     };
     let identity = Identity { participant: ParticipantId(1), role: Role::Teacher };
-    survives(&ServerMessage::Welcome { identity, host });
+    ServerMessage::Welcome { identity, host }
+}
+
+#[test]
+fn the_first_message_survives() {
+    survives(&welcome());
 }
 
 #[test]
