@@ -276,4 +276,4 @@ pub(crate) fn raise_descriptor_limit() {
 mod tests;
 #[cfg(test)]
 #[path = "observer/tests/tree.rs"]
-mod tests_tree;
+pub(crate) mod tests_tree;

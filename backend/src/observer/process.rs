@@ -18,6 +18,7 @@ use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
+use nix::errno::Errno;
 use nix::fcntl::readlinkat;
 use vitrine_shared::id::ContainerId;
 use vitrine_shared::process::Process;
@@ -203,6 +204,12 @@ pub(crate) fn namespaces_of(directory: impl AsFd) -> [u64; 8] {
         let text = readlinkat(&directory, link);
         text.ok().and_then(|text| parse::namespace_link(text.as_encoded_bytes())).unwrap_or(0)
     })
+}
+
+/// Does the process with this `/proc/PID` hide its namespaces from us? One that ends has none.
+pub(crate) fn hides_namespaces(directory: impl AsFd) -> bool {
+    // Every process, even one that has ended, has a user namespace.
+    matches!(readlinkat(&directory, c"ns/user"), Err(Errno::EACCES | Errno::EPERM))
 }
 
 /// When something was read, and how much CPU its process had used by then.

@@ -104,8 +104,12 @@ fn document(host: &Host, groups: Vec<Group>, missed: Missed) -> Document<'_> {
 fn read(host: &Host, all: bool, missed: &mut Missed) -> Vec<Group> {
     let mut found: Vec<(String, Vec<usize>)> = groups::all(host, missed).into_iter().collect();
     found.sort_by(|(a, _), (b, _)| in_tree(a, b));
-    let ours: Vec<String> =
-        found.iter().map(|(path, _)| path).filter(|path| Place::of(path).is_some()).cloned().collect();
+    let ours: Vec<String> = found
+        .iter()
+        .map(|(path, _)| path)
+        .filter(|path| Place::of(path).is_some())
+        .cloned()
+        .collect();
     let is_above = |path: &str| ours.iter().any(|other| is_below(other, path));
     let mut buffer = Vec::new();
     let mut chain: Vec<(String, CgroupSample)> = Vec::new();
@@ -157,11 +161,9 @@ fn group(
         let (effective_max, bound_by) = least(max);
         has(files).then(|| Gauge { current, max: max(own), effective_max, bound_by })
     };
-    let memory = gauge(
-        &["memory.usage_in_bytes", "memory.current"],
-        own.memory_bytes,
-        &|sample| sample.memory_max,
-    );
+    let memory = gauge(&["memory.usage_in_bytes", "memory.current"], own.memory_bytes, &|sample| {
+        sample.memory_max
+    });
     let pids = gauge(&["pids.current"], own.pids, &|sample| sample.pids_max);
     Group { path, container, controllers, cpu, memory_bytes: memory, pids }
 }
@@ -198,8 +200,7 @@ fn lines(groups: &[Group], options: &Options, glyphs: [&str; 4]) -> Vec<String> 
         .iter()
         .enumerate()
         .map(|(i, group)| {
-            let name =
-                if options.flat { group.path.clone() } else { branch(groups, i, glyphs) };
+            let name = if options.flat { group.path.clone() } else { branch(groups, i, glyphs) };
             cells(group, if name.is_empty() { "/".into() } else { name })
         })
         .collect();
@@ -252,7 +253,8 @@ fn branch(groups: &[Group], at: usize, [tee, end, bar, gap]: [&str; 4]) -> Strin
     let is_listed = |path: &str| groups.iter().any(|group| group.path == path);
     let is_last = |path: &str| {
         let Some((parent, _)) = split(path) else { return true };
-        let is_sibling = |other: &str| split(other).is_some_and(|(p, _)| p == parent) && other != path;
+        let is_sibling =
+            |other: &str| split(other).is_some_and(|(p, _)| p == parent) && other != path;
         !groups.iter().any(|g| is_sibling(&g.path) && in_tree(&g.path, path) == Ordering::Greater)
     };
     let Some((mut parent, name)) = split(path).filter(|(parent, _)| is_listed(parent)) else {

@@ -28,13 +28,6 @@ pub(crate) fn all(host: &Host, missed: &mut Missed) -> Groups {
     groups
 }
 
-/// The groups of ours.
-pub(crate) fn ours(host: &Host, missed: &mut Missed) -> Groups {
-    let mut groups = all(host, missed);
-    groups.retain(|path, _| Place::of(path).is_some());
-    groups
-}
-
 /// The processes of ours, and where each is.
 pub(crate) fn members(host: &Host, missed: &mut Missed) -> HashMap<u32, Rc<Place>> {
     let mut members = HashMap::new();

@@ -71,7 +71,10 @@ pub(crate) struct Namespace {
     #[serde(serialize_with = "place::serialize")]
     container: Option<Rc<Place>>,
     held_by: Vec<Holder>,
-    /// Are some of its processes nobody's?
+    /// Has a living process said whose it is?
+    #[serde(skip)]
+    is_owned: bool,
+    /// Have they nothing in common?
     #[serde(skip)]
     is_mixed: bool,
 }
@@ -126,24 +129,27 @@ impl Namespace {
             parent: None,
             container: None,
             held_by: Vec::new(),
+            is_owned: false,
             is_mixed: false,
         }
     }
 
-    /// One more process is in it; they come in the order of their PIDs.
-    fn enter(&mut self, pid: u32, place: Option<&Rc<Place>>) {
-        self.container = match (self.processes, &self.container, place) {
-            (0, _, place) => place.cloned(),
-            (_, Some(before), Some(place)) if Rc::ptr_eq(before, place) => Some(Rc::clone(before)),
-            (_, Some(before), Some(place)) => before.common(place).map(Rc::new),
-            _ => None,
-        };
-        self.is_mixed |= self.container.is_none();
-        if self.is_mixed {
-            self.container = None;
-        }
+    /// One more process is in it; they come in the order of their PIDs. One that has ended says
+    /// nothing of whose the namespace is.
+    fn enter(&mut self, pid: u32, place: Option<&Rc<Place>>, has_ended: bool) {
         self.processes += 1;
         self.pid = self.pid.or(Some(pid));
+        if has_ended || self.is_mixed {
+            return;
+        }
+        self.container = match (self.is_owned, self.container.take(), place) {
+            (false, _, place) => place.cloned(),
+            (true, Some(before), Some(place)) if Rc::ptr_eq(&before, place) => Some(before),
+            (true, Some(before), Some(place)) => before.common(place).map(Rc::new),
+            _ => None,
+        };
+        self.is_owned = true;
+        self.is_mixed = self.container.is_none();
     }
 }
 
@@ -191,7 +197,10 @@ fn lines(namespaces: &[Namespace], headers: bool) -> Vec<String> {
             number(namespace.owner),
             number(namespace.owner_uid),
             if namespace.initial { "yes" } else { "-" }.to_string(),
-            namespace.container.as_ref().map_or("-".into(), |place| text::escape(&place.to_string())),
+            namespace
+                .container
+                .as_ref()
+                .map_or("-".into(), |place| text::escape(&place.to_string())),
             command(namespace),
         ]
     };

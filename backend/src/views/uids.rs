@@ -77,7 +77,8 @@ mod tests {
     #[test]
     fn several_extents() {
         let mut maps = UidMaps { own: Some(7), maps: HashMap::new() };
-        maps.maps.insert(8, parse("         0     100000      1000\n      2000     300000   1\nx\n"));
+        maps.maps
+            .insert(8, parse("         0     100000      1000\n      2000     300000   1\nx\n"));
         let root = std::fs::File::open("/").unwrap();
         let mut inside = |inode, uid| maps.inside(&root, 1, inode, uid);
         assert_eq!(inside(7, 5), Some(5));

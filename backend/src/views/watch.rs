@@ -179,13 +179,17 @@ impl Watch {
             let mut row = row(&reading, uid_inside, self.host_namespaces);
             row.container = members.get(&pid).cloned();
             missed.processes += 1;
-            // Of a zombie there are no namespaces any more.
-            if row.state != 'Z' && row.namespaces.0.contains(&0) {
-                missed.namespaces += 1;
-            }
+            let is_whole = !row.namespaces.0.contains(&0);
+            missed.namespaces += usize::from(!is_whole && self.hides_namespaces(pid));
             rows.push(row);
         }
         rows
+    }
+
+    fn hides_namespaces(&self, pid: u32) -> bool {
+        let name = std::ffi::CString::new(pid.to_string()).ok();
+        let directory = name.and_then(|name| file::open_directory_in(&self.means.proc, &name).ok());
+        directory.is_some_and(process::hides_namespaces)
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::ffi::CString;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read as _};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
@@ -31,37 +33,41 @@ const INITIAL: [u64; 8] = [
 ];
 /// Most bytes read of one process's mounts.
 const MOUNTINFO_BYTES: u64 = 16 << 20;
+/// Processes of one mount namespace that are asked for its mounts.
+const SEERS: usize = 8;
 
 /// All of the host's.
 pub(super) fn find(watch: &mut Watch, missed: &mut Missed) -> Found {
     let members = groups::members(&watch.host, missed);
     let pids = watch.pids();
     let mut found = Finder { initial: initial(&watch.host.proc), namespaces: BTreeMap::new() };
-    let mut seers = BTreeMap::new();
+    let mut seers: BTreeMap<u64, Vec<u32>> = BTreeMap::new();
     for pid in pids {
         let Some(directory) = open(&watch.host.proc, pid) else { continue };
         let inodes = process::namespaces_of(&directory);
         if inodes == [0; 8] {
-            // Gone meanwhile, or hidden.
-            if file::open_in(&directory, c"stat").is_ok() {
-                missed.processes += 1;
-                missed.namespaces += 1;
-            }
+            // Hidden, or gone meanwhile.
+            let is_hidden = process::hides_namespaces(&directory);
+            missed.processes += usize::from(is_hidden);
+            missed.namespaces += usize::from(is_hidden);
             continue;
         }
         missed.processes += 1;
+        // One that has ended keeps its user namespace until somebody asks how; it is nobody's.
+        let has_ended = inodes[Kind::Mount as usize] == 0;
         for (kind, &inode) in Kind::ALL.iter().zip(&inodes).filter(|(_, inode)| **inode != 0) {
-            found.at(*kind, inode).enter(pid, members.get(&pid));
+            found.at(*kind, inode).enter(pid, members.get(&pid), has_ended);
         }
         found.for_children(&directory, pid, inodes);
-        seers.entry(inodes[Kind::Mount as usize]).or_insert(pid);
+        seers.entry(inodes[Kind::Mount as usize]).or_default().push(pid);
         match found.descriptors(&directory, pid) {
             Ok(()) | Err(Errno::ENOENT | Errno::ESRCH) => {}
             Err(_) => missed.descriptors += 1,
         }
     }
-    for pid in seers.into_values() {
-        found.mounts(&watch.host.proc, pid, missed);
+    seers.remove(&0);
+    for pids in seers.into_values() {
+        found.mounts(&watch.host.proc, &pids, missed);
     }
     found.namespaces
 }
@@ -95,7 +101,8 @@ impl Finder {
 
     /// Those that a process has made for its children and is not in itself.
     fn for_children(&mut self, directory: &OwnedFd, pid: u32, inodes: [u64; 8]) {
-        for (kind, link) in [(Kind::Pid, c"ns/pid_for_children"), (Kind::Time, c"ns/time_for_children")]
+        for (kind, link) in
+            [(Kind::Pid, c"ns/pid_for_children"), (Kind::Time, c"ns/time_for_children")]
         {
             let text = readlinkat(directory, link).unwrap_or_default();
             match parse::namespace_link(text.as_encoded_bytes()) {
@@ -120,30 +127,44 @@ impl Finder {
             // Closed meanwhile.
             let Ok(text) = readlinkat(&listing, name.as_c_str()) else { continue };
             if let Some((kind, inode)) = link(text.as_encoded_bytes()) {
-                let holder =
-                    Holder { kind: "descriptor", pid: Some(pid), fd: Some(fd), ..Holder::default() };
+                let holder = Holder {
+                    kind: "descriptor",
+                    pid: Some(pid),
+                    fd: Some(fd),
+                    ..Holder::default()
+                };
                 self.at(kind, inode).held_by.push(holder);
             }
         }
         Ok(())
     }
 
-    fn mounts(&mut self, proc: &Path, pid: u32, missed: &mut Missed) {
-        use std::io::Read as _;
-        let mut text = Vec::new();
-        let opened = file::open(&proc.join(pid.to_string()).join("mountinfo"));
-        let read = opened.map_err(std::io::Error::from).and_then(|file| {
-            std::fs::File::from(file).take(MOUNTINFO_BYTES).read_to_end(&mut text)
-        });
-        if read.is_err() {
-            missed.mounts += 1;
-        }
-        for (kind, inode, path) in mounts::namespaces(&text) {
-            let holder =
-                Holder { kind: "mount", pid: Some(pid), path: Some(path), ..Holder::default() };
-            self.at(kind, inode).held_by.push(holder);
+    /// What is mounted in the mount namespace of these: the first of them that is still there
+    /// tells.
+    fn mounts(&mut self, proc: &Path, pids: &[u32], missed: &mut Missed) {
+        for &pid in pids.iter().take(SEERS) {
+            match read_mounts(proc, pid) {
+                Ok(text) => {
+                    for (kind, inode, path) in mounts::namespaces(&text) {
+                        let (pid, path) = (Some(pid), Some(path));
+                        let holder = Holder { kind: "mount", pid, path, ..Holder::default() };
+                        self.at(kind, inode).held_by.push(holder);
+                    }
+                    return;
+                }
+                Err(err) if err.kind() == ErrorKind::PermissionDenied => missed.mounts += 1,
+                // Gone meanwhile.
+                Err(_) => {}
+            }
         }
     }
+}
+
+fn read_mounts(proc: &Path, pid: u32) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    let file = File::from(file::open(&proc.join(pid.to_string()).join("mountinfo"))?);
+    file.take(MOUNTINFO_BYTES).read_to_end(&mut text)?;
+    Ok(text)
 }
 
 /// The type and number in `net:[4026531833]`.

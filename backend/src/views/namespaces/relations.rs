@@ -43,8 +43,7 @@ fn relate(
         let fd = fd.ok()?;
         let above = fstat(&fd).ok()?.st_ino;
         if !found.contains_key(&(kind, above)) {
-            let holder =
-                Holder { kind: "namespace", namespace: Some(inode), ..Holder::default() };
+            let holder = Holder { kind: "namespace", namespace: Some(inode), ..Holder::default() };
             let mut one = Namespace::new(kind, above, false);
             one.held_by.push(holder);
             found.insert((kind, above), one);
@@ -93,6 +92,7 @@ fn open_link(path: &Path) -> Option<OwnedFd> {
 /// opening a pipe waits and opening a device does things.
 fn open_checked(path: &Path) -> Option<OwnedFd> {
     let look = open(path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty());
-    let look = look.ok().filter(|fd| fstatfs(fd).map(|fs| fs.filesystem_type()) == Ok(NSFS_MAGIC))?;
+    let look =
+        look.ok().filter(|fd| fstatfs(fd).map(|fs| fs.filesystem_type()) == Ok(NSFS_MAGIC))?;
     open_link(&PathBuf::from(format!("/proc/self/fd/{}", look.as_raw_fd())))
 }
