@@ -67,7 +67,7 @@ fn our_own_failures_are_125_and_say_what_is_allowed() {
         (&["--hostname", "a b", "true"], "letters, digits"),
         (&["--pid", "--hostname", "x", "true"], "UTS namespace"),
         (&["--pid", "--time-offset", "5", "true"], "time namespace"),
-        (&["--rootfs", "/no/such", "true"], "--rootfs takes busybox or a directory"),
+        (&["--rootfs", "/no/such", "true"], "--rootfs takes busybox, lab, the name of an image"),
         (&["-it", "--", "true"], "not a terminal"),
     ] {
         let outcome = run(words);

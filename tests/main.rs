@@ -1,7 +1,8 @@
 //! Vitrine against the real kernel: the built program, as root, from the outside.
 //!
-//! - [`cli`], [`tty`], [`limits`], [`flags`]: `vitrine run` as people use it
-//! - [`serve`], [`knobs`], [`killed`], [`protocol`]: `vitrine serve` and its three processes
+//! - [`cli`], [`tty`], [`limits`], [`flags`], [`images`]: `vitrine run` as people use it
+//! - [`shell`]: a shell in the machine itself
+//! - [`serve`], [`knobs`], [`killed`], [`protocol`], [`protocol_doc`]: `vitrine serve` and its three processes
 //! - [`doors`], [`inside`], [`exhaust`], [`hostile`]: what a program in a container can reach, use
 //!   up, and hold up
 
@@ -15,10 +16,13 @@ mod doors;
 mod exhaust;
 mod flags;
 mod hostile;
+mod images;
 mod inside;
 mod killed;
 mod knobs;
 mod limits;
 mod protocol;
+mod protocol_doc;
 mod serve;
+mod shell;
 mod tty;

@@ -25,9 +25,22 @@ pub(crate) struct Server {
 impl Server {
     /// Starts one and exchanges its token for a cookie.
     pub(crate) fn start() -> Self {
+        Server::start_with(&[])
+    }
+
+    /// The same with more flags.
+    pub(crate) fn start_with(flags: &[&str]) -> Self {
+        let (mut server, url) = Server::untouched(flags);
+        server.exchange(url.rsplit_once("#token=").expect("a token").1);
+        server
+    }
+
+    /// Starts one whose token is still good; gives the line that it printed.
+    pub(crate) fn untouched(flags: &[&str]) -> (Self, String) {
         let mut child = Command::new(binary())
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(data())
+            .args(flags)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -38,15 +51,20 @@ impl Server {
         let mut line = String::new();
         let mut out = BufReader::new(child.stdout.take().expect("piped"));
         out.read_line(&mut line).expect("read the URL");
-        let (url, token) = line
+        let (url, _) = line
             .trim()
             .split_once("/#token=")
             .unwrap_or_else(|| panic!("no URL in {line:?}: {}", log.lock().expect("the log")));
         let address = url.strip_prefix("http://").expect("an http URL").to_string();
-        let cookie = wait_for("the token is exchanged", Duration::from_secs(20), || {
-            exchange(&address, token)
+        (Server { child, address, cookie: String::new(), log }, line.trim().to_string())
+    }
+
+    /// Comes in with the token.
+    #[track_caller]
+    pub(crate) fn exchange(&mut self, token: &str) {
+        self.cookie = wait_for("the token is exchanged", Duration::from_secs(20), || {
+            exchange(&self.address, token)
         });
-        Server { child, address, cookie, log }
     }
 
     /// A page, with JSON.

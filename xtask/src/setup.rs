@@ -23,6 +23,8 @@ pub(crate) enum Need {
     Bubblewrap,
     /// `crun`, another one.
     Crun,
+    /// Runs the client of `docs/protocol.md`.
+    Python,
 }
 
 impl Need {
@@ -35,6 +37,7 @@ impl Need {
             Need::ChineseFont => &["fonts-noto-cjk", "fontconfig"],
             Need::Bubblewrap => &["bubblewrap"],
             Need::Crun => &["crun"],
+            Need::Python => &["python3"],
         }
     }
 
@@ -46,6 +49,7 @@ impl Need {
             Need::ChineseFont => has_chinese_font(project),
             Need::Bubblewrap => tool::which("bwrap").is_some(),
             Need::Crun => tool::which("crun").is_some(),
+            Need::Python => tool::which("python3").is_some(),
         }
     }
 }

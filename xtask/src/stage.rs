@@ -68,7 +68,7 @@ impl Stage {
     pub(crate) fn needs(self) -> &'static [Need] {
         match self {
             Stage::Js | Stage::Web => &[Need::Npm],
-            Stage::Kernel => &[Need::Busybox, Need::Bubblewrap, Need::Crun],
+            Stage::Kernel => &[Need::Busybox, Need::Bubblewrap, Need::Crun, Need::Python],
             Stage::Browser => &[Need::Npm, Need::Busybox, Need::Chromium, Need::ChineseFont],
             _ => &[],
         }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use vitrine_shared::namespace::{Namespace, NamespaceSet};
-use vitrine_shared::spec::{ContainerSpec, DEFAULT_PERIOD_USEC, Limits, Rootfs};
+use vitrine_shared::spec::{ContainerSpec, DEFAULT_PERIOD_USEC, Limits, Rootfs, check_image_name};
 
 use crate::launcher::run;
 
@@ -73,8 +73,9 @@ pub struct Run {
     )]
     time_offset: i64,
 
-    /// Root file system: busybox, or a directory (its files stay as they are).
-    #[arg(long, value_name = "busybox|DIR", default_value = "busybox")]
+    /// Root file system: busybox, lab (bash and the server's own tools), the name of an image
+    /// (see vitrine image), or a directory, with a slash in it. Its files stay as they are.
+    #[arg(long, value_name = "busybox|lab|NAME|DIR", default_value = "busybox")]
     rootfs: String,
     /// Keep standard input open.
     #[arg(short, long)]
@@ -151,10 +152,7 @@ impl From<&Run> for run::Options {
             namespaces,
             remount_proc: namespaces.has(Namespace::Mount) && !args.no_remount_proc,
             hostname: args.hostname.clone(),
-            rootfs: match args.rootfs.as_str() {
-                "busybox" => Rootfs::Busybox,
-                path => Rootfs::Directory(path.into()),
-            },
+            rootfs: rootfs(&args.rootfs),
             argv: args.argv.clone(),
             tty: args.tty,
             init: args.init,
@@ -177,6 +175,16 @@ impl From<&Run> for run::Options {
             seccomp: args.seccomp == Seccomp::Strict,
             data: args.data.clone(),
         }
+    }
+}
+
+/// What `--rootfs` means: a word that can be an image's name is one, all else is a path.
+fn rootfs(word: &str) -> Rootfs {
+    match word {
+        "busybox" => Rootfs::Busybox,
+        "lab" => Rootfs::Lab,
+        name if check_image_name(name).is_ok() => Rootfs::Image(name.into()),
+        path => Rootfs::Directory(path.into()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! `vitrine run`: one container straight on this host, without a server.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use nix::unistd::{isatty, read, write};
 use vitrine_shared::cgroup::Controller;
 use vitrine_shared::message::StepName;
 use vitrine_shared::namespace::Namespace;
-use vitrine_shared::spec::{ContainerSpec, Rootfs};
+use vitrine_shared::spec::ContainerSpec;
 
 use super::birth::{self, Born, Plan, Program, Root, Stdio};
 use super::cgroup::{BASE, Cgroup, Hierarchies};
@@ -138,22 +138,9 @@ impl Ground {
 
     fn start(&self, options: &Options) -> anyhow::Result<Born> {
         let spec = &options.spec;
-        let image = match &spec.rootfs {
-            Rootfs::Busybox => Images::open(&options.data)?.busybox()?,
-            Rootfs::Lab | Rootfs::Image(_) => anyhow::bail!("no such image yet"),
-            Rootfs::Machine => anyhow::bail!("there is no machine here; --rootfs takes an image"),
-            Rootfs::Directory(path) => {
-                let path = Path::new(path);
-                anyhow::ensure!(
-                    path.is_dir(),
-                    "{} is not a directory; --rootfs takes busybox or a directory",
-                    path.display()
-                );
-                path.to_path_buf()
-            }
-        };
+        let image = Images::open(&options.data)?.find(&spec.rootfs)?;
         let userns = self.userns.as_ref().map(AsFd::as_fd);
-        let lower = mounts::lower_layer(&image, userns)?;
+        let lower = mounts::lower_layer(&image.root, userns)?;
         let init = spec.init.then(|| memfd::sealed(c"vitrine-init", memfd::INIT)).transpose()?;
         let plan = Plan {
             into: None,

@@ -1,0 +1,58 @@
+//! The busybox image: one static program and its links. It starts fastest.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::store::Fresh;
+use super::{ImageError, at, elf, skeleton};
+
+/// Where distributions put a static busybox.
+const CANDIDATES: &[&str] = &[
+    "/bin/busybox",
+    "/usr/bin/busybox",
+    "/bin/busybox.static",
+    "/sbin/busybox",
+    "/usr/lib/busybox/busybox-static",
+];
+
+/// A static busybox of this host.
+pub(super) fn program() -> Option<&'static Path> {
+    CANDIDATES.iter().map(Path::new).find(|path| elf::is_static(path))
+}
+
+/// The image below `directory`, for the busybox that is on the host now.
+pub(super) fn find_or_build(directory: &Path) -> Result<PathBuf, ImageError> {
+    let program = program().ok_or(ImageError::NoBusybox)?;
+    let meta = fs::metadata(program).map_err(at(program))?;
+    let name = format!("busybox-{:x}-{:x}", meta.size(), meta.mtime());
+    let image = directory.join(&name);
+    if !image.is_dir() {
+        let fresh = Fresh::begin(directory)?;
+        fill(program, fresh.path())?;
+        fresh.publish(&name)?;
+    }
+    Ok(image)
+}
+
+fn fill(program: &Path, root: &Path) -> Result<(), ImageError> {
+    skeleton::lay(root)?;
+    for name in ["bin", "sbin"] {
+        skeleton::directory(&root.join(name))?;
+    }
+    let copy = root.join("bin/busybox");
+    skeleton::copy(program, &copy, 0o755)?;
+    for name in applets(program)? {
+        skeleton::link(Path::new("busybox"), &root.join("bin").join(name))?;
+    }
+    Ok(())
+}
+
+/// The names that this busybox answers to, but its own.
+pub(super) fn applets(program: &Path) -> Result<Vec<String>, ImageError> {
+    let list = Command::new(program).arg("--list").env_clear().output().map_err(at(program))?;
+    let list = String::from_utf8_lossy(&list.stdout).into_owned();
+    let plain = |name: &&str| !name.is_empty() && !name.contains('/') && *name != "busybox";
+    Ok(list.lines().filter(plain).map(str::to_string).collect())
+}
