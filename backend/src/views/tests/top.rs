@@ -30,7 +30,8 @@ fn options() -> Options {
 fn cpu_and_throttling_between_two_readings() {
     let (tree, mut sampler) = sampler();
     let first = sampler.sample(false).unwrap();
-    assert!(first.entries.iter().all(|entry| entry.cpu_permille == 0));
+    let is_still = |entry: &Entry| (entry.cpu_permille, entry.throttled_permille) == (0, None);
+    assert!(first.entries.iter().all(is_still), "of a first reading there are no rates");
     std::thread::sleep(Duration::from_millis(700));
     tree.process(301, "sleep", 300, 77);
     tree.write(&format!("cpu/{CAP}/root/c1/cpu.stat"), &tests_tree::stat(20, 15));

@@ -51,8 +51,8 @@ struct Document<'a> {
 /// What was read of a group.
 #[derive(Clone, Copy, Debug, Default)]
 struct Usage {
-    nr_periods: u64,
-    nr_throttled: u64,
+    /// Periods and throttled ones so far.
+    periods: Option<(u64, u64)>,
     memory: Option<(u64, Option<u64>)>,
     throttled_permille: Option<u32>,
 }
@@ -103,12 +103,14 @@ impl Sampler {
             let sample = group.read(&mut self.buffer);
             let is_memory = |name: &str| matches!(name, "memory.usage_in_bytes" | "memory.current");
             let has_memory = sample.files.iter().any(|file| is_memory(&file.name));
-            let n_periods = sample.cpu.nr_periods.saturating_sub(usage.nr_periods);
-            let n_throttled = sample.cpu.nr_throttled.saturating_sub(usage.nr_throttled);
-            let share = (n_throttled.saturating_mul(1_000)).checked_div(n_periods);
+            let (nr_periods, nr_throttled) = (sample.cpu.nr_periods, sample.cpu.nr_throttled);
+            // Of a first reading there is no "since".
+            let share = usage.periods.and_then(|(periods, throttled)| {
+                let n_throttled = nr_throttled.saturating_sub(throttled);
+                n_throttled.saturating_mul(1_000).checked_div(nr_periods.saturating_sub(periods))
+            });
             *usage = Usage {
-                nr_periods: sample.cpu.nr_periods,
-                nr_throttled: sample.cpu.nr_throttled,
+                periods: Some((nr_periods, nr_throttled)),
                 memory: has_memory.then_some((sample.memory_bytes, sample.memory_max)),
                 throttled_permille: share.and_then(|share| u32::try_from(share).ok()),
             };
