@@ -1,6 +1,7 @@
 //! What a user of the host is called inside a process's user namespace.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ffi::CString;
 use std::os::fd::AsFd;
 
@@ -41,11 +42,11 @@ impl UidMaps {
         if self.own == Some(inode) {
             return Some(uid);
         }
-        if !self.maps.contains_key(&inode) {
-            self.maps.insert(inode, read(proc, pid)?);
-        }
+        let map = match self.maps.entry(inode) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(read(proc, pid)?),
+        };
         let uid = u64::from(uid);
-        let map = self.maps.get(&inode)?;
         let inside = map.iter().find_map(|&(inside, outside, n)| {
             let at = uid.checked_sub(outside).filter(|&at| at < n)?;
             inside.checked_add(at)

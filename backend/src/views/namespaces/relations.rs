@@ -1,5 +1,6 @@
 //! Whose a namespace is: the kernel gives its owner and its parent as descriptors.
 
+use std::collections::btree_map::Entry;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -42,11 +43,10 @@ fn relate(
     let mut known = |kind: Kind, fd: nix::Result<OwnedFd>| {
         let fd = fd.ok()?;
         let above = fstat(&fd).ok()?.st_ino;
-        if !found.contains_key(&(kind, above)) {
+        if let Entry::Vacant(new) = found.entry((kind, above)) {
             let holder = Holder { kind: "namespace", namespace: Some(inode), ..Holder::default() };
-            let mut one = Namespace::new(kind, above, false);
+            let one = new.insert(Namespace::new(kind, above, false));
             one.held_by.push(holder);
-            found.insert((kind, above), one);
             waiting.push((kind, above, fd));
         }
         Some(above)
