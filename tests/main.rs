@@ -1,5 +1,6 @@
 //! Vitrine against the real kernel: the built program, as root, from the outside.
 //!
+//! - [`config`], [`doctor`]: settings of `vitrine serve`; what the host can do
 //! - [`cli`], [`tty`], [`limits`], [`flags`], [`images`]: `vitrine run` as people use it
 //! - [`shell`]: a shell in the machine itself
 //! - [`serve`], [`knobs`], [`killed`], [`protocol`], [`protocol_doc`]: `vitrine serve` and its three processes
@@ -12,6 +13,8 @@
 mod harness;
 
 mod cli;
+mod config;
+mod doctor;
 mod doors;
 mod exhaust;
 mod flags;

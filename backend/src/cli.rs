@@ -2,6 +2,7 @@
 
 mod cgroups;
 mod completions;
+mod doctor;
 mod man;
 mod namespaces;
 mod ps;
@@ -10,10 +11,15 @@ mod schema;
 mod serve;
 mod top;
 
-use clap::{Parser, Subcommand};
+use std::ffi::OsString;
+
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+use crate::config;
 
 pub use cgroups::Cgroups;
 pub use completions::Completions;
+pub use doctor::Doctor;
 pub use man::Man;
 pub use namespaces::Namespaces;
 pub use ps::Ps;
@@ -61,6 +67,8 @@ pub enum Command {
     Cgroups(Cgroups),
     /// List namespaces of all eight types, who is in them and what holds them.
     Namespaces(Namespaces),
+    /// Say what this host can do, what is missing, and the command that mends it.
+    Doctor(Doctor),
     /// Print the JSON Schema of the protocol.
     Schema(Schema),
     /// Print what a shell needs to complete these words.
@@ -78,10 +86,51 @@ fn parse_machine(text: &str) -> Result<String, String> {
     Err(format!("{text:?} is not the beginning of a machine's id: 1 to 32 digits 0-9, a-f"))
 }
 
+impl Cli {
+    /// Reads a command line; for `serve`, the environment and the file of settings too.
+    pub fn read(args: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+        let args: Vec<OsString> = args.into_iter().collect();
+        let (matches, settings) = config::read(Cli::command, "serve", &args)?;
+        let mut cli =
+            Cli::from_arg_matches(&matches).map_err(|err| err.format(&mut Cli::command()))?;
+        if let Command::Serve(serve) = &mut cli.command {
+            serve.settings = settings;
+        }
+        Ok(cli)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
+
+    #[test]
+    fn every_flag_of_serve_is_a_variable_too() {
+        let command = Cli::command();
+        let serve = command.find_subcommand("serve").unwrap();
+        for arg in serve.get_arguments() {
+            let Some(name) = arg.get_long().filter(|name| *name != "print-config") else {
+                continue;
+            };
+            let variable = format!("VITRINE_{}", name.to_uppercase().replace('-', "_"));
+            assert_eq!(arg.get_env().and_then(|env| env.to_str()), Some(variable.as_str()));
+        }
+    }
+
+    #[test]
+    fn the_sample_file_is_what_the_flags_say() {
+        let command = Cli::command();
+        let fresh = config::sample(command.find_subcommand("serve").unwrap());
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/vitrine.toml.example");
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(path, &fresh).unwrap();
+        }
+        let kept = std::fs::read_to_string(path).unwrap_or_default();
+        assert_eq!(
+            kept, fresh,
+            "UPDATE_DOCS=1 cargo test -p vitrine the_sample_file writes it anew"
+        );
+    }
 
     #[test]
     fn the_definition_is_sound() {
@@ -111,7 +160,9 @@ mod tests {
             });
             let lines = examples.lines().take_while(|line| line.starts_with("  "));
             let mut n_lines = 0;
-            for line in lines.filter_map(|line| line.trim().strip_prefix("vitrine ")) {
+            for line in lines
+                .filter_map(|line| line.trim().trim_start_matches("sudo ").strip_prefix("vitrine "))
+            {
                 n_lines += 1;
                 let is_shell = |word: &&str| !matches!(*word, "|" | ">" | "#" | ">>");
                 let words = line.split_whitespace().take_while(is_shell);

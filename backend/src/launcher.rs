@@ -18,6 +18,7 @@ pub(crate) mod birth;
 pub(crate) mod cgroup;
 pub(crate) mod confine;
 pub(crate) mod explain;
+pub(crate) mod host;
 pub(crate) mod images;
 pub(crate) mod machine;
 pub(crate) mod memfd;

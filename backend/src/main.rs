@@ -3,9 +3,11 @@
 use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::CommandFactory as _;
 use tracing_subscriber::EnvFilter;
 use vitrine::cli::{Cli, Command};
+use vitrine::config;
+use vitrine::doctor;
 use vitrine::launcher::{run, serve};
 use vitrine::views::{cgroups, namespaces, output, ps, top};
 
@@ -13,7 +15,7 @@ fn main() -> ExitCode {
     match std::env::args_os().next().as_deref().and_then(|name| name.to_str()) {
         Some("vitrine-web") => finish(vitrine::service::web()),
         Some("vitrine-observer") => finish(vitrine::service::observer()),
-        _ => match Cli::try_parse() {
+        _ => match Cli::read(std::env::args_os()) {
             Ok(cli) => command(&cli),
             Err(error) => misread(&error),
         },
@@ -38,8 +40,15 @@ fn misread(error: &clap::Error) -> ExitCode {
 
 fn command(cli: &Cli) -> ExitCode {
     match &cli.command {
+        Command::Serve(args) if args.print_config => {
+            print(config::print(&args.settings).trim_end().to_string() + "\n")
+        }
         Command::Serve(args) => {
             log_to_stderr(&args.log);
+            let names = std::env::vars_os().map(|(name, _)| name);
+            for unknown in config::unknown_variables(&Cli::command(), names) {
+                tracing::warn!("{unknown}");
+            }
             finish(serve::serve(&serve::Options::from(args)))
         }
         Command::Run(args) => {
@@ -53,6 +62,15 @@ fn command(cli: &Cli) -> ExitCode {
         Command::Top(args) => top(&args.into()),
         Command::Cgroups(args) => finish(cgroups::cgroups(&args.into())),
         Command::Namespaces(args) => finish(namespaces::namespaces(&args.into())),
+        Command::Doctor(args) => {
+            let definition = Cli::command();
+            let serve = definition.find_subcommand("serve").cloned().unwrap_or_default();
+            match doctor::doctor(&doctor::Options::from(args), &serve) {
+                Ok(true) => ExitCode::SUCCESS,
+                Ok(false) => ExitCode::FAILURE,
+                Err(error) => finish(Err(error)),
+            }
+        }
         Command::Schema(args) => print(args.text() + "\n"),
         Command::Completions(args) => print(args.text()),
         Command::Man(args) => finish(args.write()),

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use vitrine_shared::message::Profile;
 
+use crate::config::Setting;
 use crate::launcher::serve;
 
 /// `vitrine serve`.
@@ -14,7 +15,13 @@ use crate::launcher::serve;
 Examples:
   vitrine serve                                 # prints one URL with a one-time token
   vitrine serve --listen 127.0.0.1:0            # a free port
-  vitrine serve --profile lab                   # for a class of people you know")]
+  vitrine serve --profile lab                   # for a class of people you know
+  vitrine serve --config lab.toml --print-config
+
+Every flag is also a variable (VITRINE_…, named above) and a key of the file of --config.
+A flag wins over the variable, and that over the file. Without --config the file
+/etc/vitrine/vitrine.toml is read if it is there (for an ordinary user
+$XDG_CONFIG_HOME/vitrine/vitrine.toml). docs/vitrine.toml.example has every key.")]
 pub struct Serve {
     /// Address and port to listen on; port 0 takes a free one.
     #[arg(
@@ -38,14 +45,28 @@ pub struct Serve {
     )]
     profile: ProfileArg,
     /// One more origin that pages may come from, such as `https://lab.example.org` (behind a proxy).
-    #[arg(long = "allowed-origin", value_name = "ORIGIN")]
+    #[arg(
+        long = "allowed-origin",
+        value_name = "ORIGIN",
+        env = "VITRINE_ALLOWED_ORIGIN",
+        value_delimiter = ','
+    )]
     allowed_origins: Vec<String>,
     /// Serve the page from this directory and not from the binary (for development).
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", env = "VITRINE_ASSETS")]
     assets: Option<PathBuf>,
     /// What to log: error, warn, info, debug, or a filter such as vitrine=debug.
     #[arg(long, value_name = "FILTER", default_value = "warn", env = "VITRINE_LOG")]
     pub log: String,
+    /// Read settings from this TOML file.
+    #[arg(long, value_name = "FILE", env = "VITRINE_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print the settings in force, each with where it came from, and end.
+    #[arg(long)]
+    pub print_config: bool,
+    /// The settings in force.
+    #[arg(skip)]
+    pub settings: Vec<Setting>,
 }
 
 /// A profile by name.

@@ -11,13 +11,12 @@
 //! | a machine's PID 1 | the machine is cleared |
 //! | the launcher | everything dies with it (`PR_SET_PDEATHSIG`); the next start sweeps |
 
-mod host;
 mod tell;
 
 use std::ffi::CString;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -40,7 +39,7 @@ use super::machine::{CONTROLLERS, Host, Machine, unix_msec};
 use super::requests::{News, State};
 use super::supervise::{self, Role, Service};
 use super::uids::{Pool, UidRange};
-use super::{confine, memfd, random_id, sweep, sys};
+use super::{confine, host, memfd, random_id, sweep, sys};
 use crate::ipc::{Channel, FromObserver, FromWeb, ToObserver, ToWeb, WebSetup};
 
 /// What `vitrine serve` was asked for.
@@ -78,8 +77,9 @@ pub fn serve(options: &Options) -> anyhow::Result<()> {
     );
     let signals = block_signals().context("signalfd")?;
     let listener = listen(options.listen)?;
-    for setting in host::weak_settings() {
-        tracing::warn!("this host is less strict than it could be: {setting}");
+    for weak in host::settings(Path::new("/proc/sys")).into_iter().filter_map(|state| state.weak) {
+        let host::Weak { about, mend } = weak;
+        tracing::warn!("this host is less strict than it could be: {about}; {mend}");
     }
     let mut server = Server::new(options, listener)?;
     server.harden()?;
