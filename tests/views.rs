@@ -17,14 +17,27 @@ pub(crate) fn vitrine(words: &[&str]) -> Outcome {
     spawn(Command::new(binary()).env("VITRINE_DATA", data()).args(words), None).end()
 }
 
-/// The JSON that it prints; it must succeed and have read everything.
+/// The JSON that it prints; it must succeed and have read everything that the test can read.
 #[track_caller]
 fn json(words: &[&str]) -> Value {
     let outcome = vitrine(words);
-    assert_eq!((outcome.status, outcome.err.as_str()), (0, ""), "{words:?}");
+    assert_eq!(outcome.status, 0, "{words:?}: {outcome:?}");
+    assert!(missed_no_more_than_we(&outcome.err), "{words:?}: {}", outcome.err);
     let json: Value = serde_json::from_str(&outcome.out).unwrap();
-    assert_eq!((&json["version"], &json["not_read"]), (&1.into(), &Value::Array(vec![])));
+    assert_eq!(json["version"], 1);
+    assert_eq!(json["not_read"] == Value::Array(vec![]), outcome.err.is_empty());
     json
+}
+
+/// Some hosts have an init that hides its namespaces even from root; that is told, and no more.
+fn missed_no_more_than_we(err: &str) -> bool {
+    let is_hidden = |pid: &u32| {
+        let link = std::fs::read_link(format!("/proc/{pid}/ns/user"));
+        link.is_err_and(|err| err.kind() == std::io::ErrorKind::PermissionDenied)
+    };
+    let n_hidden = proc::pids().iter().filter(|pid| is_hidden(pid)).count();
+    let said = format!("vitrine: could not read the namespaces of {n_hidden} of ");
+    err.is_empty() || (n_hidden > 0 && err.starts_with(&said) && err.lines().count() == 1)
 }
 
 /// A run with a `sleep` in it, and that one's PID.
@@ -185,7 +198,7 @@ fn namespaces_of_a_run() {
         assert_eq!(found["owner_uid"], 0);
     }
     for name in proc::NAMESPACES {
-        let is_meant = |n: &Value| n["id"] == proc_inode("1", name) && n["type"] == name;
+        let is_meant = |n: &Value| n["id"] == proc_inode("self", name) && n["type"] == name;
         assert_eq!(one(&list["namespaces"], name, is_meant)["initial"], true, "{name}");
     }
     let table = vitrine(&["namespaces", "--type", "net", "-t", "mount", "--no-headers"]).out;

@@ -31,7 +31,7 @@ fn typed_wrong_it_says_what_is_allowed() {
         ("namespaces --type", "pid, mnt, uts, ipc, user, net, cgroup, time"),
         ("namespaces --type usr", "a similar value exists: 'user'"),
         ("namespaces -t", "pid, mnt, uts, ipc, user, net, cgroup, time"),
-        ("completions", "bash, elvish, fish, powershell, zsh"),
+        ("completions", "<bash|elvish|fish|powershell|zsh>"),
         ("completions bsh", "a similar value exists: 'bash'"),
         ("man one two", "unexpected argument 'two'"),
         ("schema please", "unexpected argument 'please'"),

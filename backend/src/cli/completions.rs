@@ -15,7 +15,7 @@ Examples:
   source <(vitrine completions bash)            # only for this shell")]
 pub struct Completions {
     /// Which shell.
-    #[arg(value_enum)]
+    #[arg(value_enum, value_name = "bash|elvish|fish|powershell|zsh")]
     shell: Shell,
 }
 
