@@ -2,9 +2,11 @@
 //!
 //! - [`config`], [`doctor`]: settings of `vitrine serve`; what the host can do
 //! - [`cli`], [`tty`], [`limits`], [`flags`], [`images`]: `vitrine run` as people use it
+//! - [`views`], [`words`]: `vitrine ps`, `top`, `cgroups`, `namespaces`; words that are wrong
 //! - [`shell`]: a shell in the machine itself
 //! - [`beyond`]: TLS, and listening beyond loopback
 //! - [`serve`], [`knobs`], [`killed`], [`protocol`], [`protocol_doc`]: `vitrine serve` and its three processes
+//! - [`rootless`]: the same as an ordinary user
 //! - [`doors`], [`inside`], [`exhaust`], [`hostile`]: what a program in a container can reach, use
 //!   up, and hold up
 
@@ -28,6 +30,9 @@ mod knobs;
 mod limits;
 mod protocol;
 mod protocol_doc;
+mod rootless;
 mod serve;
 mod shell;
 mod tty;
+mod views;
+mod words;

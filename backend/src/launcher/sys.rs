@@ -16,6 +16,8 @@ pub(crate) const MOUNT_ATTR_RDONLY: u64 = 0x1;
 pub(crate) const MOUNT_ATTR_NOSUID: u64 = 0x2;
 /// From `linux/mount.h`.
 pub(crate) const MOUNT_ATTR_NODEV: u64 = 0x4;
+/// Read-only, `nosuid`, `nodev`, `noexec`, `nosymfollow`.
+pub(crate) const MOUNT_ATTR_OBSERVER: u64 = 0x20_000f;
 const MOUNT_ATTR_IDMAP: u64 = 0x10_0000;
 const OPEN_TREE_CLONE: u32 = 1;
 const MOVE_MOUNT_F_EMPTY_PATH: u32 = 0x4;
@@ -248,6 +250,17 @@ pub(crate) fn move_mount(mount: BorrowedFd<'_>, path: &CStr) -> nix::Result<()> 
     Errno::result(result).map(drop)
 }
 
+/// The version of Landlock that this kernel has.
+pub(crate) fn landlock_version() -> Option<i64> {
+    const LANDLOCK_CREATE_RULESET_VERSION: u32 = 1;
+    let null = std::ptr::null::<libc::c_void>();
+    // SAFETY: with this flag the call takes no structure and makes nothing.
+    let version = unsafe {
+        libc::syscall(libc::SYS_landlock_create_ruleset, null, 0, LANDLOCK_CREATE_RULESET_VERSION)
+    };
+    Errno::result(version).ok().filter(|&version| version > 0)
+}
+
 /// Joins a new, empty session keyring.
 pub(crate) fn new_session_keyring() -> nix::Result<()> {
     const KEYCTL_JOIN_SESSION_KEYRING: libc::c_int = 1;
@@ -352,6 +365,30 @@ pub(crate) fn set_window_size(tty: BorrowedFd<'_>, size: libc::winsize) -> nix::
     // SAFETY: TIOCSWINSZ reads a `winsize`.
     Errno::result(unsafe { libc::ioctl(tty.as_raw_fd(), libc::TIOCSWINSZ, &raw const size) })
         .map(drop)
+}
+
+/// The user namespace that owns a namespace. `EPERM`: it is not the caller's or below.
+pub(crate) fn namespace_owner(namespace: BorrowedFd<'_>) -> nix::Result<OwnedFd> {
+    related_namespace(namespace, libc::NS_GET_USERNS)
+}
+
+/// The parent of a PID or user namespace. `EPERM`: it is not the caller's or below.
+pub(crate) fn namespace_parent(namespace: BorrowedFd<'_>) -> nix::Result<OwnedFd> {
+    related_namespace(namespace, libc::NS_GET_PARENT)
+}
+
+fn related_namespace(namespace: BorrowedFd<'_>, relation: libc::Ioctl) -> nix::Result<OwnedFd> {
+    // SAFETY: these requests take no argument and give a new descriptor (with O_CLOEXEC) or -1.
+    unsafe { new_fd(libc::ioctl(namespace.as_raw_fd(), relation).into()) }
+}
+
+/// The user that made a user namespace, as the caller's user namespace numbers it.
+pub(crate) fn namespace_owner_uid(user_namespace: BorrowedFd<'_>) -> nix::Result<u32> {
+    let mut uid: libc::uid_t = 0;
+    let fd = user_namespace.as_raw_fd();
+    // SAFETY: the kernel writes one uid_t to the address of a live one.
+    Errno::result(unsafe { libc::ioctl(fd, libc::NS_GET_OWNER_UID, &raw mut uid) })?;
+    Ok(uid)
 }
 
 /// Brings the loopback device of this network namespace up: `SIOCSIFFLAGS`.
