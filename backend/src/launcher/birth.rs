@@ -21,12 +21,12 @@
 //! Two rules of the kernel shape it. `clone3(CLONE_NEWPID)` wants the caller to *be in* the PID
 //! namespace for its children, so after `setns` a second helper is forked there. And a mount
 //! namespace belongs to the user namespace of its creator: made as host root, no capability
-//! inside can undo a mount in it.
+//! inside can undo a mount in it. In a machine of profile `lab` it is meant to: see `delegated`.
 
+mod delegated;
 mod newborn;
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -34,7 +34,10 @@ use serde::{Deserialize, Serialize};
 use vitrine_shared::message::{Step, StepName};
 use vitrine_shared::namespace::{Namespace, NamespaceSet};
 
-use super::mounts::ProcView;
+use super::kill::RootId;
+pub(crate) use super::mounts::Stage;
+use super::mounts::{CgroupMount, ProcView};
+use super::privilege::Privilege;
 use super::step::{At as _, StepError, Steps};
 use super::sys::{self, Side};
 use super::talk::{Talk, Told};
@@ -56,13 +59,25 @@ pub(crate) enum Root<'a> {
     /// A new one, put together from an image.
     New {
         /// Where it is put together.
-        stage: PathBuf,
+        stage: Stage<'a>,
         /// The image.
         lower: &'a OwnedFd,
         /// Which `/proc`.
         proc: ProcView,
         /// Room for containers' stages, in a machine.
         stages: Option<&'static str>,
+    },
+    /// The same for a machine whose mounts, host name and cgroups are its owner's: everything
+    /// but its network belongs to its user namespace.
+    Delegated {
+        /// Where it is put together.
+        stage: Stage<'a>,
+        /// The image.
+        lower: &'a OwnedFd,
+        /// Room for containers' stages.
+        stages: &'static str,
+        /// The hierarchies that it has below `/sys/fs/cgroup`.
+        cgroups: &'a [CgroupMount],
     },
     /// The root of a process that is there already.
     Of(BorrowedFd<'a>),
@@ -80,6 +95,17 @@ pub(crate) enum Stdio {
         /// Standard input too.
         stdin: bool,
     },
+}
+
+/// What it may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rights {
+    /// No capability, but no filter either.
+    Unfiltered,
+    /// No capability, the strict filter.
+    Strict,
+    /// A few capabilities in its user namespace, and the calls that go with them.
+    Lab,
 }
 
 /// What it will run.
@@ -110,16 +136,18 @@ pub(crate) struct Plan<'a> {
     pub(crate) root: Root<'a>,
     /// Its user namespace; `None` stays in the initial one.
     pub(crate) userns: Option<BorrowedFd<'a>>,
-    /// The host uid that is 0 inside.
+    /// The launcher's uid that is 0 inside.
     pub(crate) uid_base: u32,
+    /// What the launcher may do.
+    pub(crate) privilege: Privilege,
     /// Its standard descriptors.
     pub(crate) stdio: Stdio,
     /// Its program.
     pub(crate) program: Program<'a>,
     /// Its environment, beside the usual.
     pub(crate) env: Vec<(String, String)>,
-    /// Load the strict filters.
-    pub(crate) seccomp: bool,
+    /// What it may do.
+    pub(crate) rights: Rights,
 }
 
 /// What was born.
@@ -133,6 +161,8 @@ pub(crate) struct Born {
     pub(crate) pty: Option<OwnedFd>,
     /// How it was born.
     pub(crate) steps: Vec<Step>,
+    /// The root that it has.
+    pub(crate) root: RootId,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -142,7 +172,7 @@ enum Word {
     /// The new process, by pidfd.
     Child,
     /// Everything is prepared; `execve` is next. Comes with the PTY master when there is one.
-    Ready(Vec<Step>),
+    Ready(Vec<Step>, RootId),
 }
 
 /// Starts a process by plan and waits until it runs its program. On failure nothing of it is left.
@@ -151,7 +181,7 @@ pub(crate) fn start(plan: &Plan<'_>, mut steps: Steps) -> Result<Born, StepError
     let first = match &plan.into {
         None => {
             prepare_time(plan)?;
-            sys::clone3(direct_flags(plan.namespaces.clone_flags()))
+            sys::clone3(plan.direct_flags())
         }
         Some(_) => sys::clone3(0),
     };
@@ -180,10 +210,11 @@ pub(crate) fn start(plan: &Plan<'_>, mut steps: Steps) -> Result<Born, StepError
         let _ = super::userns::end(helper);
     }
     match (born, heard.child) {
-        (Ok((pid, done, pty)), Some(pidfd)) => {
+        (Ok((pid, ready)), Some(pidfd)) => {
             // What its own clock did not see: its program, and one process waking another.
-            steps.extend_with_rest(done, StepName::Execve, "execve(…)");
-            Ok(Born { pid, pidfd, pty, steps: steps.finish() })
+            steps.extend_with_rest(ready.steps, StepName::Execve, "execve(…)");
+            let Ready { pty, root, .. } = ready;
+            Ok(Born { pid, pidfd, pty, root, steps: steps.finish() })
         }
         (Err(err), child) => {
             // The first error is the one to tell.
@@ -200,7 +231,14 @@ pub(crate) fn start(plan: &Plan<'_>, mut steps: Steps) -> Result<Born, StepError
 struct Heard {
     helpers: Vec<OwnedFd>,
     child: Option<OwnedFd>,
-    ready: Option<(Vec<Step>, Option<OwnedFd>)>,
+    ready: Option<Ready>,
+}
+
+/// What a new process says of itself before it executes its program.
+struct Ready {
+    steps: Vec<Step>,
+    root: RootId,
+    pty: Option<OwnedFd>,
 }
 
 impl Heard {
@@ -225,22 +263,22 @@ impl Heard {
         match word {
             Word::Helper => self.helpers.append(&mut fds),
             Word::Child => self.child = fds.pop(),
-            Word::Ready(done) => self.ready = Some((done, fds.pop())),
+            Word::Ready(steps, root) => self.ready = Some(Ready { steps, root, pty: fds.pop() }),
         }
     }
 
-    /// What was born: its PID, its own steps and its terminal.
-    fn born(&mut self, pid: Option<i32>) -> Result<(i32, Vec<Step>, Option<OwnedFd>), StepError> {
+    /// What was born: its PID, and what it said.
+    fn born(&mut self, pid: Option<i32>) -> Result<(i32, Ready), StepError> {
         let unmade = || StepError::new(StepName::Clone, "no process was made", Errno::EPROTO);
         let ended =
             || StepError::new(StepName::Execve, "it ended before it was ready", Errno::ECHILD);
         let child = self.child.as_ref().ok_or_else(unmade)?;
-        let (done, pty) = self.ready.take().ok_or_else(ended)?;
+        let ready = self.ready.take().ok_or_else(ended)?;
         let pid = match pid {
             Some(pid) => pid,
             None => pid_of(child.as_fd()).at(StepName::Clone, "read the pidfd's pid")?,
         };
-        Ok((pid, done, pty))
+        Ok((pid, ready))
     }
 
     /// After a failure, hears who else was made: a process that nobody reaps would keep PID 1 of
@@ -262,18 +300,31 @@ impl Heard {
     }
 }
 
-/// NEWTIME was unshared before, NEWCGROUP comes after the move, NEWUSER is entered last.
-fn direct_flags(flags: u64) -> u64 {
-    let later = [Namespace::Time, Namespace::Cgroup, Namespace::User];
-    later.iter().fold(flags, |flags, ns| flags & !ns.clone_flag())
+impl Plan<'_> {
+    /// Namespaces that do not come with the clone: NEWTIME was unshared before, NEWCGROUP comes
+    /// after the move, NEWUSER is entered last.
+    fn comes_later(&self, namespace: Namespace) -> bool {
+        match namespace {
+            Namespace::Time | Namespace::Cgroup | Namespace::User => true,
+            other => {
+                let delegated = matches!(self.root, Root::Delegated { .. });
+                delegated && delegated::LATER.has(other)
+            }
+        }
+    }
+
+    fn direct(&self) -> impl Iterator<Item = Namespace> {
+        self.namespaces.iter().filter(|&namespace| !self.comes_later(namespace))
+    }
+
+    fn direct_flags(&self) -> u64 {
+        self.direct().fold(0, |flags, namespace| flags | namespace.clone_flag())
+    }
 }
 
 /// The call as `strace` would write it, for the page.
 fn clone_call(plan: &Plan<'_>) -> String {
-    let later =
-        |ns: &Namespace| matches!(ns, Namespace::Time | Namespace::Cgroup | Namespace::User);
-    let mut flags: Vec<_> =
-        plan.namespaces.iter().filter(|ns| !later(ns)).map(Namespace::flag_name).collect();
+    let mut flags: Vec<_> = plan.direct().map(Namespace::flag_name).collect();
     flags.push("CLONE_PIDFD");
     if plan.into.is_some() {
         flags.push("CLONE_PARENT");

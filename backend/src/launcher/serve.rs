@@ -38,10 +38,11 @@ use tell::{observed, tell_web_all};
 use super::cgroup::Hierarchies;
 use super::images::Images;
 use super::machine::{CONTROLLERS, Host, Machine, unix_msec};
+use super::privilege::{self, Privilege};
 use super::requests::{News, State};
-use super::supervise::{self, Role, Service};
+use super::supervise::{self, Place, Role, Service};
 use super::uids::{Pool, UidRange};
-use super::{confine, host, memfd, random_id, sweep, sys};
+use super::{confine, directories, host, memfd, missing, random_id, sweep, sys};
 use crate::ipc::{Channel, FromObserver, FromWeb, TlsSetup, ToObserver, ToWeb, WebSetup};
 
 /// What `vitrine serve` was asked for.
@@ -50,7 +51,7 @@ pub struct Options {
     /// Where to listen.
     pub listen: SocketAddr,
     /// Where images are kept.
-    pub data: PathBuf,
+    pub data: Option<PathBuf>,
     /// What machines let their owners do when nothing is said; `Lab` offers both profiles.
     pub profile: Profile,
     /// Origins allowed beside the listening address.
@@ -76,13 +77,16 @@ const SLOWEST_RESTART: Duration = Duration::from_secs(5);
 const DESCRIPTORS: u64 = 65_536;
 /// Machines whose time is over are found within this time.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// While there is something of ended machines to be removed.
+const WAIT_WITH_REST: Duration = Duration::from_millis(50);
+/// What is left after that is for the next start to sweep.
+const LAST_REMOVAL: Duration = Duration::from_secs(10);
 
 /// Serves until a signal says to stop; then ends every machine and returns.
 pub fn serve(options: &Options) -> anyhow::Result<()> {
-    anyhow::ensure!(
-        nix::unistd::geteuid().is_root(),
-        "vitrine serve needs root: it makes namespaces and cgroups for other users; run it with sudo"
-    );
+    let privilege =
+        privilege::enter(&privilege::Host::default()).map_err(|refused| refused.told())?;
+    directories::prepare(privilege)?;
     let signals = block_signals().context("signalfd")?;
     let tls = door::read_tls(options)?;
     let listener = door::listen(options.listen)?;
@@ -90,7 +94,7 @@ pub fn serve(options: &Options) -> anyhow::Result<()> {
         let host::Weak { about, mend } = weak;
         tracing::warn!("this host is less strict than it could be: {about}; {mend}");
     }
-    let mut server = Server::new(options, listener, tls)?;
+    let mut server = Server::new(options, listener, tls, privilege)?;
     server.harden()?;
     server.start_observer();
     server.start_web();
@@ -111,7 +115,7 @@ fn block_signals() -> nix::Result<SignalFd> {
 
 /// One of the two services: alive, or to be started at a given time.
 struct Slot {
-    uid: u32,
+    place: Place,
     service: Option<Service>,
     started: Instant,
     again_at: Option<Instant>,
@@ -119,8 +123,14 @@ struct Slot {
 }
 
 impl Slot {
-    fn new(uid: u32) -> Self {
-        Slot { uid, service: None, started: Instant::now(), again_at: None, delay: Duration::ZERO }
+    fn new(place: Place) -> Self {
+        Slot {
+            place,
+            service: None,
+            started: Instant::now(),
+            again_at: None,
+            delay: Duration::ZERO,
+        }
     }
 
     /// Takes note of a death and says when to start again: at once, unless it dies quickly.
@@ -172,22 +182,32 @@ impl Server {
         options: &Options,
         listener: TcpListener,
         tls: Option<TlsSetup>,
+        privilege: Privilege,
     ) -> anyhow::Result<Self> {
-        let hierarchies = Rc::new(Hierarchies::detect()?.only(&CONTROLLERS));
+        let hierarchies = Rc::new(Hierarchies::of(privilege)?.only(&CONTROLLERS));
         let swept = sweep::sweep(&hierarchies).context("sweep what a killed server left")?;
         if swept > 0 {
             tracing::info!(swept, "removed what killed servers had left");
         }
-        let mut pool = Pool::open().context("open the pool of uids")?;
+        let mut pool = Pool::open(privilege).context("open the pool of uids")?;
         let service_uids = pool.take()?.context("all uid ranges are taken")?;
-        let uid = service_uids.base();
-        let images = Images::open(&options.data)?;
+        let (web, observer) = privilege.service_ids(service_uids.base());
+        let place = |uid| Place { uid, privilege };
+        let data = options.data.clone().unwrap_or_else(|| privilege.data_directory());
+        let images = Images::open(&data)?;
         images.busybox()?;
         // Now, while nobody waits, and before this process gives anything up.
         images.lab()?;
         let mut info = host_info(&hierarchies, options.profile)?;
+        info.rootless = privilege.is_rootless();
+        info.missing =
+            missing::missing(&privilege::Host::default(), privilege, &hierarchies, &data);
+        for lack in &info.missing {
+            tracing::warn!("{}", missing::told(lack));
+        }
         info.plain_http = door::is_plain(listener.local_addr()?, tls.is_some());
         let host = Host {
+            privilege,
             hierarchies,
             pool,
             images,
@@ -205,10 +225,11 @@ impl Server {
                 host,
                 profiles: info.profiles.clone(),
                 machines: Vec::new(),
+                left: Vec::new(),
                 news: Vec::new(),
             },
-            web: Slot::new(uid + 1),
-            observer: Slot::new(uid + 2),
+            web: Slot::new(place(web)),
+            observer: Slot::new(place(observer)),
             _service_uids: service_uids,
             cookie_key,
             token: Some(format!("{:032x}", random_id()?)),
@@ -259,7 +280,8 @@ impl Server {
     }
 
     fn try_start_web(&mut self) -> std::io::Result<()> {
-        let service = supervise::start(Role::Web, &self.binary, self.web.uid, &self.environment())?;
+        let service =
+            supervise::start(Role::Web, &self.binary, self.web.place, &self.environment())?;
         // From here on it is ended and reaped when something fails.
         let service = self.web.service.insert(service);
         let (for_web, for_observer) = Channel::pair()?;
@@ -287,8 +309,8 @@ impl Server {
     fn start_observer(&mut self) {
         self.observer.again_at = None;
         self.observer.started = Instant::now();
-        match supervise::start(Role::Observer, &self.binary, self.observer.uid, &self.environment())
-        {
+        let (place, environment) = (self.observer.place, self.environment());
+        match supervise::start(Role::Observer, &self.binary, place, &environment) {
             Ok(service) => self.observer.service = Some(service),
             Err(err) => {
                 tracing::error!(%err, "observer does not start");
@@ -320,6 +342,7 @@ impl Server {
                 self.tell_news();
             }
             self.end_old_machines();
+            self.state.remove_left();
             let due = |slot: &Slot| slot.again_at.is_some_and(|at| at <= Instant::now());
             if due(&self.observer) {
                 self.start_observer();
@@ -337,7 +360,8 @@ impl Server {
         let again = [self.web.again_at, self.observer.again_at].into_iter().flatten().min();
         let mut left =
             again.map_or(LONGEST_WAIT, |at| at.saturating_duration_since(Instant::now()));
-        left = (left + Duration::from_millis(1)).min(LONGEST_WAIT);
+        let longest = if self.state.left.is_empty() { LONGEST_WAIT } else { WAIT_WITH_REST };
+        left = (left + Duration::from_millis(1)).min(longest);
         match poll(&mut fds, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
             Err(Errno::EINTR) => return Ok(Vec::new()),
             other => other?,
@@ -463,7 +487,11 @@ impl Server {
     /// Ends every machine, then the services.
     fn stop(&mut self) {
         for machine in std::mem::take(&mut self.state.machines) {
-            machine.end();
+            let (left, _) = machine.end();
+            self.state.left.extend(left);
+        }
+        for left in std::mem::take(&mut self.state.left) {
+            left.remove_within(LAST_REMOVAL);
         }
         for slot in [&mut self.web, &mut self.observer] {
             if let Some(service) = slot.service.take() {

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use nix::mount::{MntFlags, umount2};
 
+use super::cage;
 use super::cgroup::{BASE, Cgroup, CgroupError, Hierarchies};
-use super::uids::RUN_DIRECTORY;
 
 /// The name of this launcher's directory.
 pub(crate) fn instance_name() -> String {
@@ -43,6 +43,7 @@ pub(crate) fn sweep(hierarchies: &Rc<Hierarchies>) -> Result<usize, CgroupError>
         group.kill_all(Duration::from_secs(5))?;
         group.remove()?;
     }
+    cage::remove_instances(hierarchies, is_orphan);
     if !names.is_empty() {
         // Made above in hierarchies that this launcher may not use itself.
         remove_common(hierarchies);
@@ -52,6 +53,7 @@ pub(crate) fn sweep(hierarchies: &Rc<Hierarchies>) -> Result<usize, CgroupError>
 
 /// Removes this launcher's own directory, and the common one when nobody else has any in it.
 pub(crate) fn remove_own(hierarchies: &Rc<Hierarchies>, instance: &str) {
+    cage::remove_instances(hierarchies, |name| name == instance);
     for hierarchy in hierarchies.iter() {
         // Not there, or somebody is in it: both are as they should be.
         let _ = fs::remove_dir(hierarchy.root.join(BASE).join(instance));
@@ -78,8 +80,8 @@ pub(crate) fn orphan_stages(run: &Path) -> Vec<PathBuf> {
 }
 
 /// Removes stages that killed runs left mounted on the host itself.
-pub(crate) fn sweep_stages() {
-    orphan_stages(Path::new(RUN_DIRECTORY)).iter().for_each(|stage| remove_stage(stage));
+pub(crate) fn sweep_stages(run: &Path) {
+    orphan_stages(run).iter().for_each(|stage| remove_stage(stage));
 }
 
 /// Unmounts and removes a stage on the host itself.

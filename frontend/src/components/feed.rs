@@ -6,27 +6,19 @@ use yew::prelude::*;
 use super::parts::shell_line;
 use crate::format;
 use crate::text::happening::happening;
-use crate::ui::{Ui, use_ui};
+use crate::ui::Ui;
 
-/// The entries, oldest first.
-#[derive(Properties, PartialEq)]
-pub(crate) struct Props {
-    pub(crate) entries: Vec<FeedEntry>,
-}
-
-/// The feed.
-#[component]
-pub(crate) fn Feed(props: &Props) -> Html {
-    let ui = use_ui();
+/// The feed; the entries come oldest first.
+pub(crate) fn feed(ui: &Ui, entries: &[FeedEntry]) -> Html {
     let t = ui.t();
     html! {
         <section class="feed" aria-labelledby="feed-title">
             <h2 id="feed-title">{t.feed}</h2>
-            <p class="muted" hidden={!props.entries.is_empty()}>{t.feed_empty}</p>
+            <p class="muted" hidden={!entries.is_empty()}>{t.feed_empty}</p>
             <div class="scroll" tabindex="0" role="log" aria-labelledby="feed-title" data-test="feed">
                 <ol class="entries" reversed=true>
-                    {for props.entries.iter().rev().map(|entry| html! {
-                        <li key={entry.seq} class={kind(&entry.what)}>{told(&ui, entry)}</li>
+                    {for entries.iter().rev().map(|entry| html! {
+                        <li key={entry.seq} class={kind(&entry.what)}>{told(ui, entry)}</li>
                     })}
                 </ol>
             </div>

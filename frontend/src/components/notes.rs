@@ -9,7 +9,7 @@ use yew::prelude::*;
 
 use super::birth::birth;
 use super::explain::explain;
-use super::feed::Feed;
+use super::feed::feed;
 use crate::state::Told;
 use crate::ui::use_ui;
 
@@ -61,7 +61,7 @@ pub(crate) fn Notes(props: &Props) -> Html {
                     {birth(&ui, &props.container_steps, &props.machine_steps)}
                 </div>
             </section>
-            <Feed entries={props.entries.clone()} />
+            {feed(&ui, &props.entries)}
         </div>
     }
 }
