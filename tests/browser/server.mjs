@@ -78,13 +78,13 @@ function cgroupsOf(pid) {
 export class Server {
   #child; #output = ''; #data; #cookies = null;
 
-  /** Starts one on a free port with a new data directory. */
-  static async start() {
+  /** Starts one on a free port with a new data directory; `more` are further arguments. */
+  static async start(more = []) {
     assert.equal(process.getuid(), 0, 'the browser tests start real containers: run them as root');
     needProgram(resolve(BINARY), 'build it with `cargo xtask run`, or name another in VITRINE_BIN');
     const server = new Server();
     server.#data = mkdtempSync(join(tmpdir(), 'vitrine-browser-'));
-    const args = ['serve', '--listen', '127.0.0.1:0', '--data', server.#data];
+    const args = ['serve', '--listen', '127.0.0.1:0', '--data', server.#data, ...more];
     server.#child = spawn(resolve(BINARY), args, { stdio: ['ignore', 'pipe', 'pipe'] });
     for (const stream of [server.#child.stdout, server.#child.stderr]) {
       stream.on('data', (bytes) => { server.#output += bytes; });
