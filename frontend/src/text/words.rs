@@ -123,7 +123,7 @@ words! {
     views: "Views" / "视图";
     view_eyes: "Two eyes" / "两只眼睛";
     view_rosetta: "v1 ↔ v2" / "v1 ↔ v2";
-    rosetta_question: "How do v1 and v2 write it?" / "v1 和 v2 各怎么写？";
+    rosetta_question: "How is it written?" / "两种写法是什么？";
     no_counterpart: "no counterpart" / "没有对应的文件";
     will_write: "Will write:" / "将写入：";
     really_written: "Really written:" / "实际写入：";
