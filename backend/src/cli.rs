@@ -1,11 +1,13 @@
 //! The command line: each command's flags as a type, in a file of its own.
 
+mod image;
 mod run;
 mod schema;
 mod serve;
 
 use clap::{Parser, Subcommand};
 
+pub use image::{Image, image};
 pub use run::Run;
 pub use schema::Schema;
 pub use serve::Serve;
@@ -26,6 +28,8 @@ pub enum Command {
     Serve(Serve),
     /// Run one container on this host, as `docker run` does.
     Run(Box<Run>),
+    /// Add, list and remove the root file systems that containers can have.
+    Image(Image),
     /// Print the JSON Schema of the protocol.
     Schema(Schema),
 }
@@ -44,7 +48,9 @@ mod tests {
     fn typed_wrong_it_says_what_is_allowed() {
         let wrong = |line: &str| Cli::try_parse_from(line.split(' ')).unwrap_err().to_string();
         assert!(wrong("vitrine rum").contains("run"));
-        assert!(wrong("vitrine run").contains("<CMD>"));
+        assert!(wrong("vitrine image").contains("add"));
+        assert!(wrong("vitrine image add x").contains("<SOURCE>"));
+        assert!(wrong("vitrine image rm x").contains("remove"));
         // A flag typed wrong is no program.
         assert!(wrong("vitrine run --memroy 64m true").contains("--memory"));
         assert!(wrong("vitrine run --cpus x true").contains("0.5"));

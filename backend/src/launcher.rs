@@ -8,7 +8,7 @@
 //! - [`birth`]: how a process becomes a container, step by step
 //! - [`mounts`], [`confine`], [`userns`]: the steps themselves
 //! - [`cgroup`], [`uids`], [`images`]: what machines are made of
-//! - [`run`]: `vitrine run`, the same without a server
+//! - [`run`]: `vitrine run`, the same without a server; [`image`]: `vitrine image`
 //! - [`supervise`], [`sweep`], [`talk`], [`memfd`], [`sys`]: tools
 //!
 //! **Invariant:** it has one thread, so that a child of `clone3` may run ordinary Rust. It never
@@ -18,6 +18,7 @@ pub(crate) mod birth;
 pub(crate) mod cgroup;
 pub(crate) mod confine;
 pub(crate) mod explain;
+pub mod image;
 pub(crate) mod images;
 pub(crate) mod machine;
 pub(crate) mod memfd;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use tracing_subscriber::EnvFilter;
-use vitrine::cli::{Cli, Command};
+use vitrine::cli::{Cli, Command, image};
 use vitrine::launcher::{run, serve};
 
 fn main() -> ExitCode {
@@ -44,6 +44,7 @@ fn command(cli: &Cli) -> ExitCode {
             }
             ExitCode::from(u8::try_from(status).unwrap_or(125))
         }
+        Command::Image(args) => finish(image(args).and_then(|text| print(&text))),
         Command::Schema(args) => finish(print(&args.text())),
     }
 }

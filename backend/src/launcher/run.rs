@@ -15,7 +15,7 @@ use nix::unistd::{isatty, read, write};
 use vitrine_shared::cgroup::Controller;
 use vitrine_shared::message::StepName;
 use vitrine_shared::namespace::Namespace;
-use vitrine_shared::spec::ContainerSpec;
+use vitrine_shared::spec::{ContainerSpec, Rootfs};
 
 use super::birth::{self, Born, Plan, Program, Root, Stdio};
 use super::cgroup::{BASE, Cgroup, Hierarchies};
@@ -44,7 +44,7 @@ const OWN_FAILURE: i32 = 125;
 /// Runs the container to its end and gives the status to exit with: the program's own, or 125
 /// (we failed), 126 (it cannot be executed), 127 (it is not there).
 pub fn run(options: &Options) -> (i32, Option<anyhow::Error>) {
-    match try_run(options) {
+    match with_command(options).and_then(|options| try_run(&options)) {
         Ok(status) => (status, None),
         Err(err) => (status_of(&err), Some(err)),
     }
@@ -59,6 +59,26 @@ fn status_of(err: &anyhow::Error) -> i32 {
         },
         _ => OWN_FAILURE,
     }
+}
+
+/// Without a command it is the image's own.
+fn with_command(options: &Options) -> anyhow::Result<Options> {
+    let mut options = options.clone();
+    if options.spec.argv.is_empty() {
+        if let Rootfs::Image(name) = &options.spec.rootfs {
+            let image = Images::look(&options.data).find(&options.spec.rootfs)?;
+            options.spec.argv = image.config.command();
+            anyhow::ensure!(
+                !options.spec.argv.is_empty(),
+                "the image {name} names no command; give one: vitrine run --rootfs {name} -- <CMD>"
+            );
+        }
+        anyhow::ensure!(
+            !options.spec.argv.is_empty(),
+            "no program is named; give one: vitrine run [OPTIONS] -- <CMD>..."
+        );
+    }
+    Ok(options)
 }
 
 fn try_run(options: &Options) -> anyhow::Result<i32> {
@@ -167,7 +187,7 @@ impl Ground {
                 Some(init) => Program::Init(init, &spec.argv),
                 None => Program::Argv(&spec.argv),
             },
-            env: Vec::new(),
+            env: image.config.variables(),
             seccomp: options.seccomp,
         };
         Ok(birth::start(&plan, Steps::begin())?)

@@ -2,6 +2,7 @@
 //! done on the far side of `clone3`. Everything here runs in ordinary Rust, because the launcher
 //! has one thread.
 
+use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::path::Path;
@@ -136,7 +137,8 @@ fn become_program(
         steps.done(StepName::Loopback, "ioctl(SIOCSIFFLAGS, {lo, IFF_UP})");
     }
     let pty = enter_root(plan, steps)?;
-    let (path, argv) = resolve(&plan.program)?;
+    let env = environment(plan);
+    let (path, argv) = resolve(&plan.program, env.get("PATH").map_or("", String::as_str))?;
     if let Stdio::Null | Stdio::Inherit { stdin: false } = plan.stdio {
         let null = open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty());
         let null = null.at(StepName::Dev, "open /dev/null")?;
@@ -155,7 +157,7 @@ fn become_program(
     confine::limit_process(plan.into.is_some())?;
     steps.done(StepName::Rlimits, "setrlimit; keyctl; prctl(PR_SET_PDEATHSIG, SIGKILL)");
     umask(Mode::from_bits_truncate(0o022));
-    let env = environment(plan);
+    let env = lines(&env);
     if plan.seccomp {
         confine::seccomp_strict()?;
         steps.done(StepName::Seccomp, "seccomp(SECCOMP_SET_MODE_FILTER, …)");
@@ -235,17 +237,29 @@ fn enter_root(plan: &Plan<'_>, steps: &mut Steps) -> Result<Option<OwnedFd>, Ste
     Ok(master)
 }
 
-fn environment(plan: &Plan<'_>) -> Vec<CString> {
-    let mut env = vec![format!("PATH={DEFAULT_PATH}"), "HOME=/root".into()];
+/// What is given here, and above that what the plan says: a name is there once.
+fn environment(plan: &Plan<'_>) -> BTreeMap<String, String> {
+    let mut env = BTreeMap::from([
+        ("PATH".to_string(), DEFAULT_PATH.to_string()),
+        ("HOME".to_string(), "/root".to_string()),
+    ]);
     if plan.stdio == Stdio::Terminal {
-        env.push("TERM=xterm-256color".into());
+        env.insert("TERM".into(), "xterm-256color".into());
     }
-    env.extend(plan.env.iter().map(|(name, value)| format!("{name}={value}")));
-    env.into_iter().filter_map(|line| CString::new(line).ok()).collect()
+    env.extend(plan.env.iter().cloned());
+    env
+}
+
+fn lines(env: &BTreeMap<String, String>) -> Vec<CString> {
+    let lines = env.iter().map(|(name, value)| format!("{name}={value}"));
+    lines.filter_map(|line| CString::new(line).ok()).collect()
 }
 
 /// Finds the program in its own root, as a shell would; with an init it is the init's argument.
-fn resolve(program: &Program<'_>) -> Result<(Option<CString>, Vec<CString>), StepError> {
+fn resolve(
+    program: &Program<'_>,
+    path: &str,
+) -> Result<(Option<CString>, Vec<CString>), StepError> {
     let step = StepName::Execve;
     let words = match program {
         Program::Argv(words) | Program::Init(_, words) => *words,
@@ -256,7 +270,7 @@ fn resolve(program: &Program<'_>) -> Result<(Option<CString>, Vec<CString>), Ste
     let mut argv = words.iter().map(|word| c(word)).collect::<Result<Vec<_>, _>>()?;
     let found = match words.first() {
         None => None,
-        Some(name) => Some(c(&find(name).at(step, format!("execve({name:?})"))?)?),
+        Some(name) => Some(c(&find(name, path).at(step, format!("execve({name:?})"))?)?),
     };
     match program {
         Program::Argv(_) => Ok((found, argv)),
@@ -270,12 +284,12 @@ fn resolve(program: &Program<'_>) -> Result<(Option<CString>, Vec<CString>), Ste
     }
 }
 
-fn find(name: &str) -> nix::Result<String> {
+fn find(name: &str, path: &str) -> nix::Result<String> {
     if name.contains('/') {
         return access(name, AccessFlags::F_OK).map(|()| name.to_string());
     }
     let mut refused = Errno::ENOENT;
-    for dir in DEFAULT_PATH.split(':') {
+    for dir in path.split(':') {
         let path = format!("{dir}/{name}");
         match access(path.as_str(), AccessFlags::X_OK) {
             Ok(()) => return Ok(path),

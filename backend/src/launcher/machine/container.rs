@@ -41,7 +41,7 @@ pub(crate) struct Live {
     /// Where its root is mounted in the machine, when that has to be unmounted by hand.
     stage: Option<PathBuf>,
     /// Its files stay while it lives.
-    _image: Image,
+    image: Image,
 }
 
 /// What starting has made, until it is held by a [`Live`].
@@ -96,7 +96,7 @@ impl Machine {
                     group,
                     userns,
                     stage,
-                    _image: image,
+                    image,
                 };
                 self.record.containers.push(Container {
                     id,
@@ -174,7 +174,7 @@ impl Machine {
             } else {
                 Program::Argv(&spec.argv)
             },
-            env: Vec::new(),
+            env: image.config.variables(),
             seccomp: true,
         };
         let born = birth::start(&plan, steps)?;
@@ -204,7 +204,7 @@ impl Machine {
             uid_base: self.uids.base(),
             stdio: Stdio::Null,
             program: Program::Argv(argv),
-            env: Vec::new(),
+            env: live.image.config.variables(),
             seccomp: true,
         };
         let born = birth::start(&plan, Steps::begin())?;
