@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use serde::Serialize;
 
-use super::images::{Added, Images};
+use super::images::{Added, ImageError, Images};
 
 /// An image, as `vitrine image list --json` writes it.
 #[derive(Clone, Debug, Serialize)]
@@ -91,8 +91,13 @@ impl Row {
 /// Adds an image.
 pub fn add(data: &Path, name: &str, source: &Path) -> anyhow::Result<Row> {
     let images = open(data)?;
-    let added = images.add(name, source).with_context(|| source.display().to_string())?;
-    Ok(Row::added(added))
+    match images.add(name, source) {
+        Ok(added) => Ok(Row::added(added)),
+        Err(err @ ImageError::Refused { .. }) => {
+            Err(anyhow::Error::from(err).context(source.display().to_string()))
+        }
+        Err(err) => Err(err.into()),
+    }
 }
 
 /// All images, those of our own first.

@@ -19,7 +19,7 @@ use vitrine_shared::spec::check_image_name;
 
 use super::super::sys::{self, Side};
 use super::store::{self, Fresh};
-use super::unpack::{self, Config, Kind, Report, Source, Unpacked, wall};
+use super::unpack::{self, Bounds, Config, Kind, Report, Source, Unpacked, wall};
 use super::{ImageError, Images, at, skeleton};
 
 /// Another number when the file changes so that an older program cannot read it.
@@ -190,7 +190,7 @@ fn child(
         Source::File(_) => None,
     };
     wall::enter(root.as_fd(), readable).map_err(|err| format!("confine the unpacking: {err:#}"))?;
-    catch_unwind(AssertUnwindSafe(|| unpack::unpack(source, root, scratch)))
+    catch_unwind(AssertUnwindSafe(|| unpack::unpack(source, root, scratch, Bounds::default())))
         .map_err(|_| "the archive confuses the program that unpacks it".to_string())?
         .map_err(|err| err.to_string())
 }

@@ -24,9 +24,22 @@ use std::os::fd::OwnedFd;
 
 use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
-use vitrine_shared::limits::Limit;
+use vitrine_shared::limits::{IMAGE_BYTES, IMAGE_FILES, Limit};
 
 use tree::Tree;
+
+/// How large an image may be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    bytes: Limit,
+    files: Limit,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Bounds { bytes: IMAGE_BYTES, files: IMAGE_FILES }
+    }
+}
 
 /// What is unpacked.
 #[derive(Debug)]
@@ -191,16 +204,17 @@ pub(super) fn unpack(
     source: Source,
     root: OwnedFd,
     scratch: [File; 2],
+    bounds: Bounds,
 ) -> Result<Unpacked, UnpackError> {
-    let mut tree = Tree::begin(root)?;
+    let mut tree = Tree::begin(root, bounds)?;
     let [outer, inner] = scratch;
-    let (kind, digest, config) = match source::look(source, outer)? {
+    let (kind, digest, config) = match source::look(source, outer, bounds)? {
         source::Found::Directory(directory) => {
             copy::directory(&mut tree, &directory)?;
             (Kind::Directory, None, Config::default())
         }
         source::Found::Tar(file) => {
-            layer::apply(&mut tree, &file)?;
+            layer::apply(&mut tree, &file, bounds)?;
             (Kind::Tar, None, Config::default())
         }
         source::Found::Image(kind, files) => {
@@ -209,8 +223,8 @@ pub(super) fn unpack(
                 _ => manifest::oci(&files)?,
             };
             for (index, wanted) in image.layers.iter().enumerate() {
-                let tar = blob::fetch(&files, wanted, &inner)?;
-                layer::apply(&mut tree, &tar).map_err(|err| in_layer(index, err))?;
+                let tar = blob::fetch(&files, wanted, &inner, bounds)?;
+                layer::apply(&mut tree, &tar, bounds).map_err(|err| in_layer(index, err))?;
             }
             (kind, Some(image.digest), image.config)
         }
@@ -228,3 +242,6 @@ fn in_layer(index: usize, err: UnpackError) -> UnpackError {
         limit @ UnpackError::Limit { .. } => limit,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,10 +8,9 @@ use flate2::bufread::MultiGzDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 use sha2::{Digest as _, Sha256};
-use vitrine_shared::limits::IMAGE_BYTES;
 
 use super::source::{Files, Part};
-use super::{Doing as _, UnpackError, below};
+use super::{Bounds, Doing as _, UnpackError, below};
 
 /// How something is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +57,12 @@ fn packing_of(part: &Part) -> Result<Packing, UnpackError> {
 }
 
 /// Fetches a layer as a plain tar into `scratch`; an error when it is not what was promised.
-pub(super) fn fetch(files: &Files, wanted: &Wanted, scratch: &File) -> Result<File, UnpackError> {
+pub(super) fn fetch(
+    files: &Files,
+    wanted: &Wanted,
+    scratch: &File,
+    bounds: Bounds,
+) -> Result<File, UnpackError> {
     let name = &wanted.name;
     let part = files.open(name)?;
     let part = part.ok_or_else(|| UnpackError::wrong(format!("the layer {name} is missing")))?;
@@ -70,7 +74,7 @@ pub(super) fn fetch(files: &Files, wanted: &Wanted, scratch: &File) -> Result<Fi
             "{name} has {has} bytes; the manifest says {size}"
         )));
     }
-    let found = unpack_into(packing_of(&part)?, part, scratch)?;
+    let found = unpack_into(packing_of(&part)?, part, scratch, bounds)?;
     if let Some(digest) = &wanted.digest {
         compare(name, "digest", digest, &found.packed)?;
     }
@@ -108,11 +112,12 @@ pub(super) struct Digests {
     plain: String,
 }
 
-/// Decompresses into `scratch`, from its beginning; more than [`IMAGE_BYTES`] is refused.
+/// Decompresses into `scratch`, from its beginning; more than is allowed is refused.
 pub(super) fn unpack_into(
     packing: Packing,
     part: Part,
     scratch: &File,
+    bounds: Bounds,
 ) -> Result<Digests, UnpackError> {
     let doing = || "decompress".to_string();
     let mut packed =
@@ -120,9 +125,9 @@ pub(super) fn unpack_into(
     let mut out = scratch.try_clone().doing(doing)?;
     out.set_len(0).and_then(|()| out.seek(SeekFrom::Start(0))).doing(doing)?;
     let plain = match packing {
-        Packing::None => copy(&mut packed, &mut out)?,
-        Packing::Gzip => copy(&mut MultiGzDecoder::new(&mut packed), &mut out)?,
-        Packing::Zstd => copy(&mut Zstd::new(&mut packed), &mut out)?,
+        Packing::None => copy(&mut packed, &mut out, bounds)?,
+        Packing::Gzip => copy(&mut MultiGzDecoder::new(&mut packed), &mut out, bounds)?,
+        Packing::Zstd => copy(&mut Zstd::new(&mut packed), &mut out, bounds)?,
     };
     // Whatever stands behind the compressed data belongs to the digest too.
     io::copy(&mut packed, &mut io::sink()).doing(doing)?;
@@ -130,7 +135,7 @@ pub(super) fn unpack_into(
     Ok(Digests { packed: hex(packed.as_ref()), plain })
 }
 
-fn copy(from: &mut dyn Read, to: &mut File) -> Result<String, UnpackError> {
+fn copy(from: &mut dyn Read, to: &mut File, bounds: Bounds) -> Result<String, UnpackError> {
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 64 * 1024];
     let mut total = 0;
@@ -144,7 +149,7 @@ fn copy(from: &mut dyn Read, to: &mut File) -> Result<String, UnpackError> {
             }
         };
         total += len as u64;
-        below(IMAGE_BYTES, total, || "decompressed".into())?;
+        below(bounds.bytes, total, || "decompressed".into())?;
         hash.update(&buffer[..len]);
         to.write_all(&buffer[..len]).doing(|| "write what is decompressed".into())?;
     }

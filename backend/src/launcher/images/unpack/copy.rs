@@ -79,7 +79,8 @@ impl Copy<'_> {
                 if now.st_mode & libc::S_IFMT != libc::S_IFREG {
                     return Err(UnpackError::wrong(format!("{} changes", to.display())));
                 }
-                self.tree.file(to, &meta, &mut File::from(file))
+                let size = u64::try_from(now.st_size).unwrap_or(0);
+                self.tree.file(to, &meta, size, &mut File::from(file))
             }
             SFlag::S_IFLNK => {
                 let target =

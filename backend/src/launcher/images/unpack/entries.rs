@@ -9,9 +9,9 @@ use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 
 use tar::{Archive, EntryType, PaxExtensions};
-use vitrine_shared::limits::{IMAGE_ENTRY_BYTES, IMAGE_FILES};
+use vitrine_shared::limits::IMAGE_ENTRY_BYTES;
 
-use super::{UnpackError, below};
+use super::{Bounds, UnpackError, below};
 
 /// An archive cannot be read: cut short, or no archive.
 pub(super) fn unreadable(err: &io::Error) -> UnpackError {
@@ -25,8 +25,8 @@ pub(super) fn rewound(file: &File) -> Result<File, UnpackError> {
     Ok(file)
 }
 
-/// Walks the bare headers.
-pub(super) fn check(file: &File) -> Result<(), UnpackError> {
+/// Walks the bare headers; gives their number.
+pub(super) fn check(file: &File, bounds: Bounds) -> Result<u64, UnpackError> {
     let length = file.metadata().map_err(|err| unreadable(&err))?.len();
     let mut archive = Archive::new(rewound(file)?);
     let entries = archive.entries_with_seek().map_err(|err| unreadable(&err))?;
@@ -35,7 +35,7 @@ pub(super) fn check(file: &File) -> Result<(), UnpackError> {
         let mut entry = entry.map_err(|err| unreadable(&err))?;
         count += 1;
         // Each may have a long name, a long target and extended headers in front of it.
-        below(IMAGE_FILES, count / 4, || "the archive".into())?;
+        below(bounds.files, count / 4, || "the archive".into())?;
         let size = entry.size();
         let end = entry.raw_file_position().checked_add(size);
         if end.is_none_or(|end| end > length) {
@@ -59,7 +59,7 @@ pub(super) fn check(file: &File) -> Result<(), UnpackError> {
             check_pax(&text)?;
         }
     }
-    Ok(())
+    Ok(count)
 }
 
 fn check_pax(text: &[u8]) -> Result<(), UnpackError> {

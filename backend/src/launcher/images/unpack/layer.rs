@@ -9,7 +9,7 @@ use tar::{Archive, EntryType};
 
 use super::entries::{self, unreadable};
 use super::tree::{Meta, Tree, plain};
-use super::{UnpackError, shown};
+use super::{Bounds, UnpackError, shown};
 
 /// Hides the file of that name in lower layers.
 const WHITEOUT: &[u8] = b".wh.";
@@ -18,8 +18,8 @@ const OPAQUE: &[u8] = b".wh..wh..opq";
 const RESERVED: &[u8] = b".wh..wh.";
 
 /// Unpacks a tar.
-pub(super) fn apply(tree: &mut Tree, file: &File) -> Result<(), UnpackError> {
-    entries::check(file)?;
+pub(super) fn apply(tree: &mut Tree, file: &File, bounds: Bounds) -> Result<(), UnpackError> {
+    entries::check(file, bounds)?;
     tree.begin_layer();
     let mut archive = Archive::new(entries::rewound(file)?);
     for entry in archive.entries_with_seek().map_err(|err| unreadable(&err))? {
@@ -62,7 +62,8 @@ fn put<R: std::io::Read>(
             if entry.path_bytes().ends_with(b"/") {
                 return tree.directory(&path, &meta);
             }
-            tree.file(&path, &meta, entry)
+            let size = entry.size();
+            tree.file(&path, &meta, size, entry)
         }
         EntryType::Symlink => {
             let target = target_of(entry, &path)?;

@@ -17,7 +17,7 @@ use vitrine_shared::limits::IMAGE_MANIFEST_BYTES;
 use super::blob::{self, Packing};
 use super::entries::{self, unreadable};
 use super::tree::plain;
-use super::{Doing as _, Kind, Source, UnpackError, below, manifest};
+use super::{Bounds, Doing as _, Kind, Source, UnpackError, below, manifest};
 
 /// Links from link to link in an old `docker save` archive.
 const LINKS: usize = 4;
@@ -59,7 +59,7 @@ pub(super) enum Member {
 }
 
 /// Looks at a source; `scratch` takes what is decompressed.
-pub(super) fn look(source: Source, scratch: File) -> Result<Found, UnpackError> {
+pub(super) fn look(source: Source, scratch: File, bounds: Bounds) -> Result<Found, UnpackError> {
     let file = match source {
         Source::Directory(directory) => {
             let files = Files::Directory(directory);
@@ -74,13 +74,13 @@ pub(super) fn look(source: Source, scratch: File) -> Result<Found, UnpackError> 
     let file = match blob::packing(&file)? {
         Packing::None => file,
         packing => {
-            blob::unpack_into(packing, Part::whole(&file)?, &scratch)?;
+            blob::unpack_into(packing, Part::whole(&file)?, &scratch, bounds)?;
             scratch
         }
     };
-    entries::check(&file)?;
+    let entries = entries::check(&file, bounds)?;
     let members = members(&file)?;
-    if members.is_empty() {
+    if entries == 0 {
         return Err(UnpackError::wrong(
             "there is nothing in it; a source is a directory, a tar, an OCI layout or what docker save writes",
         ));

@@ -13,9 +13,9 @@ use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2};
 use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, fstatat, futimens, mkdirat};
 use nix::sys::time::TimeSpec;
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, fchownat, linkat, symlinkat, unlinkat};
-use vitrine_shared::limits::{IMAGE_BYTES, IMAGE_DEPTH, IMAGE_FILES};
+use vitrine_shared::limits::IMAGE_DEPTH;
 
-use super::{Doing as _, Report, UnpackError, below};
+use super::{Bounds, Doing as _, Report, UnpackError, below};
 
 /// Most ids that a machine has; the last two stay nobody's.
 const MOST_IDS: u64 = 65_535;
@@ -47,6 +47,7 @@ pub(super) struct Tree {
     /// The directory of the last entry.
     last: Option<(PathBuf, Rc<OwnedFd>)>,
     entries: u64,
+    bounds: Bounds,
     pub(super) report: Report,
 }
 
@@ -72,7 +73,7 @@ pub(super) fn plain(path: &Path) -> Result<PathBuf, UnpackError> {
 
 impl Tree {
     /// An empty directory to fill.
-    pub(super) fn begin(root: OwnedFd) -> Result<Self, UnpackError> {
+    pub(super) fn begin(root: OwnedFd, bounds: Bounds) -> Result<Self, UnpackError> {
         let root_stat = fstat(&root).doing(|| "look at the image's root".into())?;
         Ok(Tree {
             root: Rc::new(root),
@@ -82,6 +83,7 @@ impl Tree {
             made: HashSet::new(),
             last: None,
             entries: 0,
+            bounds,
             report: Report::default(),
         })
     }
@@ -95,7 +97,7 @@ impl Tree {
     /// Counts an entry of an archive, whatever becomes of it.
     pub(super) fn count_entry(&mut self) -> Result<(), UnpackError> {
         self.entries += 1;
-        below(IMAGE_FILES, self.entries, || "the image".into())
+        below(self.bounds.files, self.entries, || "the image".into())
     }
 
     /// Is this the image's own root (a directory that contains it is copied)?
@@ -205,8 +207,11 @@ impl Tree {
         &mut self,
         path: &Path,
         meta: &Meta,
+        size: u64,
         content: &mut dyn Read,
     ) -> Result<(), UnpackError> {
+        // What it says is looked at first, what it has while it is written.
+        below(self.bounds.bytes, self.report.bytes.saturating_add(size), || "the image".into())?;
         let (parent, name) = self.claim(path)?;
         let doing = || format!("write {}", display(path));
         self.remove(&parent, name).doing(doing)?;
@@ -239,7 +244,7 @@ impl Tree {
                 other => other.doing(|| format!("read {} in the archive", display(path)))?,
             };
             self.report.bytes += len as u64;
-            below(IMAGE_BYTES, self.report.bytes, || "the image".into())?;
+            below(self.bounds.bytes, self.report.bytes, || "the image".into())?;
             length += len as u64;
             let written = if buffer[..len].iter().all(|&byte| byte == 0) {
                 file.seek(SeekFrom::Start(length)).map(drop)
