@@ -105,9 +105,14 @@ const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 
+type Pack = fn(&[u8]) -> Vec<u8>;
+/// What is wrong, how it is done, and what is said.
+type Change = (&'static str, fn(&mut Value, &mut Layout), &'static str);
+type Configure = (&'static str, fn(&mut Value), &'static str);
+
 /// An OCI layout; `change` may spoil the manifest, and `configure` the configuration.
 fn oci_with(
-    packings: &[fn(&[u8]) -> Vec<u8>],
+    packings: &[Pack],
     configure: impl FnOnce(&mut Value),
     change: impl FnOnce(&mut Value, &mut Layout),
 ) -> Layout {
@@ -203,11 +208,9 @@ fn refused(what: &str, layout: &Layout, words: &str) {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn each_thing_that_is_wrong_with_a_manifest_is_named() {
-    type Change = fn(&mut Value, &mut Layout);
-    let zeros = "0".repeat(64);
-    assert_eq!(zeros.len(), 64);
-    let changes: &[(&str, Change, &str)] = &[
+    let changes: &[Change] = &[
         (
             "a layer is missing",
             |m, l| {
@@ -288,7 +291,7 @@ fn each_thing_that_is_wrong_with_a_manifest_is_named() {
             refused(what, &layout, words);
         }
     }
-    let configurations: &[(&str, fn(&mut Value), &str)] = &[
+    let configurations: &[Configure] = &[
         ("another machine", |c| c["architecture"] = json!("s390x"), "the image is for linux/s390x"),
         ("another system", |c| c["os"] = json!("plan9"), "the image is for plan9/"),
         ("no image", |c| c["rootfs"] = json!(null), "not that of an image"),
@@ -347,8 +350,7 @@ fn a_layout_whose_files_lead_out() {
 
 #[test]
 fn what_docker_saved_and_what_it_did_not() {
-    type Change = fn(&mut Value, &mut Layout);
-    let changes: &[(&str, Change, &str)] = &[
+    let changes: &[Change] = &[
         ("a layer outside", |m, _| m[0]["Layers"][0] = json!("../../etc/passwd"), "leads out"),
         ("an absolute layer", |m, _| m[0]["Layers"][0] = json!("/etc/passwd"), "is missing"),
         ("a configuration outside", |m, _| m[0]["Config"] = json!("../x"), "leads out"),
