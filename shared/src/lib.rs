@@ -13,7 +13,8 @@
 //! 9. [`wire`]: how they look on a WebSocket
 //! 10. `schema` (a feature): the same for other languages, as JSON Schema
 //! 11. [`terminal`]: the frames of a terminal's own socket
-//! 12. [`sim`]: the model of CFS bandwidth control that plays on the start page
+//! 12. [`rosetta`]: every v1 file beside its v2 form, values turned both ways
+//! 13. [`sim`]: the model of CFS bandwidth control that plays on the start page
 //!
 //! **Invariant:** nothing here does I/O, reads a clock or depends on a platform.
 
@@ -26,6 +27,7 @@ pub mod message;
 pub mod namespace;
 pub mod process;
 pub mod role;
+pub mod rosetta;
 #[cfg(feature = "schema")]
 pub mod schema;
 pub mod sim;

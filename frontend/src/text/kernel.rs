@@ -68,6 +68,9 @@ pub(crate) fn takes(lang: Lang, takes: Takes, unit: &str) -> String {
             PERIOD_USEC.end()
         ),
         Takes::CpuList => "CPU 列表，例如 0-1,3".into(),
+        Takes::Word(words) => words.join(" 或 "),
+        Takes::DeviceRate => "块设备和一个数，例如 8:0 1048576；0 表示不限".into(),
+        Takes::IoMax => "块设备和要限制的项，例如 8:0 rbps=1048576 wiops=max".into(),
     }
 }
 

@@ -8,10 +8,9 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::path::Path;
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open};
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::stat::{Mode, umask};
-use nix::unistd::{AccessFlags, access, execve, fchdir, mkdir, sethostname, setsid};
+use nix::unistd::{AccessFlags, access, chdir, execve, fchdir, mkdir, sethostname, setsid};
 use vitrine_shared::message::StepName;
 use vitrine_shared::namespace::Namespace;
 
@@ -22,6 +21,7 @@ use super::super::talk::Talk;
 use super::super::{confine, memfd};
 use super::{Destination, Plan, Program, Root, Stdio, Word, clone_call, direct_flags};
 
+const HOME: &str = "/root";
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// From here on we are a new process: a helper, or already the one to be.
@@ -140,8 +140,7 @@ fn become_program(
     let env = environment(plan);
     let (path, argv) = resolve(&plan.program, env.get("PATH").map_or("", String::as_str))?;
     if let Stdio::Null | Stdio::Inherit { stdin: false } = plan.stdio {
-        let null = open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty());
-        let null = null.at(StepName::Dev, "open /dev/null")?;
+        let null = mounts::open_null().at(StepName::Dev, "open /dev/null")?;
         let set = if plan.stdio == Stdio::Null { confine::set_stdio } else { confine::set_stdin };
         set(null.as_fd()).at(StepName::Dev, "dup2")?;
     }
@@ -157,6 +156,10 @@ fn become_program(
     confine::limit_process(plan.into.is_some())?;
     steps.done(StepName::Rlimits, "setrlimit; keyctl; prctl(PR_SET_PDEATHSIG, SIGKILL)");
     umask(Mode::from_bits_truncate(0o022));
+    if matches!(plan.root, Root::Of(_)) && plan.stdio == Stdio::Terminal {
+        // Where a login shell begins. A machine without it is none the worse.
+        let _ = chdir(HOME);
+    }
     let env = lines(&env);
     if plan.seccomp {
         confine::seccomp_strict()?;
@@ -198,7 +201,7 @@ fn enter_root(plan: &Plan<'_>, steps: &mut Steps) -> Result<Option<OwnedFd>, Ste
         Root::Of(root) => {
             fchdir(root).at(StepName::PivotRoot, "fchdir(root)")?;
             mounts::change_root(Path::new("."))?;
-            return Ok(None);
+            return terminal(plan, Path::new("/"), steps);
         }
         Root::New { stage, lower, proc, stages } => (stage, lower, *proc, *stages),
     };
@@ -219,14 +222,7 @@ fn enter_root(plan: &Plan<'_>, steps: &mut Steps) -> Result<Option<OwnedFd>, Ste
     let devices = mounts::DEVICES.len();
     let call = format!("mount(tmpfs); mknod ×{devices}; mount(devpts, newinstance)");
     steps.done(StepName::Dev, call);
-    let mut master = None;
-    if plan.stdio == Stdio::Terminal {
-        let (pty, slave) = mounts::open_pty(&root)?;
-        sys::set_controlling_tty(slave.as_fd()).at(StepName::Pty, "TIOCSCTTY")?;
-        confine::set_stdio(slave.as_fd()).at(StepName::Pty, "dup2")?;
-        steps.done(StepName::Pty, "open(/dev/pts/ptmx); ioctl(TIOCGPTPEER); ioctl(TIOCSCTTY)");
-        master = Some(pty);
-    }
+    let master = terminal(plan, &root, steps)?;
     if own_mounts {
         mounts::pivot(&root)?;
         steps.done(StepName::PivotRoot, "pivot_root(\".\", \".\"); umount2(\".\", MNT_DETACH)");
@@ -237,11 +233,23 @@ fn enter_root(plan: &Plan<'_>, steps: &mut Steps) -> Result<Option<OwnedFd>, Ste
     Ok(master)
 }
 
+/// A terminal of its own, if it is to have one; gives the master.
+fn terminal(plan: &Plan<'_>, root: &Path, steps: &mut Steps) -> Result<Option<OwnedFd>, StepError> {
+    if plan.stdio != Stdio::Terminal {
+        return Ok(None);
+    }
+    let (master, slave) = mounts::open_pty(root)?;
+    sys::set_controlling_tty(slave.as_fd()).at(StepName::Pty, "TIOCSCTTY")?;
+    confine::set_stdio(slave.as_fd()).at(StepName::Pty, "dup2")?;
+    steps.done(StepName::Pty, "open(/dev/pts/ptmx); ioctl(TIOCGPTPEER); ioctl(TIOCSCTTY)");
+    Ok(Some(master))
+}
+
 /// What is given here, and above that what the plan says: a name is there once.
 fn environment(plan: &Plan<'_>) -> BTreeMap<String, String> {
     let mut env = BTreeMap::from([
         ("PATH".to_string(), DEFAULT_PATH.to_string()),
-        ("HOME".to_string(), "/root".to_string()),
+        ("HOME".to_string(), HOME.to_string()),
     ]);
     if plan.stdio == Stdio::Terminal {
         env.insert("TERM".into(), "xterm-256color".into());
