@@ -14,6 +14,7 @@ mod lab;
 mod skeleton;
 mod store;
 mod unpack;
+mod watch;
 
 use std::cell::RefCell;
 use std::fs;
@@ -29,6 +30,7 @@ pub(crate) use lab::State as LabState;
 pub(crate) use skeleton::STAGES;
 use store::Held;
 pub(crate) use unpack::Config;
+pub(crate) use watch::Watcher;
 
 /// The image directory of a server or of the command line.
 #[derive(Clone, Debug)]
@@ -131,8 +133,10 @@ impl Images {
         let plain = |root| Ok(Image { root, config: Config::default(), _held: None });
         match rootfs {
             Rootfs::Busybox => plain(self.busybox()?),
-            // Held by this process anyway.
-            Rootfs::Lab => plain(self.lab()?),
+            Rootfs::Lab => {
+                let held = self.hold_lab()?;
+                Ok(Image { root: held.root(), config: Config::default(), _held: Some(held) })
+            }
             Rootfs::Image(name) => self.named(name),
             Rootfs::Machine => Err(ImageError::NoMachine),
             Rootfs::Directory(path) if Path::new(path).is_dir() => plain(path.into()),
@@ -197,11 +201,14 @@ impl Images {
     /// The lab image, put together when it is missing or one of the host's tools has changed.
     /// One process keeps to the image that it found first.
     pub(crate) fn lab(&self) -> Result<PathBuf, ImageError> {
+        Ok(self.hold_lab()?.root())
+    }
+
+    fn hold_lab(&self) -> Result<Rc<Held>, ImageError> {
         let mut known = self.lab.borrow_mut();
-        let held = match &*known {
-            Some(held) => Rc::clone(held),
-            None => Rc::clone(known.insert(Rc::new(lab::find_or_build(&self.directory)?))),
-        };
-        Ok(held.root())
+        if let Some(held) = &*known {
+            return Ok(Rc::clone(held));
+        }
+        Ok(Rc::clone(known.insert(Rc::new(lab::find_or_build(&self.directory)?))))
     }
 }

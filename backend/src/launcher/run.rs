@@ -19,7 +19,7 @@ use vitrine_shared::spec::{ContainerSpec, Rootfs};
 
 use super::birth::{self, Born, Plan, Program, Root, Stdio};
 use super::cgroup::{BASE, Cgroup, Hierarchies};
-use super::images::Images;
+use super::images::{Image, Images};
 use super::mounts::{self, ProcView};
 use super::step::{StepError, Steps};
 use super::uids::{Pool, RUN_DIRECTORY, UidRange};
@@ -93,7 +93,7 @@ fn try_run(options: &Options) -> anyhow::Result<i32> {
         anyhow::bail!("the input device is not a terminal; leave out -t, or run it in one");
     }
     let signals = block_signals()?;
-    let ground = Ground::prepare(spec)?;
+    let mut ground = Ground::prepare(spec)?;
     let born = ground.start(options)?;
     if let Some(master) = &born.pty {
         let _raw = RawMode::enter(options.interactive)?;
@@ -118,6 +118,8 @@ struct Ground {
     userns: Option<OwnedFd>,
     /// Mounted on the host itself: without a mount namespace there is no other place.
     stage: Option<PathBuf>,
+    /// Its files stay as long as the container runs.
+    image: Option<Image>,
 }
 
 impl Ground {
@@ -156,9 +158,9 @@ impl Ground {
         Ok(ground)
     }
 
-    fn start(&self, options: &Options) -> anyhow::Result<Born> {
+    fn start(&mut self, options: &Options) -> anyhow::Result<Born> {
         let spec = &options.spec;
-        let image = Images::open(&options.data)?.find(&spec.rootfs)?;
+        let image = self.image.insert(Images::open(&options.data)?.find(&spec.rootfs)?);
         let userns = self.userns.as_ref().map(AsFd::as_fd);
         let lower = mounts::lower_layer(&image.root, userns)?;
         let init = spec.init.then(|| memfd::sealed(c"vitrine-init", memfd::INIT)).transpose()?;

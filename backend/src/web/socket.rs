@@ -72,7 +72,7 @@ pub(crate) async fn serve(mut socket: WebSocket, web: Arc<Web>, identity: Identi
 
 impl Page {
     async fn run(&mut self, socket: &mut WebSocket) -> Result<(), End> {
-        let host = self.web.host.clone();
+        let host = self.web.host();
         let welcome = ServerMessage::Welcome { identity: self.identity, host };
         send(socket, self.codec.encode(&welcome)).await?;
         let mut heard = tokio::time::Instant::now();

@@ -2,7 +2,6 @@
 //! done on the far side of `clone3`. Everything here runs in ordinary Rust, because the launcher
 //! has one thread.
 
-use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::path::Path;
@@ -138,7 +137,7 @@ fn become_program(
     }
     let pty = enter_root(plan, steps)?;
     let env = environment(plan);
-    let (path, argv) = resolve(&plan.program, env.get("PATH").map_or("", String::as_str))?;
+    let (path, argv) = resolve(&plan.program, search_path(&env))?;
     if let Stdio::Null | Stdio::Inherit { stdin: false } = plan.stdio {
         let null = mounts::open_null().at(StepName::Dev, "open /dev/null")?;
         let set = if plan.stdio == Stdio::Null { confine::set_stdio } else { confine::set_stdin };
@@ -246,19 +245,27 @@ fn terminal(plan: &Plan<'_>, root: &Path, steps: &mut Steps) -> Result<Option<Ow
 }
 
 /// What is given here, and above that what the plan says: a name is there once.
-fn environment(plan: &Plan<'_>) -> BTreeMap<String, String> {
-    let mut env = BTreeMap::from([
+fn environment(plan: &Plan<'_>) -> Vec<(String, String)> {
+    let mut env = vec![
         ("PATH".to_string(), DEFAULT_PATH.to_string()),
         ("HOME".to_string(), HOME.to_string()),
-    ]);
+    ];
     if plan.stdio == Stdio::Terminal {
-        env.insert("TERM".into(), "xterm-256color".into());
+        env.push(("TERM".into(), "xterm-256color".into()));
     }
-    env.extend(plan.env.iter().cloned());
+    for (name, value) in &plan.env {
+        env.retain(|(other, _)| other != name);
+        env.push((name.clone(), value.clone()));
+    }
     env
 }
 
-fn lines(env: &BTreeMap<String, String>) -> Vec<CString> {
+/// Where programs are looked for, as a shell with this environment would.
+fn search_path(env: &[(String, String)]) -> &str {
+    env.iter().find(|(name, _)| name == "PATH").map_or(DEFAULT_PATH, |(_, value)| value)
+}
+
+fn lines(env: &[(String, String)]) -> Vec<CString> {
     let lines = env.iter().map(|(name, value)| format!("{name}={value}"));
     lines.filter_map(|line| CString::new(line).ok()).collect()
 }
