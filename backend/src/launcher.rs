@@ -18,6 +18,7 @@ pub(crate) mod birth;
 pub(crate) mod cgroup;
 pub(crate) mod confine;
 pub(crate) mod explain;
+pub(crate) mod host;
 pub mod image;
 pub(crate) mod images;
 pub(crate) mod machine;

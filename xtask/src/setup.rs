@@ -23,8 +23,16 @@ pub(crate) enum Need {
     Bubblewrap,
     /// `crun`, another one.
     Crun,
+    /// `runc`, and one more; for figures only.
+    Runc,
+    /// `top`, the observer's peer; for figures only.
+    Procps,
     /// Runs the client of `docs/protocol.md`.
     Python,
+    /// Makes OCI images that are not ours.
+    Umoci,
+    /// What the lab image is put together from: `ps`, `ip`, `unshare`.
+    LabTools,
 }
 
 impl Need {
@@ -37,7 +45,11 @@ impl Need {
             Need::ChineseFont => &["fonts-noto-cjk", "fontconfig"],
             Need::Bubblewrap => &["bubblewrap"],
             Need::Crun => &["crun"],
+            Need::Runc => &["runc"],
+            Need::Procps => &["procps"],
             Need::Python => &["python3"],
+            Need::Umoci => &["umoci"],
+            Need::LabTools => &["procps", "iproute2", "util-linux", "ncurses-base", "ncurses-bin"],
         }
     }
 
@@ -49,7 +61,13 @@ impl Need {
             Need::ChineseFont => has_chinese_font(project),
             Need::Bubblewrap => tool::which("bwrap").is_some(),
             Need::Crun => tool::which("crun").is_some(),
+            Need::Runc => tool::which("runc").is_some(),
+            Need::Procps => tool::which("top").is_some(),
             Need::Python => tool::which("python3").is_some(),
+            Need::Umoci => tool::which("umoci").is_some(),
+            Need::LabTools => {
+                ["ps", "ip", "unshare", "tput"].iter().all(|name| tool::which(name).is_some())
+            }
         }
     }
 }

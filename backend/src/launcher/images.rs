@@ -26,6 +26,8 @@ use std::rc::Rc;
 use vitrine_shared::spec::{Rootfs, check_image_name};
 
 pub(crate) use add::Added;
+pub(crate) use busybox::CANDIDATES;
+pub(crate) use elf::is_static;
 pub(crate) use lab::State as LabState;
 pub(crate) use skeleton::STAGES;
 use store::Held;
@@ -110,6 +112,12 @@ pub(crate) enum ImageError {
 fn at(path: &Path) -> impl FnOnce(io::Error) -> ImageError {
     let path = path.to_path_buf();
     move |source| ImageError::Io { path, source }
+}
+
+/// What killed builders have left below `data`, deleted or only told; `None` when others are at
+/// it all the time.
+pub(crate) fn leftovers(data: &Path, delete: bool) -> Option<Vec<PathBuf>> {
+    store::leftovers(&data.join("images"), delete)
 }
 
 impl Images {

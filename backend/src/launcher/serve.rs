@@ -11,17 +11,18 @@
 //! | a machine's PID 1 | the machine is cleared |
 //! | the launcher | everything dies with it (`PR_SET_PDEATHSIG`); the next start sweeps |
 
-mod host;
+mod door;
 mod tell;
 
 use std::ffi::CString;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use ipnet::IpNet;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -40,8 +41,8 @@ use super::machine::{CONTROLLERS, Host, Machine, unix_msec};
 use super::requests::{News, State};
 use super::supervise::{self, Role, Service};
 use super::uids::{Pool, UidRange};
-use super::{confine, memfd, random_id, sweep, sys};
-use crate::ipc::{Channel, FromObserver, FromWeb, ToObserver, ToWeb, WebSetup};
+use super::{confine, host, memfd, random_id, sweep, sys};
+use crate::ipc::{Channel, FromObserver, FromWeb, TlsSetup, ToObserver, ToWeb, WebSetup};
 
 /// What `vitrine serve` was asked for.
 #[derive(Clone, Debug)]
@@ -54,6 +55,12 @@ pub struct Options {
     pub profile: Profile,
     /// Origins allowed beside the listening address.
     pub allowed_origins: Vec<String>,
+    /// Proxies whose word about where a request comes from is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The certificate's file, for TLS.
+    pub tls_cert: Option<PathBuf>,
+    /// Its key's file.
+    pub tls_key: Option<PathBuf>,
     /// Serve the page from here and not from the binary.
     pub assets: Option<PathBuf>,
     /// What web and observer log (`warn`, `info`, `vitrine=debug`).
@@ -77,11 +84,13 @@ pub fn serve(options: &Options) -> anyhow::Result<()> {
         "vitrine serve needs root: it makes namespaces and cgroups for other users; run it with sudo"
     );
     let signals = block_signals().context("signalfd")?;
-    let listener = listen(options.listen)?;
-    for setting in host::weak_settings() {
-        tracing::warn!("this host is less strict than it could be: {setting}");
+    let tls = door::read_tls(options)?;
+    let listener = door::listen(options.listen)?;
+    for weak in host::settings(Path::new("/proc/sys")).into_iter().filter_map(|state| state.weak) {
+        let host::Weak { about, mend } = weak;
+        tracing::warn!("this host is less strict than it could be: {about}; {mend}");
     }
-    let mut server = Server::new(options, listener)?;
+    let mut server = Server::new(options, listener, tls)?;
     server.harden()?;
     server.start_observer();
     server.start_web();
@@ -89,13 +98,6 @@ pub fn serve(options: &Options) -> anyhow::Result<()> {
     let result = server.run(&signals);
     server.stop();
     result
-}
-
-fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    let listener = TcpListener::bind(address)
-        .with_context(|| format!("cannot listen on {address}; choose another with --listen"))?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
 }
 
 fn block_signals() -> nix::Result<SignalFd> {
@@ -139,6 +141,7 @@ impl Slot {
 struct Server {
     options: Options,
     listener: TcpListener,
+    tls: Option<TlsSetup>,
     binary: OwnedFd,
     state: State,
     web: Slot,
@@ -168,7 +171,11 @@ enum Watch {
 }
 
 impl Server {
-    fn new(options: &Options, listener: TcpListener) -> anyhow::Result<Self> {
+    fn new(
+        options: &Options,
+        listener: TcpListener,
+        tls: Option<TlsSetup>,
+    ) -> anyhow::Result<Self> {
         let hierarchies = Rc::new(Hierarchies::detect()?.only(&CONTROLLERS));
         let swept = sweep::sweep(&hierarchies).context("sweep what a killed server left")?;
         if swept > 0 {
@@ -186,6 +193,7 @@ impl Server {
         });
         let mut info = host_info(&hierarchies, options.profile)?;
         info.images = images.names();
+        info.plain_http = door::is_plain(listener.local_addr()?, tls.is_some());
         let host = Host {
             hierarchies,
             pool,
@@ -198,6 +206,7 @@ impl Server {
         Ok(Server {
             options: options.clone(),
             listener,
+            tls,
             binary: supervise::own_binary().context("copy the own binary")?,
             state: State {
                 host,
@@ -232,7 +241,8 @@ impl Server {
     fn announce(&self) {
         let token = self.token.as_deref().unwrap_or_default();
         let address = self.listener.local_addr().unwrap_or(self.options.listen);
-        println!("http://{address}/#token={token}");
+        let url = door::url(address, self.tls.is_some(), &self.options.allowed_origins);
+        println!("{url}/#token={token}");
     }
 
     /// What the services must know before anybody speaks to them.
@@ -267,6 +277,8 @@ impl Server {
             teacher: self.teacher,
             listen: self.listener.local_addr()?,
             allowed_origins: self.options.allowed_origins.clone(),
+            trusted_proxies: self.options.trusted_proxies.clone(),
+            tls: self.tls.clone(),
             assets: self.options.assets.clone(),
             host: self.info.clone(),
         };
