@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::doctor;
+use crate::launcher::privilege::{self, Privilege};
 
 /// `vitrine doctor`.
 #[derive(Debug, Args)]
@@ -29,9 +30,9 @@ pub struct Doctor {
     /// Check this file of settings too, as `vitrine serve --config` would.
     #[arg(long, value_name = "FILE")]
     config: Vec<PathBuf>,
-    /// Where images are kept.
-    #[arg(long, value_name = "DIR", default_value = "/var/lib/vitrine", env = "VITRINE_DATA")]
-    data: PathBuf,
+    /// Where images are kept: as root /var/lib/vitrine, else ~/.local/share/vitrine, when not given.
+    #[arg(long, value_name = "DIR", env = "VITRINE_DATA")]
+    data: Option<PathBuf>,
 }
 
 impl From<&Doctor> for doctor::Options {
@@ -41,7 +42,9 @@ impl From<&Doctor> for doctor::Options {
             clean: args.clean,
             seats: args.seats.into(),
             config: args.config.clone(),
-            data: args.data.clone(),
+            data: args.data.clone().unwrap_or_else(|| {
+                Privilege::foresee(&privilege::Host::default()).data_directory()
+            }),
         }
     }
 }

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use crate::launcher::image;
+use crate::launcher::privilege::{self, Privilege};
 
 /// `vitrine image`.
 #[derive(Debug, Args)]
@@ -83,24 +84,31 @@ struct Common {
 
 #[derive(Debug, Args)]
 struct Data {
-    /// Where images are kept.
-    #[arg(long, value_name = "DIR", default_value = "/var/lib/vitrine", env = "VITRINE_DATA")]
-    data: PathBuf,
+    /// Where images are kept: as root /var/lib/vitrine, else ~/.local/share/vitrine, when not given.
+    #[arg(long, value_name = "DIR", env = "VITRINE_DATA")]
+    data: Option<PathBuf>,
+}
+
+impl Data {
+    fn directory(&self) -> PathBuf {
+        let own = || Privilege::foresee(&privilege::Host::default()).data_directory();
+        self.data.clone().unwrap_or_else(own)
+    }
 }
 
 /// Does it, and gives what there is to say.
 pub fn image(args: &Image) -> anyhow::Result<String> {
     match &args.command {
         ImageCommand::Add { name, source, common } => {
-            let row = image::add(&common.data.data, name, source)?;
+            let row = image::add(&common.data.directory(), name, source)?;
             if common.json { json(&row) } else { Ok(added_text(&row)) }
         }
         ImageCommand::List { json: as_json, data } => {
-            let rows = image::list(&data.data);
+            let rows = image::list(&data.directory());
             if *as_json { json(&rows) } else { Ok(table(&rows)) }
         }
         ImageCommand::Remove { name, common } => {
-            let deleted = image::remove(&common.data.data, name)?;
+            let deleted = image::remove(&common.data.directory(), name)?;
             if common.json {
                 return json(&serde_json::json!({ "removed": name, "deleted": deleted }));
             }

@@ -11,9 +11,10 @@ use nix::sched::CloneFlags;
 
 use super::probe::{self, errno};
 use super::{Finding, Host, Severity};
+use crate::launcher::privilege::Privilege;
 use crate::launcher::step::StepError;
 use crate::launcher::uids::Pool;
-use crate::launcher::{mounts, userns};
+use crate::launcher::{directories, mounts, userns};
 
 const NONE: Option<&str> = None;
 /// Covered by a tmpfs in the child's own mount namespace; nobody else sees it.
@@ -129,11 +130,14 @@ fn id_mapped(host: &Host) -> Finding {
 
 /// A detached mount of the directory, mapped for a range of the pool; it is attached nowhere.
 fn try_id_mapped(directory: &Path) -> anyhow::Result<()> {
-    let mut pool = Pool::open()?;
+    let privilege = Privilege::Root;
+    directories::prepare(privilege)?;
+    let mut pool = Pool::open(privilege)?;
     let range = pool.take()?.ok_or_else(|| anyhow::anyhow!("all uid ranges are taken"))?;
-    let making = userns::Making::for_run(range.base())?;
+    let making = userns::Making::for_run(&range, privilege)?;
     let userns = making.map()?;
-    let mapped: Result<_, StepError> = mounts::lower_layer(directory, Some(userns.as_fd()));
+    let mapped: Result<_, StepError> =
+        mounts::lower_layer(directory, Some(userns.as_fd()), privilege);
     Ok(mapped.map(drop)?)
 }
 
