@@ -388,7 +388,7 @@ fn whoever_unpacks_has_nothing_but_the_image() {
         .filter_map(|fd| fs::read_link(fd.path()).ok())
         .collect();
     fds.retain(|fd| !fd.starts_with(store.0.path()) && !fd.to_string_lossy().starts_with("pipe:"));
-    assert_eq!(fds, [Path::new("/"); 0], "nothing of the host is open");
+    assert!(fds.is_empty(), "of the host is open: {fds:?}");
     drop(running);
 }
 
