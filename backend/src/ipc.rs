@@ -90,6 +90,11 @@ pub enum ToWeb {
     },
     /// Everything that was there at the start has been told.
     Synced,
+    /// Images were added or removed: these are there now.
+    Images {
+        /// Their names, in order.
+        names: Vec<String>,
+    },
     /// The observer was restarted. Descriptor: the new channel to it.
     Observer,
 }
@@ -176,6 +181,8 @@ pub struct ObservedMachine {
     /// Its hierarchies: controller names, dialect, and the directory of the machine's cap there
     /// (such as `/sys/fs/cgroup/cpu/vitrine/…`).
     pub hierarchies: Vec<ObservedHierarchy>,
+    /// May its owner make more groups below `root`? They have no ids, but processes.
+    pub delegated: bool,
     /// Its groups, parents first: the id and the path below the cap (``, `root`, `root/c1`).
     pub groups: Vec<(GroupId, String)>,
 }

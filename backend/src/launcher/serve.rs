@@ -36,7 +36,7 @@ use vitrine_shared::message::{Happening, HostInfo, Profile};
 use tell::{observed, tell_web_all};
 
 use super::cgroup::Hierarchies;
-use super::images::Images;
+use super::images::{Images, Watcher};
 use super::machine::{CONTROLLERS, Host, Machine, unix_msec};
 use super::privilege::{self, Privilege};
 use super::requests::{News, State};
@@ -77,6 +77,10 @@ const SLOWEST_RESTART: Duration = Duration::from_secs(5);
 const DESCRIPTORS: u64 = 65_536;
 /// Machines whose time is over are found within this time.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// While there is something of ended machines to be removed.
+const WAIT_WITH_REST: Duration = Duration::from_millis(50);
+/// What is left after that is for the next start to sweep.
+const LAST_REMOVAL: Duration = Duration::from_secs(10);
 
 /// Serves until a signal says to stop; then ends every machine and returns.
 pub fn serve(options: &Options) -> anyhow::Result<()> {
@@ -158,6 +162,8 @@ struct Server {
     token: Option<String>,
     teacher: ParticipantId,
     info: HostInfo,
+    /// Hears of images that come and go; none when the host has no inotify left.
+    store: Option<Watcher>,
 }
 
 /// What a descriptor in the poll set belongs to.
@@ -171,6 +177,7 @@ enum Watch {
     Machine(MachineId),
     Container(MachineId, ContainerId),
     Exec(MachineId, RawFd),
+    Store,
 }
 
 impl Server {
@@ -194,7 +201,11 @@ impl Server {
         images.busybox()?;
         // Now, while nobody waits, and before this process gives anything up.
         images.lab()?;
+        let store = images.watch().inspect_err(|err| {
+            tracing::warn!(%err, "images that are added from now on are shown after a restart");
+        });
         let mut info = host_info(&hierarchies, options.profile)?;
+        info.images = images.names();
         info.rootless = privilege.is_rootless();
         info.missing =
             missing::missing(&privilege::Host::default(), privilege, &hierarchies, &data);
@@ -221,6 +232,7 @@ impl Server {
                 host,
                 profiles: info.profiles.clone(),
                 machines: Vec::new(),
+                left: Vec::new(),
                 news: Vec::new(),
             },
             web: Slot::new(place(web)),
@@ -230,6 +242,7 @@ impl Server {
             token: Some(format!("{:032x}", random_id()?)),
             teacher: ParticipantId(random_id()?),
             info,
+            store: store.ok(),
         })
     }
 
@@ -337,6 +350,7 @@ impl Server {
                 self.tell_news();
             }
             self.end_old_machines();
+            self.state.remove_left();
             let due = |slot: &Slot| slot.again_at.is_some_and(|at| at <= Instant::now());
             if due(&self.observer) {
                 self.start_observer();
@@ -354,7 +368,8 @@ impl Server {
         let again = [self.web.again_at, self.observer.again_at].into_iter().flatten().min();
         let mut left =
             again.map_or(LONGEST_WAIT, |at| at.saturating_duration_since(Instant::now()));
-        left = (left + Duration::from_millis(1)).min(LONGEST_WAIT);
+        let longest = if self.state.left.is_empty() { LONGEST_WAIT } else { WAIT_WITH_REST };
+        left = (left + Duration::from_millis(1)).min(longest);
         match poll(&mut fds, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
             Err(Errno::EINTR) => return Ok(Vec::new()),
             other => other?,
@@ -370,6 +385,7 @@ impl Server {
 
     fn watched<'a>(&'a self, signals: &'a SignalFd) -> Vec<(Watch, BorrowedFd<'a>)> {
         let mut watched = vec![(Watch::Signals, signals.as_fd())];
+        watched.extend(self.store.iter().map(|store| (Watch::Store, store.as_fd())));
         if let Some(web) = &self.web.service {
             watched.push((Watch::WebMessage, web.channel.as_fd()));
             watched.push((Watch::WebDeath, web.pidfd.as_fd()));
@@ -394,6 +410,7 @@ impl Server {
     fn handle(&mut self, watch: Watch) {
         match watch {
             Watch::Signals => {}
+            Watch::Store => self.look_at_store(),
             Watch::WebMessage => self.hear_web(),
             Watch::WebDeath => {
                 tracing::warn!("web has died; it is started again");
@@ -435,6 +452,18 @@ impl Server {
                 tracing::warn!(%err, "web says what cannot be understood");
                 self.web.died();
             }
+        }
+    }
+
+    /// Pages that come from now on are told of the images that there are now.
+    fn look_at_store(&mut self) {
+        if let Some(store) = &self.store {
+            store.drain();
+        }
+        let names = self.state.host.images.names();
+        if self.info.images != names {
+            self.info.images.clone_from(&names);
+            self.tell_web(&ToWeb::Images { names }, &[]);
         }
     }
 
@@ -480,7 +509,11 @@ impl Server {
     /// Ends every machine, then the services.
     fn stop(&mut self) {
         for machine in std::mem::take(&mut self.state.machines) {
-            machine.end();
+            let (left, _) = machine.end();
+            self.state.left.extend(left);
+        }
+        for left in std::mem::take(&mut self.state.left) {
+            left.remove_within(LAST_REMOVAL);
         }
         for slot in [&mut self.web, &mut self.observer] {
             if let Some(service) = slot.service.take() {
