@@ -1,6 +1,7 @@
 //! The command line: each command's flags as a type, in a file of its own.
 
 mod doctor;
+mod limits;
 mod run;
 mod schema;
 mod serve;

@@ -21,6 +21,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Command;
 
+use crate::launcher::serve::Limits;
+
 /// What `vitrine doctor` was asked for.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -34,6 +36,8 @@ pub struct Options {
     pub config: Vec<PathBuf>,
     /// Where images are kept.
     pub data: PathBuf,
+    /// Limits of machines, as `vitrine serve` would have them.
+    pub limits: Limits,
 }
 
 /// How bad it is.
@@ -116,6 +120,7 @@ struct Host {
     uid: u32,
     user: String,
     seats: u64,
+    limits: Limits,
     data: PathBuf,
 }
 
@@ -161,6 +166,7 @@ pub fn doctor(options: &Options, serve: &Command) -> anyhow::Result<bool> {
         uid: uid.as_raw(),
         user: name.unwrap_or_else(|| uid.to_string()),
         seats: options.seats,
+        limits: options.limits,
         data: options.data.clone(),
     };
     let cleaned = if options.clean { leftovers::clean(&host)? } else { Vec::new() };
@@ -191,7 +197,14 @@ fn fixture(files: &[(&str, &str)]) -> (tempfile::TempDir, Host) {
         fs::write(path, text).unwrap();
     }
     let root = dir.path().to_path_buf();
-    let host = Host { data: root.join("data"), root, uid: 0, user: "root".into(), seats: 1 };
+    let host = Host {
+        data: root.join("data"),
+        root,
+        uid: 0,
+        user: "root".into(),
+        seats: 1,
+        limits: Limits::default(),
+    };
     (dir, host)
 }
 

@@ -20,6 +20,7 @@ pub(crate) mod confine;
 pub(crate) mod explain;
 pub(crate) mod host;
 pub(crate) mod images;
+pub(crate) mod limits;
 pub(crate) mod machine;
 pub(crate) mod memfd;
 pub(crate) mod mounts;

@@ -1,10 +1,13 @@
 //! `vitrine doctor`: its flags, and what they mean.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
 
+use super::{Cli, Command};
 use crate::doctor;
+use crate::launcher::serve::Limits;
 
 /// `vitrine doctor`.
 #[derive(Debug, Args)]
@@ -34,6 +37,16 @@ pub struct Doctor {
     data: PathBuf,
 }
 
+/// What `vitrine serve` would take; a file that is wrong is told about by a check of its own.
+fn limits_in_force(file: Option<&PathBuf>) -> Limits {
+    let words = ["vitrine", "serve"].map(OsString::from).into_iter();
+    let named = file.into_iter().flat_map(|file| ["--config".into(), file.clone().into()]);
+    match Cli::read(words.chain(named)).map(|cli| cli.command) {
+        Ok(Command::Serve(serve)) => serve.limits(),
+        _ => Limits::default(),
+    }
+}
+
 impl From<&Doctor> for doctor::Options {
     fn from(args: &Doctor) -> Self {
         doctor::Options {
@@ -42,6 +55,7 @@ impl From<&Doctor> for doctor::Options {
             seats: args.seats.into(),
             config: args.config.clone(),
             data: args.data.clone(),
+            limits: limits_in_force(args.config.last()),
         }
     }
 }

@@ -7,8 +7,9 @@ use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 use vitrine_shared::message::Profile;
 
+use super::limits::LimitArgs;
 use crate::config::Setting;
-use crate::launcher::serve;
+use crate::launcher::serve::{self, Limits};
 use crate::web::checked_origin;
 
 /// `vitrine serve`.
@@ -80,6 +81,8 @@ pub struct Serve {
     /// What to log: error, warn, info, debug, or a filter such as vitrine=debug.
     #[arg(long, value_name = "FILTER", default_value = "warn", env = "VITRINE_LOG")]
     pub log: String,
+    #[command(flatten)]
+    limits: LimitArgs,
     /// Read settings from this TOML file.
     #[arg(long, value_name = "FILE", env = "VITRINE_CONFIG")]
     pub(crate) config: Option<PathBuf>,
@@ -89,6 +92,13 @@ pub struct Serve {
     /// The settings in force.
     #[arg(skip)]
     pub settings: Vec<Setting>,
+}
+
+impl Serve {
+    /// The limits of machines.
+    pub(super) fn limits(&self) -> Limits {
+        (&self.limits).into()
+    }
 }
 
 /// One address, or a network.
@@ -122,6 +132,7 @@ impl From<&Serve> for serve::Options {
             listen: args.listen,
             data: args.data.clone(),
             profile: args.profile.into(),
+            limits: args.limits(),
             allowed_origins: args.allowed_origins.clone(),
             trusted_proxies: args.trusted_proxies.clone(),
             tls_cert: args.tls_cert.clone(),

@@ -12,8 +12,7 @@ use nix::sched::CloneFlags;
 use super::probe::{self, errno};
 use super::{Finding, Host, Severity};
 use crate::launcher::step::StepError;
-use crate::launcher::uids::Pool;
-use crate::launcher::{mounts, userns};
+use crate::launcher::{mounts, uids, userns};
 
 const NONE: Option<&str> = None;
 /// Covered by a tmpfs in the child's own mount namespace; nobody else sees it.
@@ -129,9 +128,9 @@ fn id_mapped(host: &Host) -> Finding {
 
 /// A detached mount of the directory, mapped for a range of the pool; it is attached nowhere.
 fn try_id_mapped(directory: &Path) -> anyhow::Result<()> {
-    let mut pool = Pool::open()?;
-    let range = pool.take()?.ok_or_else(|| anyhow::anyhow!("all uid ranges are taken"))?;
-    let making = userns::Making::for_run(range.base())?;
+    // Not from the pool, whose file would be made: nothing runs with these ids, and a server comes
+    // to the last range only when all others are taken.
+    let making = userns::Making::for_run(uids::LAST)?;
     let userns = making.map()?;
     let mapped: Result<_, StepError> = mounts::lower_layer(directory, Some(userns.as_fd()));
     Ok(mapped.map(drop)?)

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use nix::errno::Errno;
 use vitrine_shared::cgroup::{Controller, GroupId, Knob};
 use vitrine_shared::id::{MachineId, ParticipantId, TerminalId};
-use vitrine_shared::limits;
+
 use vitrine_shared::message::{FeedEntry, Happening, Machine as Record, Profile, StepName};
 use vitrine_shared::namespace::NamespaceSet;
 use vitrine_shared::spec::DEFAULT_PERIOD_USEC;
@@ -22,6 +22,7 @@ pub(crate) use container::Live;
 use super::birth::{self, Born, Plan, Program, Root, Stdio};
 use super::cgroup::{BASE, Cgroup, CgroupError, Hierarchies};
 use super::images::{Images, STAGES};
+use super::limits::Limits;
 use super::mounts::{self, ProcView};
 use super::step::{At as _, StepError, Steps};
 use super::sys;
@@ -44,6 +45,8 @@ pub(crate) struct Host {
     pub(crate) images: Images,
     /// PID 1, sealed.
     pub(crate) init: OwnedFd,
+    /// Limits of machines, as they are in force.
+    pub(crate) limits: Limits,
     /// Our name below [`BASE`] in every hierarchy; see `sweep`.
     pub(crate) instance: String,
 }
@@ -144,10 +147,10 @@ impl Machine {
     ) -> Result<(Born, OwnedFd, Cgroup, Cgroup), StepError> {
         let root = cap.child("root")?;
         let shell = root.child_for_processes("shell")?;
-        for knob in cap_knobs() {
+        for knob in cap_knobs(&host.limits) {
             cap.set(&knob)?.ok_or_else(|| no_controller(knob.controller()))?;
         }
-        cap.forbid_swap(limits::MACHINE_MEMORY.value)?;
+        cap.forbid_swap(host.limits.machine_memory.value)?;
         steps.done(StepName::Cgroup, format!("mkdir(…/{}, …/root, …/root/shell)", cap.path()));
         let userns = userns::for_machine(uids.base())?;
         let image = host
@@ -262,14 +265,14 @@ fn no_controller(controller: Controller) -> StepError {
 }
 
 /// The caps, one level above what the machine can ever write to.
-fn cap_knobs() -> [Knob; 3] {
+fn cap_knobs(limits: &Limits) -> [Knob; 3] {
     [
         Knob::CpuMax {
-            quota_usec: Some(limits::MACHINE_CPU.value * DEFAULT_PERIOD_USEC / 1000),
+            quota_usec: Some(limits.machine_cpu.value * DEFAULT_PERIOD_USEC / 1000),
             period_usec: DEFAULT_PERIOD_USEC,
         },
-        Knob::MemoryMax(Some(limits::MACHINE_MEMORY.value)),
-        Knob::PidsMax(Some(limits::MACHINE_PIDS.value)),
+        Knob::MemoryMax(Some(limits.machine_memory.value)),
+        Knob::PidsMax(Some(limits.machine_pids.value)),
     ]
 }
 

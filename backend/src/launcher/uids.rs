@@ -19,6 +19,8 @@ pub(crate) const RANGE: u32 = 65_536;
 /// 1,879,048,191) give out, below 2³¹, where old programs see negative numbers.
 const FIRST: u32 = 2_000_000_000;
 const RANGES: u32 = 2_048;
+/// The first uid of the last range.
+pub(crate) const LAST: u32 = base(RANGES - 1);
 /// Our directory for what must not outlive the host.
 pub(crate) const RUN_DIRECTORY: &str = "/run/vitrine";
 
