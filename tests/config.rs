@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use vitrine_shared::message::{Command, Event, Profile, Refusal};
+use vitrine_shared::message::{Command, Profile, Refusal};
 use vitrine_shared::spec::ContainerSpec;
 
 use crate::harness::command::{Outcome, spawn};
@@ -149,11 +149,8 @@ fn limits_are_settings_and_refusals_quote_the_value_in_force() {
     };
     assert_eq!(cgroup::read(&cap("memory"), "memory.limit_in_bytes"), (64 << 20).to_string());
     assert_eq!(cgroup::read(&cap("pids"), "pids.max"), "99");
-    let init = page.event("the machine", |event| match event {
-        Event::Machine(machine) => Some(machine.init_pid),
-        _ => None,
-    });
-    let limits = proc::read(init, "limits");
+    let shell = cgroup::procs(&cap("pids").join("root/c1"));
+    let limits = proc::read(shell[0], "limits");
     let line = limits.lines().find(|line| line.starts_with("Max processes")).unwrap();
     assert_eq!(line.split_whitespace().nth(2), Some("99"), "{line}");
 }
