@@ -81,14 +81,14 @@ pub struct Serve {
     /// What to log: error, warn, info, debug, or a filter such as vitrine=debug.
     #[arg(long, value_name = "FILTER", default_value = "warn", env = "VITRINE_LOG")]
     pub log: String,
-    #[command(flatten)]
-    limits: LimitArgs,
     /// Read settings from this TOML file.
     #[arg(long, value_name = "FILE", env = "VITRINE_CONFIG")]
     pub(crate) config: Option<PathBuf>,
     /// Print the settings in force, each with where it came from, and end.
     #[arg(long)]
     pub print_config: bool,
+    #[command(flatten)]
+    limits: LimitArgs,
     /// The settings in force.
     #[arg(skip)]
     pub settings: Vec<Setting>,
