@@ -5,6 +5,7 @@
 //! - [`shell`]: a shell in the machine itself
 //! - [`beyond`]: TLS, and listening beyond loopback
 //! - [`serve`], [`knobs`], [`killed`], [`protocol`], [`protocol_doc`]: `vitrine serve` and its three processes
+//! - [`rootless`]: the same as an ordinary user
 //! - [`doors`], [`inside`], [`exhaust`], [`hostile`]: what a program in a container can reach, use
 //!   up, and hold up
 
@@ -28,6 +29,7 @@ mod knobs;
 mod limits;
 mod protocol;
 mod protocol_doc;
+mod rootless;
 mod serve;
 mod shell;
 mod tty;

@@ -11,6 +11,7 @@ pub(crate) mod proc;
 pub(crate) mod pty;
 pub(crate) mod server;
 pub(crate) mod term;
+pub(crate) mod user;
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;

@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::{Cli, Command};
 use crate::doctor;
+use crate::launcher::privilege::{self, Privilege};
 use crate::launcher::serve::Limits;
 
 /// `vitrine doctor`.
@@ -32,9 +33,9 @@ pub struct Doctor {
     /// Check this file of settings too, as `vitrine serve --config` would.
     #[arg(long, value_name = "FILE")]
     config: Vec<PathBuf>,
-    /// Where images are kept.
-    #[arg(long, value_name = "DIR", default_value = "/var/lib/vitrine", env = "VITRINE_DATA")]
-    data: PathBuf,
+    /// Where images are kept: as root /var/lib/vitrine, else ~/.local/share/vitrine, when not given.
+    #[arg(long, value_name = "DIR", env = "VITRINE_DATA")]
+    data: Option<PathBuf>,
 }
 
 /// What `vitrine serve` would take; a file that is wrong is told about by a check of its own.
@@ -54,7 +55,9 @@ impl From<&Doctor> for doctor::Options {
             clean: args.clean,
             seats: args.seats.into(),
             config: args.config.clone(),
-            data: args.data.clone(),
+            data: args.data.clone().unwrap_or_else(|| {
+                Privilege::foresee(&privilege::Host::default()).data_directory()
+            }),
             limits: limits_in_force(args.config.last()),
         }
     }

@@ -37,9 +37,9 @@ pub struct Serve {
         env = "VITRINE_LISTEN"
     )]
     listen: SocketAddr,
-    /// Where images are kept.
-    #[arg(long, value_name = "DIR", default_value = "/var/lib/vitrine", env = "VITRINE_DATA")]
-    data: PathBuf,
+    /// Where images are kept: as root /var/lib/vitrine, else ~/.local/share/vitrine, when not given.
+    #[arg(long, value_name = "DIR", env = "VITRINE_DATA")]
+    data: Option<PathBuf>,
     /// What machines let their owners do: `lab` is for people you know (mount, unshare, hostname
     /// and the machine's own cgroups, in a shell of the machine), and offers both.
     #[arg(

@@ -11,8 +11,10 @@ use nix::sched::CloneFlags;
 
 use super::probe::{self, errno};
 use super::{Finding, Host, Severity};
+use crate::launcher::privilege::Privilege;
 use crate::launcher::step::StepError;
-use crate::launcher::{mounts, uids, userns};
+use crate::launcher::uids::UidRange;
+use crate::launcher::{mounts, userns};
 
 const NONE: Option<&str> = None;
 /// Covered by a tmpfs in the child's own mount namespace; nobody else sees it.
@@ -128,11 +130,12 @@ fn id_mapped(host: &Host) -> Finding {
 
 /// A detached mount of the directory, mapped for a range of the pool; it is attached nowhere.
 fn try_id_mapped(directory: &Path) -> anyhow::Result<()> {
-    // Not from the pool, whose file would be made: nothing runs with these ids, and a server comes
-    // to the last range only when all others are taken.
-    let making = userns::Making::for_run(uids::LAST)?;
+    // Not from the pool, whose file would be made: nothing runs with these ids.
+    let privilege = Privilege::Root;
+    let making = userns::Making::for_run(&UidRange::of_nobody(), privilege)?;
     let userns = making.map()?;
-    let mapped: Result<_, StepError> = mounts::lower_layer(directory, Some(userns.as_fd()));
+    let mapped: Result<_, StepError> =
+        mounts::lower_layer(directory, Some(userns.as_fd()), privilege);
     Ok(mapped.map(drop)?)
 }
 

@@ -125,6 +125,11 @@ impl Cgroup {
         Ok(child)
     }
 
+    /// Is there no hierarchy that it could be in? Then it holds nobody.
+    pub(crate) fn is_nowhere(&self) -> bool {
+        self.hierarchies.is_empty()
+    }
+
     /// Its path below each hierarchy's root.
     pub(crate) fn path(&self) -> &str {
         &self.path

@@ -93,6 +93,11 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> ImageError {
     move |source| ImageError::Io { path, source }
 }
 
+/// The host's static busybox, from which that image is made.
+pub(crate) fn host_busybox() -> Option<&'static Path> {
+    busybox::program()
+}
+
 /// What killed builders have left below `data`, deleted or only told; `None` when others are at
 /// it all the time.
 pub(crate) fn leftovers(data: &Path, delete: bool) -> Option<Vec<PathBuf>> {

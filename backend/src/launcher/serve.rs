@@ -38,10 +38,11 @@ use super::cgroup::Hierarchies;
 use super::images::Images;
 pub use super::limits::Limits;
 use super::machine::{CONTROLLERS, Host, Machine, unix_msec};
+use super::privilege::{self, Privilege};
 use super::requests::{News, State};
-use super::supervise::{self, Role, Service};
+use super::supervise::{self, Place, Role, Service};
 use super::uids::{Pool, UidRange};
-use super::{confine, host, memfd, random_id, sweep, sys};
+use super::{confine, directories, host, memfd, missing, random_id, sweep, sys};
 use crate::ipc::{Channel, FromObserver, FromWeb, TlsSetup, ToObserver, ToWeb, WebSetup};
 
 /// What `vitrine serve` was asked for.
@@ -50,7 +51,7 @@ pub struct Options {
     /// Where to listen.
     pub listen: SocketAddr,
     /// Where images are kept.
-    pub data: PathBuf,
+    pub data: Option<PathBuf>,
     /// What machines let their owners do when nothing is said; `Lab` offers both profiles.
     pub profile: Profile,
     /// Limits of machines.
@@ -81,10 +82,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// Serves until a signal says to stop; then ends every machine and returns.
 pub fn serve(options: &Options) -> anyhow::Result<()> {
-    anyhow::ensure!(
-        nix::unistd::geteuid().is_root(),
-        "vitrine serve needs root: it makes namespaces and cgroups for other users; run it with sudo"
-    );
+    let privilege =
+        privilege::enter(&privilege::Host::default()).map_err(|refused| refused.told())?;
+    directories::prepare(privilege)?;
     let signals = block_signals().context("signalfd")?;
     let tls = door::read_tls(options)?;
     let listener = door::listen(options.listen)?;
@@ -92,7 +92,7 @@ pub fn serve(options: &Options) -> anyhow::Result<()> {
         let host::Weak { about, mend } = weak;
         tracing::warn!("this host is less strict than it could be: {about}; {mend}");
     }
-    let mut server = Server::new(options, listener, tls)?;
+    let mut server = Server::new(options, listener, tls, privilege)?;
     server.harden()?;
     server.start_observer();
     server.start_web();
@@ -113,7 +113,7 @@ fn block_signals() -> nix::Result<SignalFd> {
 
 /// One of the two services: alive, or to be started at a given time.
 struct Slot {
-    uid: u32,
+    place: Place,
     service: Option<Service>,
     started: Instant,
     again_at: Option<Instant>,
@@ -121,8 +121,14 @@ struct Slot {
 }
 
 impl Slot {
-    fn new(uid: u32) -> Self {
-        Slot { uid, service: None, started: Instant::now(), again_at: None, delay: Duration::ZERO }
+    fn new(place: Place) -> Self {
+        Slot {
+            place,
+            service: None,
+            started: Instant::now(),
+            again_at: None,
+            delay: Duration::ZERO,
+        }
     }
 
     /// Takes note of a death and says when to start again: at once, unless it dies quickly.
@@ -174,24 +180,34 @@ impl Server {
         options: &Options,
         listener: TcpListener,
         tls: Option<TlsSetup>,
+        privilege: Privilege,
     ) -> anyhow::Result<Self> {
-        let hierarchies = Rc::new(Hierarchies::detect()?.only(&CONTROLLERS));
+        let hierarchies = Rc::new(Hierarchies::of(privilege)?.only(&CONTROLLERS));
         let swept = sweep::sweep(&hierarchies).context("sweep what a killed server left")?;
         if swept > 0 {
             tracing::info!(swept, "removed what killed servers had left");
         }
-        let mut pool = Pool::open().context("open the pool of uids")?;
+        let mut pool = Pool::open(privilege).context("open the pool of uids")?;
         let service_uids = pool.take()?.context("all uid ranges are taken")?;
-        let uid = service_uids.base();
-        let images = Images::open(&options.data)?;
+        let (web, observer) = privilege.service_ids(service_uids.base());
+        let place = |uid| Place { uid, privilege };
+        let data = options.data.clone().unwrap_or_else(|| privilege.data_directory());
+        let images = Images::open(&data)?;
         images.busybox()?;
         // Now, while nobody waits, and before this process gives anything up.
         images.lab()?;
         let mut info = host_info(&hierarchies, options.profile)?;
+        info.rootless = privilege.is_rootless();
+        info.missing =
+            missing::missing(&privilege::Host::default(), privilege, &hierarchies, &data);
+        for lack in &info.missing {
+            tracing::warn!("{}", missing::told(lack));
+        }
         let address = listener.local_addr()?;
         info.plain_http = door::is_plain(address, tls.is_some());
         door::warn_of_no_name(address, &options.allowed_origins);
         let host = Host {
+            privilege,
             hierarchies,
             pool,
             images,
@@ -213,8 +229,8 @@ impl Server {
                 machines: Vec::new(),
                 news: Vec::new(),
             },
-            web: Slot::new(uid + 1),
-            observer: Slot::new(uid + 2),
+            web: Slot::new(place(web)),
+            observer: Slot::new(place(observer)),
             _service_uids: service_uids,
             cookie_key,
             token: Some(format!("{:032x}", random_id()?)),
@@ -265,7 +281,8 @@ impl Server {
     }
 
     fn try_start_web(&mut self) -> std::io::Result<()> {
-        let service = supervise::start(Role::Web, &self.binary, self.web.uid, &self.environment())?;
+        let service =
+            supervise::start(Role::Web, &self.binary, self.web.place, &self.environment())?;
         // From here on it is ended and reaped when something fails.
         let service = self.web.service.insert(service);
         let (for_web, for_observer) = Channel::pair()?;
@@ -293,8 +310,8 @@ impl Server {
     fn start_observer(&mut self) {
         self.observer.again_at = None;
         self.observer.started = Instant::now();
-        match supervise::start(Role::Observer, &self.binary, self.observer.uid, &self.environment())
-        {
+        let (place, environment) = (self.observer.place, self.environment());
+        match supervise::start(Role::Observer, &self.binary, place, &environment) {
             Ok(service) => self.observer.service = Some(service),
             Err(err) => {
                 tracing::error!(%err, "observer does not start");

@@ -12,7 +12,6 @@ use std::time::Duration;
 use nix::mount::{MntFlags, umount2};
 
 use super::cgroup::{BASE, Cgroup, CgroupError, Hierarchies};
-use super::uids::RUN_DIRECTORY;
 
 /// The name of this launcher's directory.
 pub(crate) fn instance_name() -> String {
@@ -78,8 +77,8 @@ pub(crate) fn orphan_stages(run: &Path) -> Vec<PathBuf> {
 }
 
 /// Removes stages that killed runs left mounted on the host itself.
-pub(crate) fn sweep_stages() {
-    orphan_stages(Path::new(RUN_DIRECTORY)).iter().for_each(|stage| remove_stage(stage));
+pub(crate) fn sweep_stages(run: &Path) {
+    orphan_stages(run).iter().for_each(|stage| remove_stage(stage));
 }
 
 /// Unmounts and removes a stage on the host itself.

@@ -16,6 +16,8 @@ pub(crate) const MOUNT_ATTR_RDONLY: u64 = 0x1;
 pub(crate) const MOUNT_ATTR_NOSUID: u64 = 0x2;
 /// From `linux/mount.h`.
 pub(crate) const MOUNT_ATTR_NODEV: u64 = 0x4;
+/// Read-only, `nosuid`, `nodev`, `noexec`, `nosymfollow`.
+pub(crate) const MOUNT_ATTR_OBSERVER: u64 = 0x20_000f;
 const MOUNT_ATTR_IDMAP: u64 = 0x10_0000;
 const OPEN_TREE_CLONE: u32 = 1;
 const MOVE_MOUNT_F_EMPTY_PATH: u32 = 0x4;
@@ -246,6 +248,17 @@ pub(crate) fn move_mount(mount: BorrowedFd<'_>, path: &CStr) -> nix::Result<()> 
         )
     };
     Errno::result(result).map(drop)
+}
+
+/// The version of Landlock that this kernel has.
+pub(crate) fn landlock_version() -> Option<i64> {
+    const LANDLOCK_CREATE_RULESET_VERSION: u32 = 1;
+    let null = std::ptr::null::<libc::c_void>();
+    // SAFETY: with this flag the call takes no structure and makes nothing.
+    let version = unsafe {
+        libc::syscall(libc::SYS_landlock_create_ruleset, null, 0, LANDLOCK_CREATE_RULESET_VERSION)
+    };
+    Errno::result(version).ok().filter(|&version| version > 0)
 }
 
 /// Joins a new, empty session keyring.

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use vitrine_shared::cgroup::{Controller, Dialect};
 
+use super::super::privilege::Privilege;
+
 /// Directory below each hierarchy's root that holds everything of ours.
 pub(crate) const BASE: &str = "vitrine";
 
@@ -25,6 +27,16 @@ pub(crate) struct Hierarchy {
 pub(crate) struct Hierarchies(Vec<Hierarchy>);
 
 impl Hierarchies {
+    /// What this launcher may use: root everything, an ordinary user nothing yet.
+    pub(crate) fn of(privilege: Privilege) -> io::Result<Self> {
+        if privilege.is_rootless() { Ok(Hierarchies::default()) } else { Self::detect() }
+    }
+
+    /// Is there none at all?
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Reads `/proc/self/mountinfo`, and `cgroup.controllers` of a unified hierarchy.
     pub(crate) fn detect() -> io::Result<Self> {
         let mountinfo = fs::read_to_string("/proc/self/mountinfo")?;
