@@ -24,7 +24,7 @@ const TMPFS_BYTES: usize = 64 << 10;
 
 pub(super) fn check(host: &Host) -> Vec<Finding> {
     vec![
-        overlay(probe::child(try_overlay)),
+        overlay(probe::child(|| try_overlay(host.privilege.overlay_options()))),
         id_mapped(host),
         tmpfs(probe::child(try_tmpfs)),
         data_directory(host),
@@ -37,14 +37,15 @@ fn stage(options: &str) -> nix::Result<()> {
     mount(Some("tmpfs"), STAGE, Some("tmpfs"), MsFlags::empty(), Some(options))
 }
 
-fn try_overlay() -> nix::Result<()> {
+fn try_overlay(more: &str) -> nix::Result<()> {
     stage("size=1m,nr_inodes=64")?;
     let at = |name: &str| Path::new(STAGE).join(name);
     for name in ["lower", "upper", "work", "root"] {
         fs::create_dir(at(name)).map_err(|err| errno(&err))?;
     }
     fs::write(at("lower/file"), "below").map_err(|err| errno(&err))?;
-    let options = format!("lowerdir={STAGE}/lower,upperdir={STAGE}/upper,workdir={STAGE}/work");
+    let options =
+        format!("lowerdir={STAGE}/lower,upperdir={STAGE}/upper,workdir={STAGE}/work{more}");
     mount(Some("overlay"), &at("root"), Some("overlay"), MsFlags::empty(), Some(&*options))?;
     // Copied up, and the lower one as it was.
     fs::write(at("root/file"), "above").map_err(|err| errno(&err))?;
