@@ -2,6 +2,7 @@
 //!
 //! - [`config`], [`doctor`]: settings of `vitrine serve`; what the host can do
 //! - [`cli`], [`tty`], [`limits`], [`flags`], [`images`]: `vitrine run` as people use it
+//! - [`views`], [`words`]: `vitrine ps`, `top`, `cgroups`, `namespaces`; words that are wrong
 //! - [`shell`]: a shell in the machine itself
 //! - [`beyond`]: TLS, and listening beyond loopback
 //! - [`serve`], [`knobs`], [`killed`], [`protocol`], [`protocol_doc`]: `vitrine serve` and its three processes
@@ -33,3 +34,5 @@ mod rootless;
 mod serve;
 mod shell;
 mod tty;
+mod views;
+mod words;

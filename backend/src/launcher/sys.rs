@@ -367,6 +367,30 @@ pub(crate) fn set_window_size(tty: BorrowedFd<'_>, size: libc::winsize) -> nix::
         .map(drop)
 }
 
+/// The user namespace that owns a namespace. `EPERM`: it is not the caller's or below.
+pub(crate) fn namespace_owner(namespace: BorrowedFd<'_>) -> nix::Result<OwnedFd> {
+    related_namespace(namespace, libc::NS_GET_USERNS)
+}
+
+/// The parent of a PID or user namespace. `EPERM`: it is not the caller's or below.
+pub(crate) fn namespace_parent(namespace: BorrowedFd<'_>) -> nix::Result<OwnedFd> {
+    related_namespace(namespace, libc::NS_GET_PARENT)
+}
+
+fn related_namespace(namespace: BorrowedFd<'_>, relation: libc::Ioctl) -> nix::Result<OwnedFd> {
+    // SAFETY: these requests take no argument and give a new descriptor (with O_CLOEXEC) or -1.
+    unsafe { new_fd(libc::ioctl(namespace.as_raw_fd(), relation).into()) }
+}
+
+/// The user that made a user namespace, as the caller's user namespace numbers it.
+pub(crate) fn namespace_owner_uid(user_namespace: BorrowedFd<'_>) -> nix::Result<u32> {
+    let mut uid: libc::uid_t = 0;
+    let fd = user_namespace.as_raw_fd();
+    // SAFETY: the kernel writes one uid_t to the address of a live one.
+    Errno::result(unsafe { libc::ioctl(fd, libc::NS_GET_OWNER_UID, &raw mut uid) })?;
+    Ok(uid)
+}
+
 /// Brings the loopback device of this network namespace up: `SIOCSIFFLAGS`.
 pub(crate) fn loopback_up() -> nix::Result<()> {
     use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};

@@ -182,7 +182,7 @@ impl Machine {
 /// `cgroup.procs` is opened anew each time: v1 keeps the list of an open file for a second after
 /// the last read, so that a kept one that is read often never changes.
 fn members(machine: &ObservedMachine, buffer: &mut Vec<u8>) -> Vec<(u32, Option<ContainerId>)> {
-    let Some(hierarchy) = group::membership(machine) else { return Vec::new() };
+    let Some(hierarchy) = group::membership(&machine.hierarchies) else { return Vec::new() };
     let mut members = BTreeMap::new();
     for (group, path) in &machine.groups {
         let procs = group::directory(hierarchy, path).join("cgroup.procs");
