@@ -19,8 +19,7 @@ Examples:
   vitrine serve                                 # prints one URL with a one-time token
   vitrine serve --listen 127.0.0.1:0            # a free port
   vitrine serve --profile lab                   # for a class of people you know
-  vitrine serve --listen 0.0.0.0:443 --tls-cert lab.crt --tls-key lab.key \\
-                --allowed-origin https://lab.example.org
+  vitrine serve --listen 0.0.0.0:443 --allowed-origin https://lab.example.org --tls-cert lab.crt --tls-key lab.key
   vitrine serve --allowed-origin https://lab.example.org --trusted-proxy 127.0.0.1
   vitrine serve --config lab.toml --print-config
 
