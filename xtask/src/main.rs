@@ -26,6 +26,7 @@ mod dev;
 mod run;
 mod stage;
 mod test;
+mod vm;
 
 use std::process::ExitCode;
 

@@ -25,6 +25,12 @@ pub(crate) enum Need {
     Crun,
     /// Runs the client of `docs/protocol.md`.
     Python,
+    /// `qemu-system-x86_64`: a guest with another kernel, and cgroup v2 only.
+    Qemu,
+    /// `cpio`, for the guest's initramfs.
+    Cpio,
+    /// `mke2fs`, for the guest's disk.
+    E2fsprogs,
 }
 
 impl Need {
@@ -38,6 +44,9 @@ impl Need {
             Need::Bubblewrap => &["bubblewrap"],
             Need::Crun => &["crun"],
             Need::Python => &["python3"],
+            Need::Qemu => &["qemu-system-x86"],
+            Need::Cpio => &["cpio"],
+            Need::E2fsprogs => &["e2fsprogs"],
         }
     }
 
@@ -50,6 +59,11 @@ impl Need {
             Need::Bubblewrap => tool::which("bwrap").is_some(),
             Need::Crun => tool::which("crun").is_some(),
             Need::Python => tool::which("python3").is_some(),
+            Need::Qemu => tool::which("qemu-system-x86_64").is_some(),
+            Need::Cpio => tool::which("cpio").is_some(),
+            Need::E2fsprogs => {
+                tool::which("mke2fs").is_some() || Path::new("/usr/sbin/mke2fs").is_file()
+            }
         }
     }
 }
@@ -124,7 +138,7 @@ pub(crate) fn npm_packages(project: &Project) -> Result<bool> {
 }
 
 /// A busybox that needs no libraries.
-fn busybox() -> Option<PathBuf> {
+pub(crate) fn busybox() -> Option<PathBuf> {
     let on_path = tool::which("busybox");
     ["/bin/busybox", "/usr/lib/busybox/busybox-static"]
         .into_iter()
