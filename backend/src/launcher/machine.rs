@@ -140,8 +140,10 @@ impl Machine {
         let root = cap.child("root")?;
         let shell = root.child_for_processes("shell")?;
         for knob in cap_knobs() {
-            cap.set(&knob)?.ok_or_else(|| no_controller(knob.controller()))?;
+            cap.set(&knob)?.ok_or_else(|| cannot(cap, &knob))?;
         }
+        // Where there is such a thing: a machine that has run out is of no use in parts.
+        cap.set(&Knob::OomGroup(true))?;
         cap.forbid_swap(limits::MACHINE_MEMORY.value)?;
         steps.done(StepName::Cgroup, format!("mkdir(…/{}, …/root, …/root/shell)", cap.path()));
         let userns = userns::for_machine(uids.base())?;
@@ -158,7 +160,7 @@ impl Machine {
             join_all: false,
             time_offset_secs: 0,
             procs: root.procs()?,
-            then_procs: shell.procs()?,
+            then_procs: shell.doors()?,
             hostname: Some(&hostname),
             root: Root::New {
                 stage: super::uids::RUN_DIRECTORY.into(),
@@ -174,6 +176,8 @@ impl Machine {
             seccomp: true,
         };
         let born = birth::start(&plan, steps)?;
+        // PID 1 has moved on: nobody is in `root` itself any more.
+        root.open_to_children()?;
         Ok((born, userns, root, shell))
     }
 
@@ -251,9 +255,8 @@ impl Machine {
 }
 
 /// A limit that cannot be set is a machine that cannot be had.
-fn no_controller(controller: Controller) -> StepError {
-    let what = format!("this host has no {} controller", controller.name());
-    StepError::new(StepName::Cgroup, what, Errno::ENODEV)
+fn cannot(group: &Cgroup, knob: &Knob) -> StepError {
+    StepError::new(StepName::Cgroup, group.lacks(knob), Errno::ENODEV)
 }
 
 /// The caps, one level above what the machine can ever write to.

@@ -18,12 +18,12 @@ use vitrine_shared::namespace::Namespace;
 use vitrine_shared::spec::ContainerSpec;
 
 use super::birth::{self, Born, Plan, Program, Root, Stdio};
-use super::cgroup::{BASE, Cgroup, Hierarchies};
+use super::cgroup::{BASE, Cgroup, Entrance, Hierarchies, Place};
 use super::images::Images;
 use super::mounts::{self, ProcView};
 use super::step::{StepError, Steps};
 use super::uids::{Pool, RUN_DIRECTORY, UidRange};
-use super::{memfd, sweep, sys, userns};
+use super::{memfd, sweep, sys, systemd, userns};
 
 /// What `vitrine run` was asked for.
 #[derive(Clone, Debug)]
@@ -68,6 +68,7 @@ fn try_run(options: &Options) -> anyhow::Result<i32> {
         nix::unistd::geteuid().is_root(),
         "vitrine run needs root: it makes namespaces and cgroups; run it with sudo"
     );
+    systemd::enter_scope()?;
     let tty = std::io::stdin();
     if spec.tty && options.interactive && !isatty(&tty)? {
         anyhow::bail!("the input device is not a terminal; leave out -t, or run it in one");
@@ -113,7 +114,7 @@ impl Ground {
         // The pids group is what its processes are found and killed by.
         let mut controllers = vec![Controller::Pids];
         controllers.extend(spec.limits.knobs().iter().map(|knob| knob.controller()));
-        let all = Hierarchies::detect()?;
+        let all = Place::find().context("look for the cgroup hierarchies")?.hierarchies;
         ground.hierarchies = Rc::new(all.only(&controllers));
         // In all hierarchies: what was left may be throttled or frozen in one that is not used
         // here. If it cannot be swept now, that is no reason not to run; the next one tries again.
@@ -123,10 +124,7 @@ impl Ground {
         let group = Cgroup::create(&ground.hierarchies, &format!("{BASE}/{}", ground.instance))?;
         ground.group = Some(group.clone());
         for knob in spec.limits.knobs() {
-            group.set(&knob)?.with_context(|| {
-                let name = knob.controller().name();
-                format!("this host has no {name} controller; see /proc/cgroups")
-            })?;
+            group.set(&knob)?.with_context(|| group.lacks(&knob))?;
         }
         if !spec.namespaces.has(Namespace::Mount) {
             let stage = PathBuf::from(format!("{RUN_DIRECTORY}/stage-{}", ground.instance));
@@ -147,7 +145,7 @@ impl Ground {
             namespaces: spec.namespaces,
             join_all: false,
             time_offset_secs: spec.time_offset_secs,
-            procs: self.group.as_ref().map_or_else(|| Ok(Vec::new()), Cgroup::procs)?,
+            procs: self.group.as_ref().map_or_else(|| Ok(Entrance::default()), Cgroup::procs)?,
             then_procs: Vec::new(),
             hostname: spec.hostname.as_deref(),
             root: Root::New {

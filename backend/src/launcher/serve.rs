@@ -30,17 +30,17 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use vitrine_shared::cgroup::{Controller, Dialect, GroupId};
 use vitrine_shared::id::{ContainerId, MachineId, ParticipantId};
 use vitrine_shared::limits::MACHINE_LIFETIME;
-use vitrine_shared::message::{Happening, HostInfo, Profile};
+use vitrine_shared::message::{Happening, HostInfo, Missing, Profile};
 
 use tell::{observed, tell_web_all};
 
-use super::cgroup::Hierarchies;
+use super::cgroup::{Hierarchies, Place};
 use super::images::Images;
 use super::machine::{CONTROLLERS, Host, Machine, unix_msec};
 use super::requests::{News, State};
 use super::supervise::{self, Role, Service};
 use super::uids::{Pool, UidRange};
-use super::{confine, memfd, random_id, sweep, sys};
+use super::{confine, memfd, random_id, sweep, sys, systemd};
 use crate::ipc::{Channel, FromObserver, FromWeb, ToObserver, ToWeb, WebSetup};
 
 /// What `vitrine serve` was asked for.
@@ -74,6 +74,7 @@ pub fn serve(options: &Options) -> anyhow::Result<()> {
         nix::unistd::geteuid().is_root(),
         "vitrine serve needs root: it makes namespaces and cgroups for other users; run it with sudo"
     );
+    systemd::enter_scope()?;
     let signals = block_signals().context("signalfd")?;
     let listener = listen(options.listen)?;
     for setting in host::weak_settings() {
@@ -164,7 +165,11 @@ enum Watch {
 
 impl Server {
     fn new(options: &Options, listener: TcpListener) -> anyhow::Result<Self> {
-        let hierarchies = Rc::new(Hierarchies::detect()?.only(&CONTROLLERS));
+        let place = Place::find().context("look for the cgroup hierarchies")?;
+        for missing in &place.missing {
+            tracing::warn!(?missing, "a controller is not to be had");
+        }
+        let hierarchies = Rc::new(place.hierarchies.only(&CONTROLLERS));
         let swept = sweep::sweep(&hierarchies).context("sweep what a killed server left")?;
         if swept > 0 {
             tracing::info!(swept, "removed what killed servers had left");
@@ -176,7 +181,7 @@ impl Server {
         images.busybox()?;
         // Now, while nobody waits, and before this process gives anything up.
         images.lab()?;
-        let info = host_info(&hierarchies)?;
+        let info = host_info(&hierarchies, place.missing)?;
         let host = Host {
             hierarchies,
             pool,
@@ -456,7 +461,7 @@ impl Server {
     }
 }
 
-fn host_info(hierarchies: &Hierarchies) -> anyhow::Result<HostInfo> {
+fn host_info(hierarchies: &Hierarchies, missing: Vec<Missing>) -> anyhow::Result<HostInfo> {
     let uname = nix::sys::utsname::uname()?;
     let meminfo = std::fs::read_to_string("/proc/meminfo")?;
     let kib =
@@ -472,6 +477,6 @@ fn host_info(hierarchies: &Hierarchies) -> anyhow::Result<HostInfo> {
         images: Vec::new(),
         rootless: false,
         plain_http: false,
-        missing: Vec::new(),
+        missing,
     })
 }

@@ -19,12 +19,13 @@ impl Cgroup {
     pub(crate) fn kill_all(&self, patience: Duration) -> Result<(), CgroupError> {
         let deadline = Instant::now() + patience;
         for (hierarchy, dir) in self.directories() {
-            if hierarchy.dialect == Dialect::V2 && fs::write(dir.join("cgroup.kill"), "1").is_ok() {
-                continue;
-            }
             for_each_group(&dir, &mut |dir| {
                 release(hierarchy, dir);
             });
+        }
+        for (_, dir) in self.directories().filter(|(h, _)| h.dialect == Dialect::V2) {
+            // At once, and nobody can fork away from it. Kernels before 5.14 have no such file.
+            let _ = fs::write(dir.join("cgroup.kill"), "1");
         }
         loop {
             let mut alive = 0;
@@ -69,7 +70,8 @@ fn release(hierarchy: &Hierarchy, dir: &Path) {
         };
         let _ = fs::write(dir.join(file), text);
     }
-    if hierarchy.controllers.contains(&Controller::Freezer) {
+    // A frozen process of v2 can be killed as it is.
+    if hierarchy.controllers.contains(&Controller::Freezer) && hierarchy.dialect == Dialect::V1 {
         let _ = fs::write(dir.join("freezer.state"), "THAWED");
     }
 }

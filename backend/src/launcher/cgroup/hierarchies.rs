@@ -4,7 +4,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
 use vitrine_shared::cgroup::{Controller, Dialect};
+
+use super::make::subtree_control;
 
 /// Directory below each hierarchy's root that holds everything of ours.
 pub(crate) const BASE: &str = "vitrine";
@@ -37,6 +40,7 @@ impl Hierarchies {
     /// its super options, a v2 mount in a file.
     fn parse(mountinfo: &str, controllers_file: impl Fn(&Path) -> String) -> Self {
         let mut found: Vec<Hierarchy> = Vec::new();
+        let mut bare = None;
         for line in mountinfo.lines() {
             let Some((before, after)) = line.split_once(" - ") else { continue };
             let (Some(mount_root), Some(root)) =
@@ -58,7 +62,17 @@ impl Hierarchies {
             controllers.retain(|c| !found.iter().any(|h| h.controllers.contains(c)));
             if mount_root == "/" && !controllers.is_empty() {
                 found.push(Hierarchy { controllers, dialect, root });
+            } else if mount_root == "/" && dialect == Dialect::V2 {
+                bare = Some(Hierarchy { controllers, dialect, root });
             }
+        }
+        // Every v2 group can be frozen, whatever controllers it has.
+        if !found.iter().any(|h| h.controllers.contains(&Controller::Freezer)) {
+            if !found.iter().any(|h| h.dialect == Dialect::V2) {
+                found.extend(bare);
+            }
+            let unified = found.iter_mut().find(|h| h.dialect == Dialect::V2);
+            unified.into_iter().for_each(|h| h.controllers.push(Controller::Freezer));
         }
         Hierarchies(found)
     }
@@ -73,10 +87,65 @@ impl Hierarchies {
         self.0.iter().find(|hierarchy| hierarchy.controllers.contains(&controller))
     }
 
-    /// Only the hierarchies that have one of these controllers.
+    /// Only the hierarchies that have one of these controllers, and of the unified one no others.
     pub(crate) fn only(&self, controllers: &[Controller]) -> Self {
         let wanted = |h: &&Hierarchy| h.controllers.iter().any(|c| controllers.contains(c));
-        Hierarchies(self.0.iter().filter(wanted).cloned().collect())
+        let mut chosen: Vec<Hierarchy> = self.0.iter().filter(wanted).cloned().collect();
+        for hierarchy in chosen.iter_mut().filter(|h| h.dialect == Dialect::V2) {
+            hierarchy.controllers.retain(|c| controllers.contains(c));
+        }
+        Hierarchies(chosen)
+    }
+
+    /// Asks the kernel for each controller of the unified hierarchy by itself, and leaves out
+    /// those that it does not give: with the reason, for those who look for them.
+    pub(crate) fn settle(&mut self) -> Vec<(Controller, Errno)> {
+        let mut refused = Vec::new();
+        for hierarchy in self.0.iter_mut().filter(|h| h.dialect == Dialect::V2) {
+            let Hierarchy { controllers, root, .. } = hierarchy;
+            controllers.retain(|controller| {
+                let asked = match controller {
+                    Controller::Freezer => Ok(()),
+                    controller => subtree_control(root, &format!("+{}", controller.name())),
+                };
+                refused.extend(asked.as_ref().err().map(|err| (*controller, err.errno())));
+                asked.is_ok()
+            });
+        }
+        refused
+    }
+
+    /// The one with the same controllers.
+    pub(super) fn like(&self, hierarchy: &Hierarchy) -> Option<&Hierarchy> {
+        self.0.iter().find(|other| other.controllers == hierarchy.controllers)
+    }
+
+    /// These.
+    #[cfg(test)]
+    pub(super) fn of(hierarchies: Vec<Hierarchy>) -> Self {
+        Hierarchies(hierarchies)
+    }
+
+    /// The same hierarchies, each with another directory in the place of its root; those for which
+    /// there is none are left out.
+    pub(super) fn rooted(&self, mut root: impl FnMut(&Hierarchy) -> Option<PathBuf>) -> Self {
+        let moved = self.0.iter().filter_map(|hierarchy| {
+            Some(Hierarchy { root: root(hierarchy)?, ..hierarchy.clone() })
+        });
+        Hierarchies(moved.collect())
+    }
+}
+
+impl Hierarchy {
+    /// Does it have controllers at all?
+    pub(crate) fn hands_out(&self) -> bool {
+        self.enabled().next().is_some()
+    }
+
+    /// The controllers that a parent hands to its children (v2): all but the freezer, which is
+    /// part of every group.
+    pub(super) fn enabled(&self) -> impl Iterator<Item = &Controller> {
+        self.controllers.iter().filter(|controller| **controller != Controller::Freezer)
     }
 }
 
@@ -101,7 +170,7 @@ mod tests {
         );
         assert_eq!(found.with(Controller::Memory).unwrap().dialect, Dialect::V2);
         assert_eq!(found.with(Controller::Pids).unwrap().dialect, Dialect::V1);
-        assert_eq!(found.with(Controller::Freezer), None);
+        assert_eq!(found.with(Controller::Freezer).unwrap().dialect, Dialect::V2);
         assert_eq!(found.iter().count(), 3);
     }
 
@@ -111,6 +180,14 @@ mod tests {
         let found = Hierarchies::parse(line, |_| "cpuset cpu io memory pids\n".into());
         assert_eq!(found.iter().count(), 1);
         assert_eq!(found.with(Controller::Cpuset).unwrap().dialect, Dialect::V2);
+        let words: Vec<_> = found.0[0].enabled().map(|c| c.name()).collect();
+        assert_eq!(
+            words,
+            ["cpuset", "cpu", "io", "memory", "pids"],
+            "the freezer is no controller"
+        );
+        let few = found.only(&[Controller::Pids]);
+        assert_eq!(few.0[0].controllers, [Controller::Pids], "no more than is used");
     }
 
     #[test]

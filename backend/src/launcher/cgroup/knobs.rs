@@ -22,10 +22,13 @@ pub(crate) struct Wrote {
 }
 
 impl Cgroup {
-    /// Turns a knob. A host without its controller gives `Ok(None)`.
+    /// Turns a knob. `Ok(None)`: this host has nothing to turn; [`Cgroup::lacks`] says what.
     pub(crate) fn set(&self, knob: &Knob) -> Result<Option<Vec<Wrote>>, CgroupError> {
         let Some((dir, dialect)) = self.directory(knob.controller()) else { return Ok(None) };
         let mut writes = knob.writes(dialect);
+        if writes.is_empty() {
+            return Ok(None);
+        }
         if let (Knob::CpuMax { period_usec, .. }, Dialect::V1) = (knob, dialect)
             && self.cpu_period_usec() == Some(*period_usec)
         {
@@ -48,6 +51,23 @@ impl Cgroup {
             }
         }
         Ok(Some(wrote))
+    }
+
+    /// Why there is nothing to turn, in words.
+    pub(crate) fn lacks(&self, knob: &Knob) -> String {
+        let name = knob.controller().name();
+        match self.directory(knob.controller()) {
+            Some((_, Dialect::V1)) => {
+                let v2: Vec<_> = knob.writes(Dialect::V2).into_iter().map(|w| w.file).collect();
+                format!(
+                    "this host's {name} controller is cgroup v1, which has no {}; boot with systemd.unified_cgroup_hierarchy=1, or leave it out",
+                    v2.join(" or ")
+                )
+            }
+            _ => format!(
+                "this host gives no {name} controller; /proc/cgroups and /sys/fs/cgroup/cgroup.controllers say what it has, `vitrine doctor` how to add it"
+            ),
+        }
     }
 
     /// Writes one raw file. The caller has checked its name against the table.

@@ -21,7 +21,7 @@ use super::super::mounts::{self, ProcView};
 use super::super::step::{At as _, StepError, Steps};
 use super::super::sys::{self, Ended, Side};
 use super::super::{memfd, userns};
-use super::{DEATH, Host, Machine, no_controller, total, unix_msec};
+use super::{DEATH, Host, Machine, cannot, total, unix_msec};
 use crate::ipc::RING_FILE_BYTES;
 
 /// A container that lives.
@@ -131,7 +131,7 @@ impl Machine {
         mut steps: Steps,
     ) -> Result<Started, StepError> {
         for knob in spec.limits.knobs() {
-            group.set(&knob)?.ok_or_else(|| no_controller(knob.controller()))?;
+            group.set(&knob)?.ok_or_else(|| cannot(group, &knob))?;
         }
         steps.done(StepName::Cgroup, format!("mkdir(…/{})", group.path()));
         let _lifted = [self.root.lift_quota(), group.lift_quota()];
