@@ -1,6 +1,7 @@
 //! Vitrine against the real kernel: the built program, as root, from the outside.
 //!
 //! - [`cli`], [`tty`], [`limits`], [`flags`], [`images`]: `vitrine run` as people use it
+//! - [`shell`]: a shell in the machine itself
 //! - [`serve`], [`knobs`], [`killed`], [`protocol`], [`protocol_doc`]: `vitrine serve` and its three processes
 //! - [`doors`], [`inside`], [`exhaust`], [`hostile`]: what a program in a container can reach, use
 //!   up, and hold up
@@ -23,4 +24,5 @@ mod limits;
 mod protocol;
 mod protocol_doc;
 mod serve;
+mod shell;
 mod tty;

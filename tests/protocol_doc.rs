@@ -18,7 +18,7 @@ fn client() -> &'static str {
 #[test]
 fn the_client_in_sixty_lines_does_what_it_says() {
     assert!(client().lines().count() <= MOST_LINES, "{} lines", client().lines().count());
-    let (server, url) = Server::untouched();
+    let (server, url) = Server::untouched(&[]);
     let python = "python3: apt-get install python3";
     assert!(Command::new("python3").arg("-V").output().is_ok(), "this test needs {python}");
     let ended = spawn(Command::new("python3").args(["-c", client(), &url]), None).end();
@@ -41,7 +41,7 @@ fn the_client_in_sixty_lines_does_what_it_says() {
 
 #[test]
 fn the_session_outlives_the_token() {
-    let (mut server, url) = Server::untouched();
+    let (mut server, url) = Server::untouched(&[]);
     let token = url.split("#token=").nth(1).unwrap().to_string();
     server.exchange(&token);
     // Two sockets with one cookie; both hear the snapshot to its end.

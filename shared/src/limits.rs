@@ -25,6 +25,12 @@ pub const MACHINES: Limit = limit("machines", 100, "machines");
 pub const MACHINES_PER_PARTICIPANT: Limit = limit("machines-per-participant", 4, "machines");
 /// Living containers in one machine.
 pub const CONTAINERS_PER_MACHINE: Limit = limit("containers-per-machine", 4, "containers");
+/// Living shells in one machine itself, beside its containers.
+pub const SHELLS_PER_MACHINE: Limit = limit("shells-per-machine", 4, "shells");
+/// Namespaces of each kind that the owner of a machine of profile `lab` can make in it. Those of
+/// the machine and of containers that the page starts are not among them, but for their user
+/// namespaces.
+pub const LAB_NAMESPACES: Limit = limit("lab-namespaces", 64, "namespaces of each kind");
 /// Extra commands started in one container by the page.
 pub const EXECS_PER_CONTAINER: Limit = limit("execs-per-container", 8, "commands");
 /// Records of ended containers kept in one machine.
@@ -82,6 +88,8 @@ pub const ALL: &[Limit] = &[
     MACHINES,
     MACHINES_PER_PARTICIPANT,
     CONTAINERS_PER_MACHINE,
+    SHELLS_PER_MACHINE,
+    LAB_NAMESPACES,
     EXECS_PER_CONTAINER,
     ENDED_CONTAINERS,
     SOCKETS_PER_PARTICIPANT,

@@ -25,16 +25,22 @@ pub(crate) struct Server {
 impl Server {
     /// Starts one and exchanges its token for a cookie.
     pub(crate) fn start() -> Self {
-        let (mut server, url) = Server::untouched();
+        Server::start_with(&[])
+    }
+
+    /// The same with more flags.
+    pub(crate) fn start_with(flags: &[&str]) -> Self {
+        let (mut server, url) = Server::untouched(flags);
         server.exchange(url.rsplit_once("#token=").expect("a token").1);
         server
     }
 
     /// Starts one whose token is still good; gives the line that it printed.
-    pub(crate) fn untouched() -> (Self, String) {
+    pub(crate) fn untouched(flags: &[&str]) -> (Self, String) {
         let mut child = Command::new(binary())
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(data())
+            .args(flags)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -9,6 +9,7 @@ mod hierarchies;
 mod knobs;
 mod make;
 mod place;
+mod tree;
 
 use std::fs;
 use std::io;
@@ -91,6 +92,18 @@ impl Cgroup {
     /// A group below this one.
     pub(crate) fn child(&self, name: &str) -> Result<Self, CgroupError> {
         Cgroup::create(&self.hierarchies, &format!("{}/{name}", self.path))
+    }
+
+    /// The same, but it must not be there yet (`EEXIST`).
+    pub(crate) fn new_child(&self, name: &str) -> Result<Self, CgroupError> {
+        let path = format!("{}/{name}", self.path);
+        for hierarchy in self.hierarchies.iter() {
+            let dir = hierarchy.root.join(&path);
+            if dir.symlink_metadata().is_ok() {
+                return Err(failed("make", &dir)(io::Error::from_raw_os_error(libc::EEXIST)));
+            }
+        }
+        Cgroup::create(&self.hierarchies, &path)
     }
 
     /// A group below this one for processes, made while this one may still have some: in v2 its

@@ -15,9 +15,13 @@ pub(crate) fn wrote(wrote: &Wrote) -> Deed {
     }
 }
 
-/// The steps of a birth, the first with the shell line for the whole of it.
-pub(crate) fn born(steps: &[Step], spec: &ContainerSpec) -> Vec<Deed> {
-    let mut shell = unshare_line(spec);
+/// The steps of a birth in the machine with this PID 1, the first with the shell line for the
+/// whole of it.
+pub(crate) fn born(steps: &[Step], spec: &ContainerSpec, init_pid: u32) -> Vec<Deed> {
+    let mut shell = match spec.rootfs {
+        Rootfs::Machine => nsenter_line(init_pid, &spec.argv),
+        _ => unshare_line(spec),
+    };
     let deed = |step: &Step| Deed {
         act: Act::Syscall { call: step.call.clone() },
         shell: std::mem::take(&mut shell),
@@ -33,6 +37,12 @@ pub(crate) fn killed(pid: i32) -> Deed {
 /// Single calls.
 pub(crate) fn call(call: impl Into<String>, shell: impl Into<String>) -> Deed {
     Deed { act: Act::Syscall { call: call.into() }, shell: shell.into() }
+}
+
+/// `nsenter(1)`: one more command in namespaces that are there already.
+pub(crate) fn nsenter_line(pid: u32, argv: &[String]) -> String {
+    let words: Vec<_> = argv.iter().map(|word| quote(word)).collect();
+    format!("nsenter --target {pid} --all {}", words.join(" "))
 }
 
 /// `unshare(1)` for a spec.

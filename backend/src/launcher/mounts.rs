@@ -9,10 +9,10 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, OFlag, open};
+use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat2};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
-use nix::sys::stat::{FchmodatFlags, Mode, SFlag, fchmodat, lstat, makedev, mknod, stat};
+use nix::sys::stat::{FchmodatFlags, Mode, SFlag, fchmodat, fstat, lstat, makedev, mknod, stat};
 use nix::unistd::{chdir, chroot, mkdir, pivot_root, symlinkat};
 use vitrine_shared::limits::{CONTAINER_PTYS, ROOTFS_BYTES, ROOTFS_INODES};
 use vitrine_shared::message::StepName;
@@ -261,14 +261,44 @@ pub(crate) fn build_dev(root: &Path, uid_base: u32) -> Result<(), StepError> {
     mount(NONE, &dev, NONE, read_only, NONE).at(step, "make /dev read-only")
 }
 
-/// A pseudo-terminal in the new root's own devpts: master and slave, without a path that anybody
-/// could have replaced.
+/// A pseudo-terminal in a root's own devpts: master and slave, without a path that anybody could
+/// have replaced. The machine's own root may have become its owner's work: no link is followed,
+/// and what was opened is looked at.
 pub(crate) fn open_pty(root: &Path) -> Result<(OwnedFd, OwnedFd), StepError> {
     let step = StepName::Pty;
-    let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
-    let master = open(&root.join("dev/pts/ptmx"), flags, Mode::empty()).at(step, "open ptmx")?;
+    let master = open_device(&root.join("dev/pts/ptmx"), makedev(5, 2)).at(step, "open ptmx")?;
     let slave = sys::pty_peer(master.as_fd()).at(step, "TIOCGPTPEER")?;
     Ok((master, slave))
+}
+
+/// `/dev/null` of a root that may be its owner's work.
+pub(crate) fn open_null() -> nix::Result<OwnedFd> {
+    open_device(Path::new("/dev/null"), makedev(1, 3))
+}
+
+/// Opens a character device and nothing else. Whoever opens has more privilege than whoever made
+/// the path: a link to `/proc/sysrq-trigger` must not become somebody's standard output.
+fn open_device(path: &Path, device: libc::dev_t) -> nix::Result<OwnedFd> {
+    let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK;
+    let how = OpenHow::new().flags(OFlag::O_PATH | OFlag::O_CLOEXEC);
+    let no_links = ResolveFlag::RESOLVE_NO_SYMLINKS | ResolveFlag::RESOLVE_NO_MAGICLINKS;
+    let is_it = |fd: &OwnedFd| {
+        let found = fstat(fd)?;
+        let fits = found.st_mode & libc::S_IFMT == libc::S_IFCHR && found.st_rdev == device;
+        if fits { Ok(()) } else { Err(Errno::ENODEV) }
+    };
+    // Looked at before it is opened, and again: in between it may have become something else.
+    is_it(&openat2(AT_FDCWD, path, how.resolve(no_links))?)?;
+    let opened = openat2(AT_FDCWD, path, how.flags(flags).resolve(no_links))?;
+    is_it(&opened)?;
+    Ok(opened)
+}
+
+/// Is there such a file below a root? Links are followed, but not out of it.
+pub(crate) fn is_there(root: BorrowedFd<'_>, path: &str) -> bool {
+    let how = OpenHow::new().flags(OFlag::O_PATH | OFlag::O_CLOEXEC);
+    let inside = ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS;
+    openat2(root, path, how.resolve(inside)).is_ok()
 }
 
 /// Makes the new root `/`, in a mount namespace of its own: the old one is gone from view.

@@ -86,6 +86,8 @@ type Outcome = Result<(Vec<Deed>, Option<Made>), Not>;
 pub(crate) struct State {
     /// What machines are made of.
     pub(crate) host: Host,
+    /// The profiles that are offered; the first is the default.
+    pub(crate) profiles: Vec<Profile>,
     /// Those that live.
     pub(crate) machines: Vec<Machine>,
     /// What web and the observer have not heard of yet.
@@ -115,10 +117,7 @@ impl State {
             // Web's own; nothing to be done here.
             Command::Ping { .. } | Command::Subscribe { .. } => Ok((Vec::new(), None)),
             Command::StartMachine { profile } => {
-                if *profile != Profile::Strict {
-                    return Err(Refusal::ProfileOff { profile: *profile }.into());
-                }
-                let machine = self.start_machine(by)?;
+                let machine = self.start_machine(by, *profile)?;
                 Ok((Vec::new(), Some(Made::Machine { machine })))
             }
             Command::StartContainer { machine, spec } => self.start_container(by, *machine, spec),
@@ -188,7 +187,7 @@ impl State {
         }
         let (id, fresh) = match machine {
             Some(id) => (id, false),
-            None => (self.start_machine(by)?, true),
+            None => (self.start_machine(by, self.default_profile())?, true),
         };
         let container = ContainerId(random_id()?);
         let terminal = TerminalId(random_id()?);
@@ -200,12 +199,20 @@ impl State {
         started
     }
 
-    fn start_machine(&mut self, by: Identity) -> Result<MachineId, Not> {
+    /// What a machine is when nothing is said.
+    fn default_profile(&self) -> Profile {
+        self.profiles.first().copied().unwrap_or(Profile::Strict)
+    }
+
+    fn start_machine(&mut self, by: Identity, profile: Profile) -> Result<MachineId, Not> {
+        if !self.profiles.contains(&profile) {
+            return Err(Refusal::ProfileOff { profile }.into());
+        }
         let own = self.machines.iter().filter(|m| m.record.owner == by.participant).count();
         below(limits::MACHINES, self.machines.len())?;
         below(limits::MACHINES_PER_PARTICIPANT, own)?;
         let id = MachineId(random_id()?);
-        let machine = Machine::start(&mut self.host, id, by.participant)?;
+        let machine = Machine::start(&mut self.host, id, by.participant, profile)?;
         self.machines.push(machine);
         self.news.push(News::Machine(id));
         Ok(id)
@@ -219,7 +226,12 @@ impl State {
         terminal: TerminalId,
         spec: &ContainerSpec,
     ) -> Outcome {
-        below(limits::CONTAINERS_PER_MACHINE, self.machine(by, id)?.containers.len())?;
+        let is_shell = spec.rootfs == Rootfs::Machine;
+        let living = &self.machine(by, id)?.containers;
+        let alike = living.iter().filter(|live| live.is_shell == is_shell).count();
+        let limit =
+            if is_shell { limits::SHELLS_PER_MACHINE } else { limits::CONTAINERS_PER_MACHINE };
+        below(limit, alike)?;
         let State { host, machines, news, .. } = self;
         let Some(machine) = machines.iter_mut().find(|machine| machine.record.id == id) else {
             return Err(Refusal::Unknown { what: "machine".into() }.into());
@@ -229,7 +241,7 @@ impl State {
         }
         news.push(News::Machine(id));
         let steps = machine.record.containers.last().map_or(&[][..], |record| &record.steps);
-        let deeds = explain::born(steps, spec);
+        let deeds = explain::born(steps, spec, machine.record.init_pid);
         let terminal = spec.tty.then_some(terminal);
         if terminal.is_some() {
             news.push(News::Terminal(id, container));
@@ -267,12 +279,11 @@ impl State {
             Err(err) => return Err(self.birth_failed(id, err)),
         };
         self.news.push(News::Machine(id));
-        let words: Vec<_> = argv.iter().map(|word| explain::quote(word)).collect();
         let deeds = vec![
             explain::call("setns(pidfd, CLONE_NEW…)", ""),
             explain::call(
                 format!("clone3(…) = {pid}; execve({:?})", argv[0]),
-                format!("nsenter --target {init} --all {}", words.join(" ")),
+                explain::nsenter_line(init.unsigned_abs(), argv),
             ),
         ];
         Ok((deeds, Some(Made::Process { pid: pid.unsigned_abs() })))

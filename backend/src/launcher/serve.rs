@@ -50,6 +50,8 @@ pub struct Options {
     pub listen: SocketAddr,
     /// Where images are kept.
     pub data: PathBuf,
+    /// What machines let their owners do when nothing is said; `Lab` offers both profiles.
+    pub profile: Profile,
     /// Origins allowed beside the listening address.
     pub allowed_origins: Vec<String>,
     /// Serve the page from here and not from the binary.
@@ -181,7 +183,7 @@ impl Server {
         images.busybox()?;
         // Now, while nobody waits, and before this process gives anything up.
         images.lab()?;
-        let info = host_info(&hierarchies, place.missing)?;
+        let info = host_info(&hierarchies, options.profile, place.missing)?;
         let host = Host {
             hierarchies,
             pool,
@@ -195,7 +197,12 @@ impl Server {
             options: options.clone(),
             listener,
             binary: supervise::own_binary().context("copy the own binary")?,
-            state: State { host, machines: Vec::new(), news: Vec::new() },
+            state: State {
+                host,
+                profiles: info.profiles.clone(),
+                machines: Vec::new(),
+                news: Vec::new(),
+            },
             web: Slot::new(uid + 1),
             observer: Slot::new(uid + 2),
             _service_uids: service_uids,
@@ -461,7 +468,11 @@ impl Server {
     }
 }
 
-fn host_info(hierarchies: &Hierarchies, missing: Vec<Missing>) -> anyhow::Result<HostInfo> {
+fn host_info(
+    hierarchies: &Hierarchies,
+    profile: Profile,
+    missing: Vec<Missing>,
+) -> anyhow::Result<HostInfo> {
     let uname = nix::sys::utsname::uname()?;
     let meminfo = std::fs::read_to_string("/proc/meminfo")?;
     let kib =
@@ -473,7 +484,10 @@ fn host_info(hierarchies: &Hierarchies, missing: Vec<Missing>) -> anyhow::Result
         cpus: u32::try_from(cpus).unwrap_or(u32::MAX),
         memory_bytes: kib.and_then(|kib| kib.trim().parse::<u64>().ok()).unwrap_or(0) * 1024,
         cpu_dialect: hierarchies.with(Controller::Cpu).map_or(Dialect::V2, |h| h.dialect),
-        profiles: vec![Profile::Strict],
+        profiles: match profile {
+            Profile::Strict => vec![Profile::Strict],
+            Profile::Lab => vec![Profile::Lab, Profile::Strict],
+        },
         images: Vec::new(),
         rootless: false,
         plain_http: false,

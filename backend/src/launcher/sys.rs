@@ -103,6 +103,12 @@ pub(crate) fn pidfd_signal(pidfd: BorrowedFd<'_>, signal: i32) -> nix::Result<()
     Errno::result(result).map(drop)
 }
 
+/// `pidfd_open(2)`.
+pub(crate) fn pidfd_open(pid: i32) -> nix::Result<OwnedFd> {
+    // SAFETY: both arguments are integers; on success the kernel gives a descriptor that is ours.
+    unsafe { new_fd(libc::syscall(libc::SYS_pidfd_open, pid, 0)) }
+}
+
 /// How a process ended and what it used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ended {

@@ -7,10 +7,9 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::path::Path;
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open};
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::stat::{Mode, umask};
-use nix::unistd::{AccessFlags, access, execve, fchdir, mkdir, sethostname, setsid};
+use nix::unistd::{AccessFlags, access, chdir, execve, fchdir, mkdir, sethostname, setsid};
 use vitrine_shared::message::StepName;
 use vitrine_shared::namespace::Namespace;
 
@@ -21,6 +20,7 @@ use super::super::talk::Talk;
 use super::super::{confine, memfd};
 use super::{Destination, Plan, Program, Root, Stdio, Word, clone_call, direct_flags};
 
+const HOME: &str = "/root";
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// From here on we are a new process: a helper, or already the one to be.
@@ -145,8 +145,7 @@ fn become_program(
     let pty = enter_root(plan, steps)?;
     let (path, argv) = resolve(&plan.program)?;
     if let Stdio::Null | Stdio::Inherit { stdin: false } = plan.stdio {
-        let null = open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty());
-        let null = null.at(StepName::Dev, "open /dev/null")?;
+        let null = mounts::open_null().at(StepName::Dev, "open /dev/null")?;
         let set = if plan.stdio == Stdio::Null { confine::set_stdio } else { confine::set_stdin };
         set(null.as_fd()).at(StepName::Dev, "dup2")?;
     }
@@ -162,6 +161,10 @@ fn become_program(
     confine::limit_process(plan.into.is_some())?;
     steps.done(StepName::Rlimits, "setrlimit; keyctl; prctl(PR_SET_PDEATHSIG, SIGKILL)");
     umask(Mode::from_bits_truncate(0o022));
+    if matches!(plan.root, Root::Of(_)) && plan.stdio == Stdio::Terminal {
+        // Where a login shell begins. A machine without it is none the worse.
+        let _ = chdir(HOME);
+    }
     let env = environment(plan);
     if plan.seccomp {
         confine::seccomp_strict()?;
@@ -216,7 +219,7 @@ fn enter_root(plan: &Plan<'_>, steps: &mut Steps) -> Result<Option<OwnedFd>, Ste
         Root::Of(root) => {
             fchdir(root).at(StepName::PivotRoot, "fchdir(root)")?;
             mounts::change_root(Path::new("."))?;
-            return Ok(None);
+            return terminal(plan, Path::new("/"), steps);
         }
         Root::New { stage, lower, proc, stages } => (stage, lower, *proc, *stages),
     };
@@ -237,14 +240,7 @@ fn enter_root(plan: &Plan<'_>, steps: &mut Steps) -> Result<Option<OwnedFd>, Ste
     let devices = mounts::DEVICES.len();
     let call = format!("mount(tmpfs); mknod ×{devices}; mount(devpts, newinstance)");
     steps.done(StepName::Dev, call);
-    let mut master = None;
-    if plan.stdio == Stdio::Terminal {
-        let (pty, slave) = mounts::open_pty(&root)?;
-        sys::set_controlling_tty(slave.as_fd()).at(StepName::Pty, "TIOCSCTTY")?;
-        confine::set_stdio(slave.as_fd()).at(StepName::Pty, "dup2")?;
-        steps.done(StepName::Pty, "open(/dev/pts/ptmx); ioctl(TIOCGPTPEER); ioctl(TIOCSCTTY)");
-        master = Some(pty);
-    }
+    let master = terminal(plan, &root, steps)?;
     if own_mounts {
         mounts::pivot(&root)?;
         steps.done(StepName::PivotRoot, "pivot_root(\".\", \".\"); umount2(\".\", MNT_DETACH)");
@@ -255,8 +251,20 @@ fn enter_root(plan: &Plan<'_>, steps: &mut Steps) -> Result<Option<OwnedFd>, Ste
     Ok(master)
 }
 
+/// A terminal of its own, if it is to have one; gives the master.
+fn terminal(plan: &Plan<'_>, root: &Path, steps: &mut Steps) -> Result<Option<OwnedFd>, StepError> {
+    if plan.stdio != Stdio::Terminal {
+        return Ok(None);
+    }
+    let (master, slave) = mounts::open_pty(root)?;
+    sys::set_controlling_tty(slave.as_fd()).at(StepName::Pty, "TIOCSCTTY")?;
+    confine::set_stdio(slave.as_fd()).at(StepName::Pty, "dup2")?;
+    steps.done(StepName::Pty, "open(/dev/pts/ptmx); ioctl(TIOCGPTPEER); ioctl(TIOCSCTTY)");
+    Ok(Some(master))
+}
+
 fn environment(plan: &Plan<'_>) -> Vec<CString> {
-    let mut env = vec![format!("PATH={DEFAULT_PATH}"), "HOME=/root".into()];
+    let mut env = vec![format!("PATH={DEFAULT_PATH}"), format!("HOME={HOME}")];
     if plan.stdio == Stdio::Terminal {
         env.push("TERM=xterm-256color".into());
     }

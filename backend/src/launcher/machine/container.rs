@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
@@ -24,7 +25,12 @@ use super::super::{memfd, userns};
 use super::{DEATH, Host, Machine, cannot, total, unix_msec};
 use crate::ipc::RING_FILE_BYTES;
 
-/// A container that lives.
+/// How long the processes of a shell may take to die.
+const SESSION_DEATH: Duration = Duration::from_secs(1);
+/// Rounds of killing after which what may be frozen is thawed.
+const THAW_AFTER: u32 = 50;
+
+/// A container that lives, or a shell in the machine itself.
 #[derive(Debug)]
 pub(crate) struct Live {
     /// Its id.
@@ -35,13 +41,15 @@ pub(crate) struct Live {
     pub(crate) terminal: Option<Terminal>,
     /// Commands started in it besides.
     pub(crate) execs: Vec<OwnedFd>,
+    /// A shell in the machine itself: its group is the machine's `shell`, and not its own.
+    pub(crate) is_shell: bool,
     pid: i32,
     pub(super) group: Cgroup,
     userns: Option<OwnedFd>,
     /// Where its root is mounted in the machine, when that has to be unmounted by hand.
     stage: Option<PathBuf>,
     /// Its files stay while it lives.
-    _image: Image,
+    _image: Option<Image>,
 }
 
 /// What starting has made, until it is held by a [`Live`].
@@ -49,7 +57,7 @@ struct Started {
     born: Born,
     userns: Option<OwnedFd>,
     stage: Option<PathBuf>,
-    image: Image,
+    image: Option<Image>,
 }
 
 /// A terminal: both stay open while web comes and goes.
@@ -73,13 +81,17 @@ impl Machine {
         spec: ContainerSpec,
     ) -> Result<(), StepError> {
         let steps = Steps::begin();
-        self.named += 1;
-        let name = format!("c{}", self.named);
-        let group = self.root.child(&name)?;
+        let is_shell = spec.rootfs == Rootfs::Machine;
+        let (name, group) =
+            if is_shell { (self.next_shell(), self.shell.clone()) } else { self.next_group()? };
         let ring = spec.tty.then(|| memfd::sized(c"vitrine-terminal", RING_FILE_BYTES));
         let ring = ring.transpose().at(StepName::Pty, "memfd");
         let started = ring.and_then(|ring| {
-            let started = self.start_container_in(host, &name, &group, &spec, steps)?;
+            let started = if is_shell {
+                self.start_shell_in(&spec, steps)?
+            } else {
+                self.start_container_in(host, &name, &group, &spec, steps)?
+            };
             Ok((started, ring))
         });
         match started {
@@ -92,6 +104,7 @@ impl Machine {
                     pidfd: born.pidfd,
                     terminal: tty,
                     execs: Vec::new(),
+                    is_shell,
                     pid: born.pid,
                     group,
                     userns,
@@ -112,6 +125,8 @@ impl Machine {
                 self.happened(Happening::ContainerBorn { name, took_usec });
                 Ok(())
             }
+            // A birth that fails takes its process with it; the group is the machine's own.
+            Err(err) if is_shell => Err(err),
             Err(err) => {
                 // The first error is the one to tell.
                 let _ = group.kill_all(DEATH);
@@ -120,6 +135,62 @@ impl Machine {
                 Err(err)
             }
         }
+    }
+
+    /// A name that no living shell of the machine has: `shell`, `shell2` …
+    fn next_shell(&self) -> String {
+        let lives = |name: &String| {
+            self.containers.iter().any(|live| live.is_shell && self.name_of(live.id) == *name)
+        };
+        let names = (2..).map(|n| format!("shell{n}"));
+        let mut names = std::iter::once("shell".to_string()).chain(names);
+        names.find(|name| !lives(name)).unwrap_or_default()
+    }
+
+    /// A new group for a container. The machine's owner may have made groups by such names.
+    fn next_group(&mut self) -> Result<(String, Cgroup), StepError> {
+        let mut tries = 100;
+        loop {
+            self.named += 1;
+            tries -= 1;
+            let name = format!("c{}", self.named);
+            match self.root.new_child(&name) {
+                Err(err) if err.errno() == Errno::EEXIST && tries > 0 => {}
+                other => return Ok((name, other?)),
+            }
+        }
+    }
+
+    /// A shell in the machine itself: its root, all of its namespaces, beside its PID 1.
+    fn start_shell_in(&self, spec: &ContainerSpec, steps: Steps) -> Result<Started, StepError> {
+        let _lifted = [self.root.lift_quota(), self.shell.lift_quota()];
+        let root = self.own_root()?;
+        let argv = argv_there(&root, &spec.argv);
+        let plan = Plan {
+            into: Some(Destination { init: self.pidfd.as_fd() }),
+            namespaces: NamespaceSet::NONE,
+            join_all: true,
+            time_offset_secs: 0,
+            procs: self.shell.procs()?,
+            then_procs: Vec::new(),
+            hostname: None,
+            root: Root::Of(root.as_fd()),
+            userns: Some(self.userns.as_fd()),
+            uid_base: self.uids.base(),
+            stdio: if spec.tty { Stdio::Terminal } else { Stdio::Null },
+            program: Program::Argv(&argv),
+            env: Vec::new(),
+            seccomp: true,
+        };
+        let born = birth::start(&plan, steps)?;
+        Ok(Started { born, userns: None, stage: None, image: None })
+    }
+
+    /// The root of the machine's PID 1.
+    fn own_root(&self) -> Result<OwnedFd, StepError> {
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let path = format!("/proc/{}/root", self.record.init_pid);
+        open(path.as_str(), flags, Mode::empty()).at(StepName::Setns, "open the machine's root")
     }
 
     fn start_container_in(
@@ -178,7 +249,7 @@ impl Machine {
             seccomp: true,
         };
         let born = birth::start(&plan, steps)?;
-        Ok(Started { born, userns: own, stage: (!own_mounts).then_some(stage), image })
+        Ok(Started { born, userns: own, stage: (!own_mounts).then_some(stage), image: Some(image) })
     }
 
     /// Runs one more command in a container; gives its PID on the host.
@@ -249,8 +320,8 @@ impl Machine {
         let index = self.containers.iter().position(|live| live.id == id)?;
         let live = self.containers.remove(index);
         // Counted before the group goes: the observer looks once a second.
-        let oom_kills = live.group.oom_kills();
-        let ended = self.clear(&live);
+        let oom_kills = if live.is_shell { 0 } else { live.group.oom_kills() };
+        let ended = if live.is_shell { self.end_session(&live) } else { self.clear(&live) };
         let name = self.name_of(id);
         let told = |entry: &FeedEntry| matches!(&entry.what, Happening::OomKilled { name: n } if *n == name);
         if oom_kills > 0 && !self.feed.iter().any(told) {
@@ -288,6 +359,33 @@ impl Machine {
         if let Err(err) = live.group.remove() {
             tracing::error!(%err, "a container's cgroup is left");
         }
+        ended.unwrap_or(Ended { status: 255, cpu_msec: 0, max_rss_bytes: 0 })
+    }
+
+    /// Ends a shell in the machine: the processes of its session, and nobody else's. Those that
+    /// have made a session of their own live on, as they do when a terminal is closed.
+    fn end_session(&self, live: &Live) -> Ended {
+        let deadline = Instant::now() + SESSION_DEATH;
+        // While the shell is not reaped nobody else can have its number.
+        for round in 0.. {
+            let mut members = self.root.processes(SESSION_DEATH);
+            members.retain(|&pid| kill_member(pid, live.pid));
+            if (members.is_empty() && round > 0) || Instant::now() > deadline {
+                break;
+            }
+            if round == THAW_AFTER {
+                // A frozen process does not die.
+                self.root.thaw(SESSION_DEATH);
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        for exec in &live.execs {
+            // Commands of the page's, in sessions of their own.
+            let _ = userns::end(exec);
+        }
+        // It was killed with its session.
+        let _ = sys::pidfd_signal(live.pidfd.as_fd(), libc::SIGKILL);
+        let ended = sys::wait_pidfd_within(live.pidfd.as_fd(), DEATH);
         ended.unwrap_or(Ended { status: 255, cpu_msec: 0, max_rss_bytes: 0 })
     }
 
@@ -338,6 +436,28 @@ impl Machine {
             }
         }
     }
+}
+
+/// Kills a process if it belongs to the session; says whether it did, and lives.
+fn kill_member(pid: i32, session: i32) -> bool {
+    // The number cannot become another process's between the look and the signal.
+    let Ok(pidfd) = sys::pidfd_open(pid) else { return false };
+    let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
+    // State, parent, process group, session (proc_pid_stat(5)), after the name in parentheses.
+    let Some((_, rest)) = stat.rsplit_once(") ") else { return false };
+    let fields: Vec<&str> = rest.split(' ').take(4).collect();
+    let lives = !matches!(fields.first(), Some(&"Z" | &"X") | None);
+    let is_member = fields.get(3).and_then(|id| id.parse().ok()) == Some(session);
+    is_member && lives && sys::pidfd_signal(pidfd.as_fd(), libc::SIGKILL).is_ok()
+}
+
+/// The command line; `/bin/sh` in the place of a shell that the machine does not have.
+fn argv_there(root: &OwnedFd, argv: &[String]) -> Vec<String> {
+    let mut argv = argv.to_vec();
+    if argv[0] == "/bin/bash" && !mounts::is_there(root.as_fd(), &argv[0]) {
+        argv[0] = "/bin/sh".into();
+    }
+    argv
 }
 
 fn stage_of(name: &str) -> PathBuf {
