@@ -2,6 +2,7 @@
 //!
 //! - [`cli`], [`tty`], [`limits`], [`flags`], [`images`]: `vitrine run` as people use it
 //! - [`shell`]: a shell in the machine itself
+//! - [`cgroups`]: groups in both dialects, and what the kernel does with them
 //! - [`serve`], [`knobs`], [`killed`], [`protocol`], [`protocol_doc`]: `vitrine serve` and its three processes
 //! - [`doors`], [`inside`], [`exhaust`], [`hostile`]: what a program in a container can reach, use
 //!   up, and hold up
@@ -11,6 +12,7 @@
 #[allow(dead_code, reason = "each of the test programs uses its part")]
 mod harness;
 
+mod cgroups;
 mod cli;
 mod doors;
 mod exhaust;

@@ -12,19 +12,23 @@ use crate::{say, stamp, tool};
 
 /// The package that always depends on the newest: its dependency's name changes with every update.
 const NEWEST: &str = "linux-image-cloud-amd64";
-/// What a disk and an overlay need, where the kernel has it as modules, in this order.
-const MODULES: [&str; 5] = ["virtio", "virtio_ring", "virtio_mmio", "virtio_blk", "overlay"];
+/// What the guest needs and the kernel has as modules, in this order. Its disk is an NVMe one,
+/// which is built in.
+const MODULES: [&str; 1] = ["overlay"];
 
 /// The initramfs' program: it knows the disk, and goes over to it.
 const INIT: &str = "\
 #!/bin/busybox sh
 b=/bin/busybox
-for m in virtio virtio_ring virtio_mmio virtio_blk overlay; do
+for m in overlay; do
   for f in /mod/$m.ko*; do [ -f $f ] && $b insmod $f; done
 done
+$b mount -t proc proc /proc
 $b mount -t devtmpfs dev /dev
-[ -e /dev/vda ] || { echo @@ alive; $b reboot -f; }
-$b mount -t ext4 /dev/vda /new || { echo @@ no disk; $b reboot -f; }
+$b grep -q vitrine.probe /proc/cmdline && { echo @@ alive; $b reboot -f; }
+n=0; while [ ! -e /dev/nvme0n1 ] && [ $n -lt 100 ]; do $b sleep 0.1; n=$((n+1)); done
+$b mount -t ext4 /dev/nvme0n1 /new || { echo @@ no disk; $b reboot -f; }
+$b umount /proc
 $b umount /dev
 exec $b switch_root /new /sbin/init
 ";
@@ -76,7 +80,7 @@ impl Kernel {
     pub(super) fn initrd(&self, work: &Path, busybox: &Path) -> Result<PathBuf> {
         let root = work.join("initramfs");
         let _ = fs::remove_dir_all(&root);
-        for dir in ["bin", "mod", "dev", "new"] {
+        for dir in ["bin", "mod", "dev", "new", "proc"] {
             fs::create_dir_all(root.join(dir)).context("make target/vm/initramfs")?;
         }
         fs::copy(busybox, root.join("bin/busybox")).context("copy busybox")?;
@@ -89,7 +93,7 @@ impl Kernel {
         fs::set_permissions(root.join("init"), fs::Permissions::from_mode(0o755))
             .context("make init executable")?;
         let image = work.join("initrd");
-        let list = "bin bin/busybox bin/sh dev init mod new";
+        let list = "bin bin/busybox bin/sh dev init mod new proc";
         let modules = self.modules.iter().filter_map(|path| path.file_name());
         let modules: Vec<_> = modules.map(|name| format!("mod/{}", name.display())).collect();
         let names = [list.split(' ').map(String::from).collect(), modules].concat().join("\n");

@@ -118,6 +118,15 @@ impl Cgroup {
         fs::write(&path, unlimited).ok().map(|()| Lifted { path, old })
     }
 
+    /// Is it, or what it is in, stopped?
+    pub(crate) fn is_frozen(&self) -> bool {
+        let Some((dir, dialect)) = self.directory(Controller::Freezer) else { return false };
+        match dialect {
+            Dialect::V1 => read(&dir.join("freezer.state")) != "THAWED",
+            Dialect::V2 => read(&dir.join("cgroup.freeze")) == "1",
+        }
+    }
+
     /// Keeps the group's memory from moving to swap, beyond its limit.
     ///
     /// A kernel that does not count swap has no file for it, and then nothing is moved.

@@ -163,6 +163,7 @@ impl Machine {
 
     /// A shell in the machine itself: its root, all of its namespaces, beside its PID 1.
     fn start_shell_in(&self, spec: &ContainerSpec, steps: Steps) -> Result<Started, StepError> {
+        awake(&[&self.root, &self.shell])?;
         let _lifted = [self.root.lift_quota(), self.shell.lift_quota()];
         let root = self.own_root()?;
         let argv = argv_there(&root, &spec.argv);
@@ -205,6 +206,7 @@ impl Machine {
             group.set(&knob)?.ok_or_else(|| cannot(group, &knob))?;
         }
         steps.done(StepName::Cgroup, format!("mkdir(…/{})", group.path()));
+        awake(&[&self.root])?;
         let _lifted = [self.root.lift_quota(), group.lift_quota()];
         let own = spec.namespaces.has(Namespace::User);
         let own = own.then(|| userns::for_container(self.userns.as_fd())).transpose()?;
@@ -257,6 +259,7 @@ impl Machine {
         let Some(live) = self.containers.iter_mut().find(|live| live.id == id) else {
             return Err(StepError::new(StepName::Setns, "the container has ended", Errno::ESRCH));
         };
+        awake(&[&self.root, &live.group])?;
         let _lifted = [self.root.lift_quota(), live.group.lift_quota()];
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let path = format!("/proc/{}/root", live.pid);
@@ -458,6 +461,17 @@ fn argv_there(root: &OwnedFd, argv: &[String]) -> Vec<String> {
         argv[0] = "/bin/sh".into();
     }
     argv
+}
+
+/// Nobody is born into a frozen group: everybody would wait for it.
+fn awake(groups: &[&Cgroup]) -> Result<(), StepError> {
+    match groups.iter().find(|group| group.is_frozen()) {
+        None => Ok(()),
+        Some(group) => {
+            let what = format!("{} is frozen; thaw it first", group.path());
+            Err(StepError::new(StepName::EnterCgroup, what, Errno::EBUSY))
+        }
+    }
 }
 
 fn stage_of(name: &str) -> PathBuf {
