@@ -1,9 +1,12 @@
 //! Vitrine against the real kernel: the built program, as root, from the outside.
 //!
+//! - [`config`], [`doctor`]: settings of `vitrine serve`; what the host can do
 //! - [`cli`], [`tty`], [`limits`], [`flags`], [`images`]: `vitrine run` as people use it
 //! - [`shell`]: a shell in the machine itself
 //! - [`cgroups`]: groups in both dialects, and what the kernel does with them
+//! - [`beyond`]: TLS, and listening beyond loopback
 //! - [`serve`], [`knobs`], [`killed`], [`protocol`], [`protocol_doc`]: `vitrine serve` and its three processes
+//! - [`rootless`]: the same as an ordinary user
 //! - [`doors`], [`inside`], [`exhaust`], [`hostile`]: what a program in a container can reach, use
 //!   up, and hold up
 
@@ -12,8 +15,11 @@
 #[allow(dead_code, reason = "each of the test programs uses its part")]
 mod harness;
 
+mod beyond;
 mod cgroups;
 mod cli;
+mod config;
+mod doctor;
 mod doors;
 mod exhaust;
 mod flags;
@@ -25,6 +31,7 @@ mod knobs;
 mod limits;
 mod protocol;
 mod protocol_doc;
+mod rootless;
 mod serve;
 mod shell;
 mod tty;

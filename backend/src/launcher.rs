@@ -8,8 +8,9 @@
 //! - [`birth`]: how a process becomes a container, step by step
 //! - [`mounts`], [`confine`], [`userns`]: the steps themselves
 //! - [`cgroup`], [`uids`], [`images`]: what machines are made of
+//! - [`privilege`]: root of the host, or of a user namespace of one's own; [`missing`]: what it lacks
 //! - [`run`]: `vitrine run`, the same without a server
-//! - [`supervise`], [`sweep`], [`talk`], [`memfd`], [`sys`]: tools
+//! - [`supervise`], [`sweep`], [`kill`], [`talk`], [`memfd`], [`sys`]: tools
 //!
 //! **Invariant:** it has one thread, so that a child of `clone3` may run ordinary Rust. It never
 //! reads a byte from the network, and believes nothing that web says.
@@ -17,11 +18,16 @@
 pub(crate) mod birth;
 pub(crate) mod cgroup;
 pub(crate) mod confine;
+pub(crate) mod directories;
 pub(crate) mod explain;
+pub(crate) mod host;
 pub(crate) mod images;
+pub(crate) mod kill;
 pub(crate) mod machine;
 pub(crate) mod memfd;
+pub(crate) mod missing;
 pub(crate) mod mounts;
+pub mod privilege;
 pub(crate) mod requests;
 pub mod run;
 pub mod serve;

@@ -14,31 +14,36 @@ use tracing_subscriber::EnvFilter;
 use crate::ipc::{CHANNEL_FD, Channel};
 use crate::launcher::confine::filter;
 use crate::launcher::serve::ASSETS_VARIABLE;
-use crate::launcher::{supervise, sys};
+use crate::launcher::supervise::{self, Place};
+use crate::launcher::sys;
 
 /// Threads and processes that a service's user may have.
 const THREADS: u64 = 64;
 /// The newest Landlock interface that is asked for; an older kernel gives what it has.
 const LANDLOCK: ABI = ABI::V5;
 
-fn begin(name: &str) -> anyhow::Result<Channel> {
-    let fd = sys::inherited_fd(CHANNEL_FD)
-        .context("this is a part of `vitrine serve` and is not started by hand")?;
+fn begin(name: &str) -> anyhow::Result<(Channel, Place)> {
+    let by_hand = "this is a part of `vitrine serve` and is not started by hand";
+    let place = Place::of_this_process().context(by_hand)?;
+    let fd = sys::inherited_fd(CHANNEL_FD).context(by_hand)?;
     let filter = std::env::var("VITRINE_LOG").unwrap_or_default();
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     // For `ps` and `top`, which else call it by the name of its memfd.
     std::fs::write("/proc/self/comm", name).context("set the process's name")?;
     sys::prctl(libc::PR_SET_DUMPABLE, 0, 0)?;
-    setrlimit(Resource::RLIMIT_NPROC, THREADS, THREADS).context("setrlimit(RLIMIT_NPROC)")?;
+    // Counted per user, which must not be anybody else's.
+    if place.uid > 0 {
+        setrlimit(Resource::RLIMIT_NPROC, THREADS, THREADS).context("setrlimit(RLIMIT_NPROC)")?;
+    }
     let fd: OwnedFd = fd;
     nix::fcntl::fcntl(&fd, nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC))?;
-    Ok(Channel::from_fd(fd))
+    Ok((Channel::from_fd(fd), place))
 }
 
 /// `vitrine-web`.
 pub fn web() -> anyhow::Result<()> {
-    let channel = begin("vitrine-web")?;
+    let (channel, _) = begin("vitrine-web")?;
     restrict_files(std::env::var_os(ASSETS_VARIABLE).as_deref())?;
     sys::seccomp(filter::WEB).context("seccomp(web)")?;
     crate::web::run(channel)
@@ -46,10 +51,9 @@ pub fn web() -> anyhow::Result<()> {
 
 /// `vitrine-observer`.
 pub fn observer() -> anyhow::Result<()> {
-    let channel = begin("vitrine-observe")?;
+    let (channel, place) = begin("vitrine-observe")?;
     // No Landlock here: it would hide /proc/PID/ns of every process outside its own domain.
-    let uid = std::env::args().nth(1).and_then(|uid| uid.parse().ok()).filter(|&uid| uid > 0);
-    supervise::enter_observers_root(uid.context("no uid was given")?).context("enter its root")?;
+    supervise::enter_observers_root(place).context("enter its root")?;
     sys::seccomp(filter::OBSERVER).context("seccomp(observer)")?;
     sys::seccomp(filter::STRICT_ERRNO).context("seccomp(strict-errno)")?;
     crate::observer::run(channel)

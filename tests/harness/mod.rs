@@ -5,11 +5,13 @@
 pub(crate) mod cgroup;
 pub(crate) mod client;
 pub(crate) mod command;
+pub(crate) mod held;
 pub(crate) mod image;
 pub(crate) mod proc;
 pub(crate) mod pty;
 pub(crate) mod server;
 pub(crate) mod term;
+pub(crate) mod user;
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;

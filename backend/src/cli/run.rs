@@ -92,9 +92,9 @@ pub struct Run {
     /// Seccomp filter.
     #[arg(long, value_enum, default_value_t = Seccomp::Strict)]
     seccomp: Seccomp,
-    /// Where images are kept.
-    #[arg(long, value_name = "DIR", default_value = "/var/lib/vitrine", env = "VITRINE_DATA")]
-    data: PathBuf,
+    /// Where images are kept: as root /var/lib/vitrine, else ~/.local/share/vitrine, when not given.
+    #[arg(long, value_name = "DIR", env = "VITRINE_DATA")]
+    data: Option<PathBuf>,
 
     /// Length of a CFS period in microseconds, 1000 to 1000000.
     #[arg(long, value_name = "USEC", help_heading = "Limits")]

@@ -35,7 +35,9 @@ use vitrine_shared::message::{Step, StepName};
 use vitrine_shared::namespace::{Namespace, NamespaceSet};
 
 use super::cgroup::Entrance;
+use super::kill::RootId;
 use super::mounts::ProcView;
+use super::privilege::Privilege;
 use super::step::{At as _, StepError, Steps};
 use super::sys::{self, Side};
 use super::talk::{Talk, Told};
@@ -111,8 +113,10 @@ pub(crate) struct Plan<'a> {
     pub(crate) root: Root<'a>,
     /// Its user namespace; `None` stays in the initial one.
     pub(crate) userns: Option<BorrowedFd<'a>>,
-    /// The host uid that is 0 inside.
+    /// The launcher's uid that is 0 inside.
     pub(crate) uid_base: u32,
+    /// What the launcher may do.
+    pub(crate) privilege: Privilege,
     /// Its standard descriptors.
     pub(crate) stdio: Stdio,
     /// Its program.
@@ -134,6 +138,8 @@ pub(crate) struct Born {
     pub(crate) pty: Option<OwnedFd>,
     /// How it was born.
     pub(crate) steps: Vec<Step>,
+    /// The root that it has.
+    pub(crate) root: RootId,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -143,7 +149,7 @@ enum Word {
     /// The new process, by pidfd.
     Child,
     /// Everything is prepared; `execve` is next. Comes with the PTY master when there is one.
-    Ready(Vec<Step>),
+    Ready(Vec<Step>, RootId),
 }
 
 /// Starts a process by plan and waits until it runs its program. On failure nothing of it is left.
@@ -182,10 +188,11 @@ pub(crate) fn start(plan: &Plan<'_>, mut steps: Steps) -> Result<Born, StepError
         let _ = super::userns::end(helper);
     }
     match (born, heard.child) {
-        (Ok((pid, done, pty)), Some(pidfd)) => {
+        (Ok((pid, ready)), Some(pidfd)) => {
             // What its own clock did not see: its program, and one process waking another.
-            steps.extend_with_rest(done, StepName::Execve, "execve(…)");
-            Ok(Born { pid, pidfd, pty, steps: steps.finish() })
+            steps.extend_with_rest(ready.steps, StepName::Execve, "execve(…)");
+            let Ready { pty, root, .. } = ready;
+            Ok(Born { pid, pidfd, pty, root, steps: steps.finish() })
         }
         (Err(err), child) => {
             // The first error is the one to tell.
@@ -202,7 +209,14 @@ pub(crate) fn start(plan: &Plan<'_>, mut steps: Steps) -> Result<Born, StepError
 struct Heard {
     helpers: Vec<OwnedFd>,
     child: Option<OwnedFd>,
-    ready: Option<(Vec<Step>, Option<OwnedFd>)>,
+    ready: Option<Ready>,
+}
+
+/// What a new process says of itself before it executes its program.
+struct Ready {
+    steps: Vec<Step>,
+    root: RootId,
+    pty: Option<OwnedFd>,
 }
 
 impl Heard {
@@ -227,22 +241,22 @@ impl Heard {
         match word {
             Word::Helper => self.helpers.append(&mut fds),
             Word::Child => self.child = fds.pop(),
-            Word::Ready(done) => self.ready = Some((done, fds.pop())),
+            Word::Ready(steps, root) => self.ready = Some(Ready { steps, root, pty: fds.pop() }),
         }
     }
 
-    /// What was born: its PID, its own steps and its terminal.
-    fn born(&mut self, pid: Option<i32>) -> Result<(i32, Vec<Step>, Option<OwnedFd>), StepError> {
+    /// What was born: its PID, and what it said.
+    fn born(&mut self, pid: Option<i32>) -> Result<(i32, Ready), StepError> {
         let unmade = || StepError::new(StepName::Clone, "no process was made", Errno::EPROTO);
         let ended =
             || StepError::new(StepName::Execve, "it ended before it was ready", Errno::ECHILD);
         let child = self.child.as_ref().ok_or_else(unmade)?;
-        let (done, pty) = self.ready.take().ok_or_else(ended)?;
+        let ready = self.ready.take().ok_or_else(ended)?;
         let pid = match pid {
             Some(pid) => pid,
             None => pid_of(child.as_fd()).at(StepName::Clone, "read the pidfd's pid")?,
         };
-        Ok((pid, done, pty))
+        Ok((pid, ready))
     }
 
     /// After a failure, hears who else was made: a process that nobody reaps would keep PID 1 of

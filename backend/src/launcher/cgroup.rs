@@ -23,7 +23,7 @@ use vitrine_shared::cgroup::{Controller, Dialect};
 
 pub(crate) use hierarchies::{BASE, Hierarchies, Hierarchy};
 pub(crate) use knobs::Wrote;
-pub(crate) use place::{Place, in_delegated_group};
+pub(crate) use place::in_delegated_group;
 
 use make::{enable, make_one, prepare};
 
@@ -126,6 +126,11 @@ impl Cgroup {
             }
         }
         Ok(child)
+    }
+
+    /// Is there no hierarchy that it could be in? Then it holds nobody.
+    pub(crate) fn is_nowhere(&self) -> bool {
+        self.hierarchies.is_empty()
     }
 
     /// Its path below each hierarchy's root.

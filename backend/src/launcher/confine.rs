@@ -7,12 +7,13 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns};
-use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, signal, sigprocmask};
-use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
+use nix::unistd::{Gid, Uid, setresgid, setresuid};
 use vitrine_shared::limits::{MACHINE_PIDS, ROOTFS_BYTES};
 use vitrine_shared::message::StepName;
 
+use super::privilege::Privilege;
 use super::step::{At as _, StepError};
 use super::sys;
 
@@ -58,9 +59,12 @@ const NO_NESTING: &[&str] = &[
 ];
 
 /// Enters a user namespace and becomes its root.
-pub(crate) fn become_root_of(userns: BorrowedFd<'_>) -> Result<(), StepError> {
+pub(crate) fn become_root_of(
+    userns: BorrowedFd<'_>,
+    privilege: Privilege,
+) -> Result<(), StepError> {
     let step = StepName::EnterUser;
-    setgroups(&[]).at(step, "setgroups")?;
+    privilege.drop_groups().at(step, "setgroups")?;
     setns(userns, CloneFlags::CLONE_NEWUSER).at(step, "setns(user)")?;
     setresgid(Gid::from_raw(0), Gid::from_raw(0), Gid::from_raw(0)).at(step, "setresgid(0)")?;
     setresuid(Uid::from_raw(0), Uid::from_raw(0), Uid::from_raw(0)).at(step, "setresuid(0)")
@@ -143,6 +147,8 @@ pub(crate) fn limit_process(in_machine: bool) -> Result<(), StepError> {
         (Resource::RLIMIT_STACK, 8 << 20),
     ];
     for (resource, value) in limits.into_iter().chain(machines.iter().copied()) {
+        // Only root of the host may ask for more than it was given.
+        let value = getrlimit(resource).map_or(value, |(_, most)| value.min(most));
         setrlimit(resource, value, value).at(step, format!("setrlimit({resource:?})"))?;
     }
     match sys::new_session_keyring() {

@@ -23,6 +23,7 @@ use super::birth::{self, Born, Plan, Program, Root, Stdio};
 use super::cgroup::{BASE, Cgroup, CgroupError, Hierarchies};
 use super::images::{Images, STAGES};
 use super::mounts::{self, ProcView};
+use super::privilege::Privilege;
 use super::step::{At as _, StepError, Steps};
 use super::sys;
 use super::uids::{Pool, UidRange};
@@ -36,6 +37,8 @@ const FEED: usize = 64;
 /// What machines are made of on this host.
 #[derive(Debug)]
 pub(crate) struct Host {
+    /// What the launcher may do.
+    pub(crate) privilege: Privilege,
     /// The hierarchies that are used.
     pub(crate) hierarchies: Rc<Hierarchies>,
     /// Uid ranges.
@@ -63,6 +66,7 @@ pub(crate) struct Machine {
     root: Cgroup,
     shell: Cgroup,
     uids: UidRange,
+    privilege: Privilege,
     named: u32,
     /// The last entry of the feed that web was told of.
     told: u64,
@@ -119,6 +123,7 @@ impl Machine {
                     root,
                     shell,
                     uids,
+                    privilege: host.privilege,
                     named: 0,
                     told: 0,
                 };
@@ -145,19 +150,22 @@ impl Machine {
         let root = cap.child("root")?;
         let shell = root.child_for_processes("shell")?;
         for knob in cap_knobs() {
-            cap.set(&knob)?.ok_or_else(|| cannot(cap, &knob))?;
+            if cap.set(&knob)?.is_none() && !host.privilege.tolerates_no_cap() {
+                return Err(cannot(cap, &knob));
+            }
         }
         // Where there is such a thing: a machine that has run out is of no use in parts.
         cap.set(&Knob::OomGroup(true))?;
         cap.forbid_swap(limits::MACHINE_MEMORY.value)?;
         steps.done(StepName::Cgroup, format!("mkdir(…/{}, …/root, …/root/shell)", cap.path()));
-        let userns = userns::for_machine(uids.base())?;
+        let userns = userns::for_machine(uids, host.privilege)?;
         let image = host
             .images
             .busybox()
             .map_err(|err| StepError::new(StepName::Rootfs, err.to_string(), Errno::ENOENT))?;
-        let lower = mounts::lower_layer(&image, Some(userns.as_fd()))?;
-        steps.done(StepName::IdMap, format!("write(uid_map, \"0 {} 65536\")", uids.base()));
+        let lower = mounts::lower_layer(&image, Some(userns.as_fd()), host.privilege)?;
+        let map = format!("write(uid_map, \"0 {} {}\")", uids.base(), uids.count());
+        steps.done(StepName::IdMap, map);
         let hostname = format!("machine-{}", &id.to_string()[..4]);
         let plan = Plan {
             into: None,
@@ -168,13 +176,14 @@ impl Machine {
             then_procs: shell.doors()?,
             hostname: Some(&hostname),
             root: Root::New {
-                stage: super::uids::RUN_DIRECTORY.into(),
+                stage: host.privilege.run_directory(),
                 lower: &lower,
                 proc: ProcView::Remounted,
                 stages: Some(STAGES),
             },
             userns: Some(userns.as_fd()),
             uid_base: uids.base(),
+            privilege: host.privilege,
             stdio: Stdio::Null,
             program: Program::Init(&host.init, &[]),
             env: Vec::new(),
@@ -189,7 +198,14 @@ impl Machine {
     /// Ends the machine and everything in it.
     pub(crate) fn end(mut self) -> Vec<(TerminalId, i32)> {
         // Everybody at once, from the cap down; containers are then found dead.
-        let mut dead = self.cap.kill_all(DEATH).map_err(|err| err.to_string());
+        let mut dead = match self.cap.is_nowhere() {
+            // Its PID namespace ends with its first process.
+            true => match sys::pidfd_signal(self.pidfd.as_fd(), libc::SIGKILL) {
+                Ok(()) | Err(Errno::ESRCH) => Ok(()),
+                Err(errno) => Err(errno.to_string()),
+            },
+            false => self.cap.kill_all(DEATH).map_err(|err| err.to_string()),
+        };
         let ids: Vec<_> = self.containers.iter().map(|live| live.id).collect();
         let ended = ids.into_iter().filter_map(|id| {
             let (terminal, status) = self.end_container(id)?;
@@ -261,7 +277,9 @@ impl Machine {
 
 /// A limit that cannot be set is a machine that cannot be had.
 fn cannot(group: &Cgroup, knob: &Knob) -> StepError {
-    StepError::new(StepName::Cgroup, group.lacks(knob), Errno::ENODEV)
+    let name = knob.controller().name();
+    let what = group.lacks(knob).unwrap_or_else(|| format!("this host gives no {name} controller"));
+    StepError::new(StepName::Cgroup, what, Errno::ENODEV)
 }
 
 /// The caps, one level above what the machine can ever write to.

@@ -17,6 +17,7 @@ use nix::unistd::{chdir, chroot, mkdir, pivot_root, symlinkat};
 use vitrine_shared::limits::{CONTAINER_PTYS, ROOTFS_BYTES, ROOTFS_INODES};
 use vitrine_shared::message::StepName;
 
+use super::privilege::Privilege;
 use super::step::{At as _, StepError};
 use super::sys;
 
@@ -55,8 +56,10 @@ const MASKED: &[&str] = &[
 ];
 /// Parts of `/proc` that may be read and not written.
 const READ_ONLY: &[&str] = &["bus", "fs", "irq", "sys", "sysrq-trigger"];
-/// Device nodes: name, major, minor (`Documentation/admin-guide/devices.txt`).
-pub(crate) const DEVICES: &[(&str, u64, u64)] = &[
+/// A device node: name, major, minor.
+pub(crate) type Device = (&'static str, u64, u64);
+/// Device nodes (`Documentation/admin-guide/devices.txt`).
+pub(crate) const DEVICES: &[Device] = &[
     ("null", 1, 3),
     ("zero", 1, 5),
     ("full", 1, 7),
@@ -82,19 +85,23 @@ pub(crate) struct RootPlan<'a> {
     pub(crate) stage: &'a Path,
     /// The image: a detached, id-mapped, read-only mount.
     pub(crate) lower: &'a OwnedFd,
-    /// Which host uid and gid are 0 inside.
+    /// Which uid and gid of the launcher's are 0 inside.
     pub(crate) uid_base: u32,
+    /// How overlay is mounted.
+    pub(crate) privilege: Privilege,
     /// Leave room for containers' stages (in a machine).
     pub(crate) stages: Option<&'a str>,
 }
 
-/// A detached, read-only mount of an image directory in which host root's files are the
+/// A detached, read-only mount of an image directory in which the launcher's files are the
 /// machine's root's.
 pub(crate) fn lower_layer(
     image: &Path,
     userns: Option<BorrowedFd<'_>>,
+    privilege: Privilege,
 ) -> Result<OwnedFd, StepError> {
     let path = c_path(image);
+    let userns = userns.filter(|_| privilege.maps_mounts());
     let tree = sys::open_tree_clone(&path, false)
         .at(StepName::Rootfs, format!("open_tree({})", image.display()))?;
     let set = sys::MOUNT_ATTR_RDONLY | sys::MOUNT_ATTR_NOSUID | sys::MOUNT_ATTR_NODEV;
@@ -129,10 +136,11 @@ pub(crate) fn build_root(plan: &RootPlan<'_>) -> Result<PathBuf, StepError> {
     let (lower, upper, work, root) = (dir("lower")?, dir("upper")?, dir("work")?, dir("root")?);
     sys::move_mount(plan.lower.as_fd(), &c_path(&lower)).at(step, "move_mount the image")?;
     let layers = format!(
-        "lowerdir={},upperdir={},workdir={}",
+        "lowerdir={},upperdir={},workdir={}{}",
         lower.display(),
         upper.display(),
-        work.display()
+        work.display(),
+        plan.privilege.overlay_options()
     );
     mount(Some("overlay"), &root, Some("overlay"), quiet, Some(layers.as_str()))
         .at(step, "mount overlay")?;
@@ -213,19 +221,18 @@ fn mask(path: &Path, mode: libc::mode_t) -> nix::Result<()> {
 }
 
 /// A minimal `/dev` below the new root: six devices, its own devpts, a small shm.
-pub(crate) fn build_dev(root: &Path, uid_base: u32) -> Result<(), StepError> {
+pub(crate) fn build_dev(root: &Path, uid_base: u32, privilege: Privilege) -> Result<(), StepError> {
     let step = StepName::Dev;
     let dev = root.join("dev");
     let quiet = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
     mount(Some("tmpfs"), &dev, Some("tmpfs"), quiet, Some("size=64k,nr_inodes=64,mode=755"))
         .at(step, "mount tmpfs on /dev")?;
-    let everyone = Mode::from_bits_truncate(0o666);
-    for &(name, major, minor) in DEVICES {
-        let path = dev.join(name);
-        mknod(&path, SFlag::S_IFCHR, everyone, makedev(major, minor))
-            .at(step, format!("mknod {name}"))?;
-        fchmodat(AT_FDCWD, &path, everyone, FchmodatFlags::FollowSymlink)
-            .at(step, format!("chmod {name}"))?;
+    for device in DEVICES {
+        if privilege.makes_devices() {
+            make_device(&dev, device)?
+        } else {
+            bind_device(&dev, device)?
+        }
     }
     let links = [
         ("/proc/self/fd", "fd"),
@@ -241,10 +248,12 @@ pub(crate) fn build_dev(root: &Path, uid_base: u32) -> Result<(), StepError> {
         mkdir(&dev.join(name), Mode::from_bits_truncate(0o755))
             .at(step, format!("mkdir {name}"))?;
     }
+    // With a single id there is no group for it; 0 is as good.
+    let tty = if privilege.ids_per_machine() > TTY_GID { TTY_GID } else { 0 };
     let pts = format!(
         "newinstance,ptmxmode=0666,mode=0620,max={},uid={uid_base},gid={}",
         CONTAINER_PTYS.value,
-        uid_base + TTY_GID
+        uid_base + tty
     );
     mount(Some("devpts"), &dev.join("pts"), Some("devpts"), quiet, Some(pts.as_str()))
         .at(step, "mount devpts")?;
@@ -259,6 +268,34 @@ pub(crate) fn build_dev(root: &Path, uid_base: u32) -> Result<(), StepError> {
     .at(step, "mount tmpfs on /dev/shm")?;
     let read_only = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY | quiet;
     mount(NONE, &dev, NONE, read_only, NONE).at(step, "make /dev read-only")
+}
+
+/// A device node of its own.
+fn make_device(dev: &Path, &(name, major, minor): &Device) -> Result<(), StepError> {
+    let everyone = Mode::from_bits_truncate(0o666);
+    let path = dev.join(name);
+    mknod(&path, SFlag::S_IFCHR, everyone, makedev(major, minor))
+        .at(StepName::Dev, format!("mknod {name}"))?;
+    fchmodat(AT_FDCWD, &path, everyone, FchmodatFlags::FollowSymlink)
+        .at(StepName::Dev, format!("chmod {name}"))
+}
+
+/// The one that is in `/dev` now, bound: the host's, or in a machine the machine's. It is looked
+/// at when it is in place, where nobody can change it any more.
+fn bind_device(dev: &Path, &(name, major, minor): &Device) -> Result<(), StepError> {
+    let step = StepName::Dev;
+    let path = dev.join(name);
+    let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
+    nix::fcntl::open(&path, flags, Mode::from_bits_truncate(0o666))
+        .at(step, format!("make {name}"))?;
+    let source = Path::new("/dev").join(name);
+    mount(Some(&source), &path, NONE, MsFlags::MS_BIND, NONE).at(step, format!("bind {name}"))?;
+    let found = lstat(&path).at(step, format!("stat {name}"))?;
+    if found.st_mode & libc::S_IFMT != libc::S_IFCHR || found.st_rdev != makedev(major, minor) {
+        let what = format!("/dev/{name} is not the device {major}:{minor}");
+        return Err(StepError::new(step, what, Errno::ENODEV));
+    }
+    Ok(())
 }
 
 /// A pseudo-terminal in a root's own devpts: master and slave, without a path that anybody could
@@ -321,10 +358,11 @@ pub(crate) fn change_root(root: &Path) -> Result<(), StepError> {
 ///
 /// In place of Landlock, which hides `/proc/PID/ns` of every process outside its own domain.
 /// `nosymfollow` shuts `/proc/PID/{root,cwd,exe}` and still lets links be read.
-pub(crate) fn observers_root() -> nix::Result<()> {
+pub(crate) fn observers_root(privilege: Privilege) -> nix::Result<()> {
     const MS_NOSYMFOLLOW: MsFlags = MsFlags::from_bits_retain(256);
     let strict = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
     let cgroups = sys::open_tree_clone(c"/sys/fs/cgroup", true)?;
+    let proc = sys::open_tree_clone(c"/proc", true)?;
     unshare(CloneFlags::CLONE_NEWNS)?;
     mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NONE)?;
     let root = Path::new("/run");
@@ -333,7 +371,12 @@ pub(crate) fn observers_root() -> nix::Result<()> {
         mkdir(&root.join(name), Mode::from_bits_truncate(0o755))?;
     }
     let flags = strict | MsFlags::MS_RDONLY | MS_NOSYMFOLLOW;
-    mount(Some("proc"), &root.join("proc"), Some("proc"), flags, NONE)?;
+    if privilege.mounts_hosts_proc() {
+        mount(Some("proc"), &root.join("proc"), Some("proc"), flags, NONE)?;
+    } else {
+        sys::mount_setattr(proc.as_fd(), sys::MOUNT_ATTR_OBSERVER, None)?;
+        sys::move_mount(proc.as_fd(), c"/run/proc")?;
+    }
     sys::mount_setattr(cgroups.as_fd(), sys::MOUNT_ATTR_RDONLY, None)?;
     sys::move_mount(cgroups.as_fd(), c"/run/sys/fs/cgroup")?;
     mount(NONE, root, NONE, strict | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY, NONE)?;

@@ -18,12 +18,14 @@ use vitrine_shared::namespace::Namespace;
 use vitrine_shared::spec::ContainerSpec;
 
 use super::birth::{self, Born, Plan, Program, Root, Stdio};
-use super::cgroup::{BASE, Cgroup, Entrance, Hierarchies, Place};
+use super::cgroup::{BASE, Cgroup, Entrance, Hierarchies};
 use super::images::Images;
+use super::kill::RootId;
 use super::mounts::{self, ProcView};
+use super::privilege::{self, Privilege};
 use super::step::{StepError, Steps};
-use super::uids::{Pool, RUN_DIRECTORY, UidRange};
-use super::{memfd, sweep, sys, systemd, userns};
+use super::uids::{Pool, UidRange};
+use super::{directories, kill, memfd, missing, sweep, sys, systemd, userns};
 
 /// What `vitrine run` was asked for.
 #[derive(Clone, Debug)]
@@ -35,7 +37,7 @@ pub struct Options {
     /// Load the strict seccomp filter.
     pub seccomp: bool,
     /// Where images are kept.
-    pub data: PathBuf,
+    pub data: Option<PathBuf>,
 }
 
 /// Our own errors, as `docker run` numbers them.
@@ -64,18 +66,17 @@ fn status_of(err: &anyhow::Error) -> i32 {
 fn try_run(options: &Options) -> anyhow::Result<i32> {
     let spec = &options.spec;
     spec.check()?;
-    anyhow::ensure!(
-        nix::unistd::geteuid().is_root(),
-        "vitrine run needs root: it makes namespaces and cgroups; run it with sudo"
-    );
     systemd::enter_scope()?;
+    let privilege =
+        privilege::enter(&privilege::Host::default()).map_err(|refused| refused.told())?;
     let tty = std::io::stdin();
     if spec.tty && options.interactive && !isatty(&tty)? {
         anyhow::bail!("the input device is not a terminal; leave out -t, or run it in one");
     }
     let signals = block_signals()?;
-    let ground = Ground::prepare(spec)?;
+    let mut ground = Ground::prepare(spec, privilege)?;
     let born = ground.start(options)?;
+    ground.root = Some(born.root);
     if let Some(master) = &born.pty {
         let _raw = RawMode::enter(options.interactive)?;
         relay(master, &born.pidfd, &signals, options.interactive)?;
@@ -83,14 +84,20 @@ fn try_run(options: &Options) -> anyhow::Result<i32> {
         pass_signals(&born.pidfd, &signals)?;
     }
     let ended = sys::wait_pidfd(born.pidfd.as_fd(), 0)?.context("it has not ended")?;
+    if spec.namespaces.has(Namespace::Pid) {
+        // Whatever it started has ended with it.
+        ground.root = None;
+    }
     ground.clear()?;
     Ok(ended.status)
 }
 
 /// What the container stands on; cleared on every path.
-#[derive(Default)]
 struct Ground {
+    privilege: Privilege,
     instance: String,
+    /// What is still to be killed by its root, where there is no cgroup.
+    root: Option<RootId>,
     hierarchies: Rc<Hierarchies>,
     group: Option<Cgroup>,
     uids: Option<UidRange>,
@@ -102,32 +109,46 @@ struct Ground {
 }
 
 impl Ground {
-    fn prepare(spec: &ContainerSpec) -> anyhow::Result<Self> {
-        let mut ground = Ground::default();
-        // Makes our directory too.
-        let mut pool = Pool::open()?;
+    fn prepare(spec: &ContainerSpec, privilege: Privilege) -> anyhow::Result<Self> {
+        let mut ground = Ground {
+            privilege,
+            instance: String::new(),
+            root: None,
+            hierarchies: Rc::default(),
+            group: None,
+            uids: None,
+            making: None,
+            userns: None,
+            stage: None,
+        };
+        directories::prepare(privilege)?;
+        let mut pool = Pool::open(privilege)?;
         if spec.namespaces.has(Namespace::User) {
             let uids = pool.take()?.context("all uid ranges are taken")?;
-            ground.making = Some(userns::Making::for_run(uids.base())?);
+            ground.making = Some(userns::Making::for_run(&uids, privilege)?);
             ground.uids = Some(uids);
         }
         // The pids group is what its processes are found and killed by.
         let mut controllers = vec![Controller::Pids];
         controllers.extend(spec.limits.knobs().iter().map(|knob| knob.controller()));
-        let all = Place::find().context("look for the cgroup hierarchies")?.hierarchies;
+        let all = Hierarchies::of(privilege)?;
         ground.hierarchies = Rc::new(all.only(&controllers));
         // In all hierarchies: what was left may be throttled or frozen in one that is not used
         // here. If it cannot be swept now, that is no reason not to run; the next one tries again.
         let _ = sweep::sweep(&Rc::new(all));
-        sweep::sweep_stages();
+        let run_directory = privilege.run_directory();
+        sweep::sweep_stages(&run_directory);
         ground.instance = sweep::instance_name();
         let group = Cgroup::create(&ground.hierarchies, &format!("{BASE}/{}", ground.instance))?;
         ground.group = Some(group.clone());
         for knob in spec.limits.knobs() {
-            group.set(&knob)?.with_context(|| group.lacks(&knob))?;
+            group.set(&knob)?.with_context(|| match group.lacks(&knob) {
+                Some(lack) => lack,
+                None => missing::no_controller(knob.controller(), privilege),
+            })?;
         }
         if !spec.namespaces.has(Namespace::Mount) {
-            let stage = PathBuf::from(format!("{RUN_DIRECTORY}/stage-{}", ground.instance));
+            let stage = run_directory.join(format!("stage-{}", ground.instance));
             ground.stage = Some(stage);
         }
         ground.userns = ground.making.as_ref().map(userns::Making::map).transpose()?;
@@ -136,9 +157,10 @@ impl Ground {
 
     fn start(&self, options: &Options) -> anyhow::Result<Born> {
         let spec = &options.spec;
-        let image = Images::open(&options.data)?.find(&spec.rootfs)?;
+        let data = options.data.clone().unwrap_or_else(|| self.privilege.data_directory());
+        let image = Images::open(&data)?.find(&spec.rootfs)?;
         let userns = self.userns.as_ref().map(AsFd::as_fd);
-        let lower = mounts::lower_layer(&image.root, userns)?;
+        let lower = mounts::lower_layer(&image.root, userns, self.privilege)?;
         let init = spec.init.then(|| memfd::sealed(c"vitrine-init", memfd::INIT)).transpose()?;
         let plan = Plan {
             into: None,
@@ -149,13 +171,14 @@ impl Ground {
             then_procs: Vec::new(),
             hostname: spec.hostname.as_deref(),
             root: Root::New {
-                stage: self.stage.clone().unwrap_or_else(|| RUN_DIRECTORY.into()),
+                stage: self.stage.clone().unwrap_or_else(|| self.privilege.run_directory()),
                 lower: &lower,
                 proc: if spec.remount_proc { ProcView::Remounted } else { ProcView::Inherited },
                 stages: None,
             },
             userns,
             uid_base: self.uids.as_ref().map_or(0, UidRange::base),
+            privilege: self.privilege,
             stdio: if spec.tty {
                 Stdio::Terminal
             } else {
@@ -179,6 +202,10 @@ impl Ground {
         let mut released = Ok(());
         if let Some(group) = self.group.take() {
             released = group.kill_all(Duration::from_secs(5)).and_then(|()| group.remove());
+        }
+        if let Some(root) = self.root.take().filter(|_| self.hierarchies.is_empty()) {
+            let killed = kill::by_root(root, Duration::from_secs(5));
+            return self.release().and(Ok(killed?));
         }
         if let Some(stage) = self.stage.take() {
             sweep::remove_stage(&stage);

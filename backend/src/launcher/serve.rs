@@ -11,17 +11,18 @@
 //! | a machine's PID 1 | the machine is cleared |
 //! | the launcher | everything dies with it (`PR_SET_PDEATHSIG`); the next start sweeps |
 
-mod host;
+mod door;
 mod tell;
 
 use std::ffi::CString;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use ipnet::IpNet;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -30,18 +31,19 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use vitrine_shared::cgroup::{Controller, Dialect, GroupId};
 use vitrine_shared::id::{ContainerId, MachineId, ParticipantId};
 use vitrine_shared::limits::MACHINE_LIFETIME;
-use vitrine_shared::message::{Happening, HostInfo, Missing, Profile};
+use vitrine_shared::message::{Happening, HostInfo, Profile};
 
 use tell::{observed, tell_web_all};
 
-use super::cgroup::{Hierarchies, Place};
+use super::cgroup::Hierarchies;
 use super::images::Images;
 use super::machine::{CONTROLLERS, Host, Machine, unix_msec};
+use super::privilege::{self, Privilege};
 use super::requests::{News, State};
-use super::supervise::{self, Role, Service};
+use super::supervise::{self, Place, Role, Service};
 use super::uids::{Pool, UidRange};
-use super::{confine, memfd, random_id, sweep, sys, systemd};
-use crate::ipc::{Channel, FromObserver, FromWeb, ToObserver, ToWeb, WebSetup};
+use super::{confine, directories, host, memfd, missing, random_id, sweep, sys, systemd};
+use crate::ipc::{Channel, FromObserver, FromWeb, TlsSetup, ToObserver, ToWeb, WebSetup};
 
 /// What `vitrine serve` was asked for.
 #[derive(Clone, Debug)]
@@ -49,11 +51,17 @@ pub struct Options {
     /// Where to listen.
     pub listen: SocketAddr,
     /// Where images are kept.
-    pub data: PathBuf,
+    pub data: Option<PathBuf>,
     /// What machines let their owners do when nothing is said; `Lab` offers both profiles.
     pub profile: Profile,
     /// Origins allowed beside the listening address.
     pub allowed_origins: Vec<String>,
+    /// Proxies whose word about where a request comes from is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The certificate's file, for TLS.
+    pub tls_cert: Option<PathBuf>,
+    /// Its key's file.
+    pub tls_key: Option<PathBuf>,
     /// Serve the page from here and not from the binary.
     pub assets: Option<PathBuf>,
     /// What web and observer log (`warn`, `info`, `vitrine=debug`).
@@ -72,17 +80,18 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// Serves until a signal says to stop; then ends every machine and returns.
 pub fn serve(options: &Options) -> anyhow::Result<()> {
-    anyhow::ensure!(
-        nix::unistd::geteuid().is_root(),
-        "vitrine serve needs root: it makes namespaces and cgroups for other users; run it with sudo"
-    );
     systemd::enter_scope()?;
+    let privilege =
+        privilege::enter(&privilege::Host::default()).map_err(|refused| refused.told())?;
+    directories::prepare(privilege)?;
     let signals = block_signals().context("signalfd")?;
-    let listener = listen(options.listen)?;
-    for setting in host::weak_settings() {
-        tracing::warn!("this host is less strict than it could be: {setting}");
+    let tls = door::read_tls(options)?;
+    let listener = door::listen(options.listen)?;
+    for weak in host::settings(Path::new("/proc/sys")).into_iter().filter_map(|state| state.weak) {
+        let host::Weak { about, mend } = weak;
+        tracing::warn!("this host is less strict than it could be: {about}; {mend}");
     }
-    let mut server = Server::new(options, listener)?;
+    let mut server = Server::new(options, listener, tls, privilege)?;
     server.harden()?;
     server.start_observer();
     server.start_web();
@@ -90,13 +99,6 @@ pub fn serve(options: &Options) -> anyhow::Result<()> {
     let result = server.run(&signals);
     server.stop();
     result
-}
-
-fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    let listener = TcpListener::bind(address)
-        .with_context(|| format!("cannot listen on {address}; choose another with --listen"))?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
 }
 
 fn block_signals() -> nix::Result<SignalFd> {
@@ -110,7 +112,7 @@ fn block_signals() -> nix::Result<SignalFd> {
 
 /// One of the two services: alive, or to be started at a given time.
 struct Slot {
-    uid: u32,
+    place: Place,
     service: Option<Service>,
     started: Instant,
     again_at: Option<Instant>,
@@ -118,8 +120,14 @@ struct Slot {
 }
 
 impl Slot {
-    fn new(uid: u32) -> Self {
-        Slot { uid, service: None, started: Instant::now(), again_at: None, delay: Duration::ZERO }
+    fn new(place: Place) -> Self {
+        Slot {
+            place,
+            service: None,
+            started: Instant::now(),
+            again_at: None,
+            delay: Duration::ZERO,
+        }
     }
 
     /// Takes note of a death and says when to start again: at once, unless it dies quickly.
@@ -140,6 +148,7 @@ impl Slot {
 struct Server {
     options: Options,
     listener: TcpListener,
+    tls: Option<TlsSetup>,
     binary: OwnedFd,
     state: State,
     web: Slot,
@@ -166,25 +175,36 @@ enum Watch {
 }
 
 impl Server {
-    fn new(options: &Options, listener: TcpListener) -> anyhow::Result<Self> {
-        let place = Place::find().context("look for the cgroup hierarchies")?;
-        for missing in &place.missing {
-            tracing::warn!(?missing, "a controller is not to be had");
-        }
-        let hierarchies = Rc::new(place.hierarchies.only(&CONTROLLERS));
+    fn new(
+        options: &Options,
+        listener: TcpListener,
+        tls: Option<TlsSetup>,
+        privilege: Privilege,
+    ) -> anyhow::Result<Self> {
+        let hierarchies = Rc::new(Hierarchies::of(privilege)?.only(&CONTROLLERS));
         let swept = sweep::sweep(&hierarchies).context("sweep what a killed server left")?;
         if swept > 0 {
             tracing::info!(swept, "removed what killed servers had left");
         }
-        let mut pool = Pool::open().context("open the pool of uids")?;
+        let mut pool = Pool::open(privilege).context("open the pool of uids")?;
         let service_uids = pool.take()?.context("all uid ranges are taken")?;
-        let uid = service_uids.base();
-        let images = Images::open(&options.data)?;
+        let (web, observer) = privilege.service_ids(service_uids.base());
+        let place = |uid| Place { uid, privilege };
+        let data = options.data.clone().unwrap_or_else(|| privilege.data_directory());
+        let images = Images::open(&data)?;
         images.busybox()?;
         // Now, while nobody waits, and before this process gives anything up.
         images.lab()?;
-        let info = host_info(&hierarchies, options.profile, place.missing)?;
+        let mut info = host_info(&hierarchies, options.profile)?;
+        info.rootless = privilege.is_rootless();
+        info.missing =
+            missing::missing(&privilege::Host::default(), privilege, &hierarchies, &data);
+        for lack in &info.missing {
+            tracing::warn!("{}", missing::told(lack));
+        }
+        info.plain_http = door::is_plain(listener.local_addr()?, tls.is_some());
         let host = Host {
+            privilege,
             hierarchies,
             pool,
             images,
@@ -196,6 +216,7 @@ impl Server {
         Ok(Server {
             options: options.clone(),
             listener,
+            tls,
             binary: supervise::own_binary().context("copy the own binary")?,
             state: State {
                 host,
@@ -203,8 +224,8 @@ impl Server {
                 machines: Vec::new(),
                 news: Vec::new(),
             },
-            web: Slot::new(uid + 1),
-            observer: Slot::new(uid + 2),
+            web: Slot::new(place(web)),
+            observer: Slot::new(place(observer)),
             _service_uids: service_uids,
             cookie_key,
             token: Some(format!("{:032x}", random_id()?)),
@@ -229,7 +250,8 @@ impl Server {
     fn announce(&self) {
         let token = self.token.as_deref().unwrap_or_default();
         let address = self.listener.local_addr().unwrap_or(self.options.listen);
-        println!("http://{address}/#token={token}");
+        let url = door::url(address, self.tls.is_some(), &self.options.allowed_origins);
+        println!("{url}/#token={token}");
     }
 
     /// What the services must know before anybody speaks to them.
@@ -254,7 +276,8 @@ impl Server {
     }
 
     fn try_start_web(&mut self) -> std::io::Result<()> {
-        let service = supervise::start(Role::Web, &self.binary, self.web.uid, &self.environment())?;
+        let service =
+            supervise::start(Role::Web, &self.binary, self.web.place, &self.environment())?;
         // From here on it is ended and reaped when something fails.
         let service = self.web.service.insert(service);
         let (for_web, for_observer) = Channel::pair()?;
@@ -264,6 +287,8 @@ impl Server {
             teacher: self.teacher,
             listen: self.listener.local_addr()?,
             allowed_origins: self.options.allowed_origins.clone(),
+            trusted_proxies: self.options.trusted_proxies.clone(),
+            tls: self.tls.clone(),
             assets: self.options.assets.clone(),
             host: self.info.clone(),
         };
@@ -280,8 +305,8 @@ impl Server {
     fn start_observer(&mut self) {
         self.observer.again_at = None;
         self.observer.started = Instant::now();
-        match supervise::start(Role::Observer, &self.binary, self.observer.uid, &self.environment())
-        {
+        let (place, environment) = (self.observer.place, self.environment());
+        match supervise::start(Role::Observer, &self.binary, place, &environment) {
             Ok(service) => self.observer.service = Some(service),
             Err(err) => {
                 tracing::error!(%err, "observer does not start");
@@ -468,11 +493,7 @@ impl Server {
     }
 }
 
-fn host_info(
-    hierarchies: &Hierarchies,
-    profile: Profile,
-    missing: Vec<Missing>,
-) -> anyhow::Result<HostInfo> {
+fn host_info(hierarchies: &Hierarchies, profile: Profile) -> anyhow::Result<HostInfo> {
     let uname = nix::sys::utsname::uname()?;
     let meminfo = std::fs::read_to_string("/proc/meminfo")?;
     let kib =
@@ -491,6 +512,6 @@ fn host_info(
         images: Vec::new(),
         rootless: false,
         plain_http: false,
-        missing,
+        missing: Vec::new(),
     })
 }

@@ -5,9 +5,12 @@ use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
-use nix::unistd::{Gid, Uid, dup2_raw, setgroups, setresgid, setresuid};
+use nix::errno::Errno;
+use nix::unistd::{Gid, Uid, dup2_raw, setresgid, setresuid};
+use serde::{Deserialize, Serialize};
 
 use super::confine::{self, CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE, SECUREBITS_NONE};
+use super::privilege::Privilege;
 use super::sys::{self, Side};
 use super::{memfd, mounts};
 use crate::ipc::{CHANNEL_FD, Channel, Inbox};
@@ -54,17 +57,35 @@ pub(crate) fn own_binary() -> io::Result<OwnedFd> {
     memfd::sealed(c"vitrine", &std::fs::read("/proc/self/exe")?)
 }
 
-/// Starts one. `uid` is its own, outside every machine's range.
+/// Whom a service becomes, and what its launcher may do: it hears it by its command line.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Place {
+    /// Its uid, its own and outside every machine's range; 0 where there is a single id.
+    pub(crate) uid: u32,
+    /// The launcher's.
+    pub(crate) privilege: Privilege,
+}
+
+impl Place {
+    /// From the command line.
+    pub(crate) fn of_this_process() -> Option<Self> {
+        let word = std::env::args().nth(1)?;
+        let place: Place = serde_json::from_str(&word).ok()?;
+        (place.uid > 0 || place.privilege.is_rootless()).then_some(place)
+    }
+}
+
+/// Starts one.
 pub(crate) fn start(
     role: Role,
     binary: &OwnedFd,
-    uid: u32,
+    place: Place,
     env: &[CString],
 ) -> io::Result<Service> {
     let (here, there) = Channel::pair()?;
     match sys::clone3(0)? {
         Side::Child => {
-            let Err(errno) = become_service(role, binary, uid, there, env);
+            let Err(errno) = become_service(role, binary, place, there, env);
             tracing::error!(%errno, "{} does not start", role.name());
             sys::exit_now(1);
         }
@@ -75,7 +96,7 @@ pub(crate) fn start(
 fn become_service(
     role: Role,
     binary: &OwnedFd,
-    uid: u32,
+    place: Place,
     channel: Channel,
     env: &[CString],
 ) -> nix::Result<std::convert::Infallible> {
@@ -101,32 +122,33 @@ fn become_service(
     // The observer's root has no loader for it in it, so it goes there after execve, by itself:
     // see `enter_observers_root`.
     if role == Role::Web {
-        give_up_privileges(role, uid)?;
+        give_up_privileges(role, place)?;
     }
     confine::reset_signals()?;
     confine::die_with_parent()?;
     nix::fcntl::fcntl(&*binary, nix::fcntl::FcntlArg::F_SETFD(nix::fcntl::FdFlag::FD_CLOEXEC))?;
-    let argv =
-        [role.name().into(), uid.to_string()].map(|word| CString::new(word).unwrap_or_default());
+    let place = serde_json::to_string(&place).map_err(|_| Errno::EINVAL)?;
+    let argv = [role.name().into(), place].map(|word| CString::new(word).unwrap_or_default());
     memfd::execute(binary.as_fd(), &argv, env)
 }
 
 /// The rest of the observer's start, before it hears a word from anybody: an empty root with
 /// `/proc` and the cgroup hierarchies in it, its own uid, two capabilities.
-pub(crate) fn enter_observers_root(uid: u32) -> nix::Result<()> {
-    mounts::observers_root()?;
-    give_up_privileges(Role::Observer, uid)?;
+pub(crate) fn enter_observers_root(place: Place) -> nix::Result<()> {
+    mounts::observers_root(place.privilege)?;
+    give_up_privileges(Role::Observer, place)?;
     // The change of ids has cleared it; a launcher that went meanwhile has closed the channel.
     confine::die_with_parent()
 }
 
-fn give_up_privileges(role: Role, uid: u32) -> nix::Result<()> {
+fn give_up_privileges(role: Role, place: Place) -> nix::Result<()> {
+    let uid = place.uid;
     let keep = role.capabilities();
     let set = keep.iter().fold(0, |set, capability| set | 1u64 << capability);
     confine::drop_bounding(keep)?;
     // With NO_SETUID_FIXUP a change of ids takes no capability away; capset does.
     sys::prctl(libc::PR_SET_SECUREBITS, SECUREBITS_NONE, 0)?;
-    setgroups(&[])?;
+    place.privilege.drop_groups()?;
     setresgid(Gid::from_raw(uid), Gid::from_raw(uid), Gid::from_raw(uid))?;
     setresuid(Uid::from_raw(uid), Uid::from_raw(uid), Uid::from_raw(uid))?;
     confine::clear_ambient()?;

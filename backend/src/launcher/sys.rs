@@ -20,6 +20,8 @@ pub(crate) const MOUNT_ATTR_RDONLY: u64 = 0x1;
 pub(crate) const MOUNT_ATTR_NOSUID: u64 = 0x2;
 /// From `linux/mount.h`.
 pub(crate) const MOUNT_ATTR_NODEV: u64 = 0x4;
+/// Read-only, `nosuid`, `nodev`, `noexec`, `nosymfollow`.
+pub(crate) const MOUNT_ATTR_OBSERVER: u64 = 0x20_000f;
 const MOUNT_ATTR_IDMAP: u64 = 0x10_0000;
 const OPEN_TREE_CLONE: u32 = 1;
 const MOVE_MOUNT_F_EMPTY_PATH: u32 = 0x4;
@@ -268,6 +270,17 @@ pub(crate) fn xattr_is(path: &Path, name: &CStr, value: &[u8]) -> bool {
     usize::try_from(len).is_ok_and(|len| found.get(..len) == Some(value))
 }
 
+/// The version of Landlock that this kernel has.
+pub(crate) fn landlock_version() -> Option<i64> {
+    const LANDLOCK_CREATE_RULESET_VERSION: u32 = 1;
+    let null = std::ptr::null::<libc::c_void>();
+    // SAFETY: with this flag the call takes no structure and makes nothing.
+    let version = unsafe {
+        libc::syscall(libc::SYS_landlock_create_ruleset, null, 0, LANDLOCK_CREATE_RULESET_VERSION)
+    };
+    Errno::result(version).ok().filter(|&version| version > 0)
+}
+
 /// Joins a new, empty session keyring.
 pub(crate) fn new_session_keyring() -> nix::Result<()> {
     const KEYCTL_JOIN_SESSION_KEYRING: libc::c_int = 1;
@@ -323,6 +336,22 @@ pub(crate) fn seccomp(program: &[u8]) -> nix::Result<()> {
         libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, &raw const program)
     };
     Errno::result(result).map(drop)
+}
+
+/// The newest Landlock interface of this kernel.
+pub(crate) fn landlock_abi() -> nix::Result<i64> {
+    const LANDLOCK_CREATE_RULESET_VERSION: libc::c_uint = 1;
+    let none = std::ptr::null::<libc::c_void>();
+    // SAFETY: with this flag the call takes no attributes and only gives a number.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_landlock_create_ruleset,
+            none,
+            0usize,
+            LANDLOCK_CREATE_RULESET_VERSION,
+        )
+    };
+    Errno::result(result)
 }
 
 /// The far end of a PTY master, without a path that anybody could have replaced: `TIOCGPTPEER`.

@@ -27,7 +27,10 @@ const IN_SCOPE: &str = "VITRINE_IN_SCOPE";
 /// delegated. Otherwise it does not return: the same command starts over in a scope.
 pub(crate) fn enter_scope() -> Result<()> {
     let uses_v2 = Hierarchies::detect()?.iter().any(|h| h.dialect == Dialect::V2 && h.hands_out());
-    if !Path::new(BOOTED).is_dir() || !uses_v2 || in_delegated_group()? {
+    // An ordinary user asks for a scope by hand (`systemd-run --user`): many have no systemd of
+    // their own, and go on without limits.
+    let root = nix::unistd::geteuid().is_root();
+    if !root || !Path::new(BOOTED).is_dir() || !uses_v2 || in_delegated_group()? {
         return Ok(());
     }
     if std::env::var_os(IN_SCOPE).is_some() {
@@ -39,7 +42,7 @@ pub(crate) fn enter_scope() -> Result<()> {
         "systemd manages this host's cgroups, and systemd-run is not on PATH: install it (it comes with systemd), or start vitrine from a unit with Delegate=yes",
     )?;
     let exe = std::env::current_exe().context("find the own program")?;
-    let words = arguments(std::process::id(), nix::unistd::geteuid().is_root());
+    let words = arguments(std::process::id());
     let mut command = Command::new(&systemd_run);
     command.args(words).arg("--").arg(exe).args(std::env::args_os().skip(1)).env(IN_SCOPE, "1");
     let err = command.exec();
@@ -47,12 +50,9 @@ pub(crate) fn enter_scope() -> Result<()> {
 }
 
 /// What `systemd-run` is asked for.
-fn arguments(pid: u32, root: bool) -> Vec<OsString> {
+fn arguments(pid: u32) -> Vec<OsString> {
     let unit = format!("--unit=vitrine-{pid}");
-    let mut words = vec!["--scope", "--quiet", "--collect", "--property=Delegate=yes", &unit];
-    if !root {
-        words.insert(0, "--user");
-    }
+    let words = ["--scope", "--quiet", "--collect", "--property=Delegate=yes", &unit];
     words.into_iter().map(OsString::from).collect()
 }
 
@@ -67,11 +67,10 @@ mod tests {
 
     #[test]
     fn one_delegated_scope_of_ones_own() {
-        let words = arguments(42, true);
+        let words = arguments(42);
         assert_eq!(
             words,
             ["--scope", "--quiet", "--collect", "--property=Delegate=yes", "--unit=vitrine-42"]
         );
-        assert_eq!(arguments(42, false)[0], "--user", "an ordinary user's own systemd");
     }
 }

@@ -2,15 +2,19 @@
 //!
 //! A range is taken by a lock on one byte of `/run/vitrine/uids`. The lock belongs to the open
 //! file, so the kernel gives a range back when its launcher is gone, however it went.
+//!
+//! An ordinary user has no ids to give out: every machine has those of the launcher's own user
+//! namespace.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::rc::Rc;
 
+use super::privilege::Privilege;
 use super::sys;
 
 /// How many uids a range has.
@@ -19,12 +23,21 @@ pub(crate) const RANGE: u32 = 65_536;
 /// 1,879,048,191) give out, below 2³¹, where old programs see negative numbers.
 const FIRST: u32 = 2_000_000_000;
 const RANGES: u32 = 2_048;
-/// Our directory for what must not outlive the host.
+/// Root's directory for what must not outlive the host; made by `directories`.
 pub(crate) const RUN_DIRECTORY: &str = "/run/vitrine";
 
 /// The pool.
 #[derive(Debug)]
-pub(crate) struct Pool {
+pub(crate) enum Pool {
+    /// Root's: ranges of the whole host's.
+    OfHost(Ranges),
+    /// An ordinary user's: this many ids, which all machines share.
+    Shared(u32),
+}
+
+/// Ranges of the host, and which of them are taken.
+#[derive(Debug)]
+pub(crate) struct Ranges {
     file: Rc<OwnedFd>,
     /// Ranges that somebody else on this host has been given.
     foreign: Vec<(u32, u32)>,
@@ -33,18 +46,42 @@ pub(crate) struct Pool {
     next: u32,
 }
 
-/// A range of one's own; given back on drop.
+/// A range of ids, as this launcher's user namespace numbers them; given back on drop.
 #[derive(Debug)]
 pub(crate) struct UidRange {
+    base: u32,
+    count: u32,
+    /// One's own, or else shared.
+    _lock: Option<Lock>,
+}
+
+#[derive(Debug)]
+struct Lock {
     file: Rc<OwnedFd>,
     own: Rc<RefCell<BTreeSet<u32>>>,
     index: u32,
 }
 
 impl Pool {
-    /// Opens the pool of this host.
-    pub(crate) fn open() -> io::Result<Self> {
-        fs::DirBuilder::new().mode(0o711).recursive(true).create(RUN_DIRECTORY)?;
+    /// Opens the pool of this host, or of this user.
+    pub(crate) fn open(privilege: Privilege) -> io::Result<Self> {
+        match privilege {
+            Privilege::Root => Ranges::open().map(Pool::OfHost),
+            Privilege::Rootless { .. } => Ok(Pool::Shared(privilege.ids_per_machine())),
+        }
+    }
+
+    /// Takes a free range; `None` when all are taken.
+    pub(crate) fn take(&mut self) -> io::Result<Option<UidRange>> {
+        match self {
+            Pool::OfHost(ranges) => ranges.take(),
+            Pool::Shared(count) => Ok(Some(UidRange { base: 0, count: *count, _lock: None })),
+        }
+    }
+}
+
+impl Ranges {
+    fn open() -> io::Result<Self> {
         let file = fs::OpenOptions::new()
             .read(true)
             .write(true)
@@ -56,11 +93,10 @@ impl Pool {
         let mut foreign = sub_ids(&read("/etc/subuid"));
         foreign.extend(sub_ids(&read("/etc/subgid")));
         foreign.extend(passwd_ids(&read("/etc/passwd")));
-        Ok(Pool { file: Rc::new(file.into()), foreign, own: Rc::default(), next: 0 })
+        Ok(Ranges { file: Rc::new(file.into()), foreign, own: Rc::default(), next: 0 })
     }
 
-    /// Takes a free range; `None` when all are taken.
-    pub(crate) fn take(&mut self) -> io::Result<Option<UidRange>> {
+    fn take(&mut self) -> io::Result<Option<UidRange>> {
         for offset in 0..RANGES {
             let index = (self.next + offset) % RANGES;
             if self.is_foreign(index) || self.own.borrow().contains(&index) {
@@ -71,7 +107,8 @@ impl Pool {
                 self.next = (index + 1) % RANGES;
                 self.own.borrow_mut().insert(index);
                 let (file, own) = (Rc::clone(&self.file), Rc::clone(&self.own));
-                return Ok(Some(UidRange { file, own, index }));
+                let lock = Lock { file, own, index };
+                return Ok(Some(UidRange { base: base(index), count: RANGE, _lock: Some(lock) }));
             }
         }
         Ok(None)
@@ -86,11 +123,16 @@ impl Pool {
 impl UidRange {
     /// The first uid of the range.
     pub(crate) fn base(&self) -> u32 {
-        base(self.index)
+        self.base
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> u32 {
+        self.count
     }
 }
 
-impl Drop for UidRange {
+impl Drop for Lock {
     fn drop(&mut self) {
         self.own.borrow_mut().remove(&self.index);
         sys::unlock_byte(self.file.as_fd(), i64::from(self.index));

@@ -15,15 +15,16 @@ use std::time::Duration;
 use nix::fcntl::{OFlag, open};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::Mode;
-use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
+use nix::unistd::{Gid, Uid, setresgid, setresuid};
 use serde::{Deserialize, Serialize};
 use vitrine_shared::message::StepName;
 
 use super::confine;
+use super::privilege::Privilege;
 use super::step::{At as _, StepError};
 use super::sys::{self, Side};
 use super::talk::{Talk, Told};
-use super::uids::RANGE;
+use super::uids::UidRange;
 
 const STEP: StepName = StepName::IdMap;
 /// CAP_SETGID, CAP_SETUID, CAP_SYS_ADMIN, kept through the change of ids so that hosts which
@@ -39,24 +40,42 @@ enum Word {
     Made,
 }
 
-/// A user namespace for a machine: 0 inside is `base` on the host.
-pub(crate) fn for_machine(base: u32) -> Result<OwnedFd, StepError> {
-    make(base, base, true)
+/// Which ids a namespace has, and whose it is.
+#[derive(Clone, Copy, Debug)]
+struct Ids {
+    /// Its owner, as its parent numbers ids.
+    owner: u32,
+    /// The parent's id that is 0 in it.
+    first: u32,
+    /// How many.
+    count: u32,
+}
+
+/// A user namespace for a machine: 0 inside is the range's first.
+pub(crate) fn for_machine(uids: &UidRange, privilege: Privilege) -> Result<OwnedFd, StepError> {
+    begin(Ids { owner: uids.base(), first: uids.base(), count: uids.count() }, true, privilege)?
+        .map()
 }
 
 /// A user namespace for a container, a child of the machine's and with the same ids.
 ///
 /// Its owner is the last uid of the machine, which nothing runs as: the owner of a user namespace
 /// has every capability over it, whatever its bounding set says, and the machine's root is not to
-/// have that over a container in a strict machine.
-pub(crate) fn for_container(machine: BorrowedFd<'_>) -> Result<OwnedFd, StepError> {
+/// have that over a container in a strict machine. (With a single id there is no other: then the
+/// filter alone keeps the machine's root from using it.)
+pub(crate) fn for_container(
+    machine: BorrowedFd<'_>,
+    uids: &UidRange,
+    privilege: Privilege,
+) -> Result<OwnedFd, StepError> {
     let (here, there) = Talk::pair().at(STEP, "socketpair")?;
     match sys::clone3(0).at(STEP, "clone3(helper)")? {
         Side::Child => {
             drop(here);
-            let made = confine::become_root_of(machine)
+            let ids = Ids { owner: uids.count() - 1, first: 0, count: uids.count() };
+            let made = confine::become_root_of(machine, privilege)
                 .and_then(|()| sys::prctl(libc::PR_SET_DUMPABLE, 1, 0).at(STEP, "PR_SET_DUMPABLE"))
-                .and_then(|()| make(RANGE - 1, 0, false));
+                .and_then(|()| begin(ids, false, privilege)?.map());
             let sent = match &made {
                 Ok(userns) => there.tell(&Word::Made, &[userns.as_fd()]),
                 Err(err) => there.fail(err),
@@ -79,29 +98,24 @@ pub(crate) fn for_container(machine: BorrowedFd<'_>) -> Result<OwnedFd, StepErro
     }
 }
 
-/// Makes a namespace owned by `owner`, maps `first` to 0 in it, and gives it by descriptor.
-fn make(owner: u32, first: u32, nesting: bool) -> Result<OwnedFd, StepError> {
-    begin(owner, first, nesting)?.map()
-}
-
 /// A user namespace that is being made by a process of its own, while its maker does other things.
 #[derive(Debug)]
 pub(crate) struct Making {
     talk: Talk,
     pid: i32,
     pidfd: OwnedFd,
-    first: u32,
+    ids: Ids,
 }
 
 impl Making {
     /// Begins one for a container straight on the host: nothing of ours is nested in it.
-    pub(crate) fn for_run(base: u32) -> Result<Self, StepError> {
-        begin(base, base, false)
+    pub(crate) fn for_run(uids: &UidRange, privilege: Privilege) -> Result<Self, StepError> {
+        begin(Ids { owner: uids.base(), first: uids.base(), count: uids.count() }, false, privilege)
     }
 
     /// Waits until it is there, maps it, and gives it by descriptor.
     pub(crate) fn map(&self) -> Result<OwnedFd, StepError> {
-        let made = self.talk.hear::<Word>(STEP, PATIENCE).and_then(|_| map(self.pid, self.first));
+        let made = self.talk.hear::<Word>(STEP, PATIENCE).and_then(|_| map(self.pid, self.ids));
         // Not needed any more. It dies while its maker goes on, and is reaped on drop.
         let _ = sys::pidfd_signal(self.pidfd.as_fd(), libc::SIGKILL);
         made
@@ -115,12 +129,12 @@ impl Drop for Making {
     }
 }
 
-fn begin(owner: u32, first: u32, nesting: bool) -> Result<Making, StepError> {
+fn begin(ids: Ids, nesting: bool, privilege: Privilege) -> Result<Making, StepError> {
     let (here, there) = Talk::pair().at(STEP, "socketpair")?;
     match sys::clone3(0).at(STEP, "clone3(owner)")? {
         Side::Child => {
             drop(here);
-            let result = match own(owner, nesting) {
+            let result = match own(ids.owner, nesting, privilege) {
                 Ok(()) => there.tell(&Word::Unshared, &[]),
                 Err(err) => there.fail(&err),
             };
@@ -130,14 +144,14 @@ fn begin(owner: u32, first: u32, nesting: bool) -> Result<Making, StepError> {
             }
             sys::exit_now(0);
         }
-        Side::Parent { pid, pidfd } => Ok(Making { talk: here, pid, pidfd, first }),
+        Side::Parent { pid, pidfd } => Ok(Making { talk: here, pid, pidfd, ids }),
     }
 }
 
 /// In the new process: becomes the owner and unshares.
-fn own(owner: u32, nesting: bool) -> Result<(), StepError> {
+fn own(owner: u32, nesting: bool, privilege: Privilege) -> Result<(), StepError> {
     let (uid, gid) = (Uid::from_raw(owner), Gid::from_raw(owner));
-    setgroups(&[]).at(STEP, "setgroups")?;
+    privilege.drop_groups().at(STEP, "setgroups")?;
     sys::prctl(libc::PR_SET_KEEPCAPS, 1, 0).at(STEP, "PR_SET_KEEPCAPS")?;
     setresgid(gid, gid, gid).at(STEP, "setresgid")?;
     setresuid(uid, uid, uid).at(STEP, "setresuid")?;
@@ -150,8 +164,8 @@ fn own(owner: u32, nesting: bool) -> Result<(), StepError> {
     confine::limit_user_namespace(limits.as_fd(), nesting)
 }
 
-fn map(pid: i32, first: u32) -> Result<OwnedFd, StepError> {
-    let line = format!("0 {first} {RANGE}\n");
+fn map(pid: i32, ids: Ids) -> Result<OwnedFd, StepError> {
+    let line = format!("0 {} {}\n", ids.first, ids.count);
     for file in ["gid_map", "uid_map"] {
         fs::write(format!("/proc/{pid}/{file}"), &line).at(STEP, format!("write {file}"))?;
     }

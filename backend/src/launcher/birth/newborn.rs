@@ -13,6 +13,7 @@ use nix::unistd::{AccessFlags, access, chdir, execve, fchdir, mkdir, sethostname
 use vitrine_shared::message::StepName;
 use vitrine_shared::namespace::Namespace;
 
+use super::super::kill::RootId;
 use super::super::mounts::{self, ProcView, RootPlan};
 use super::super::step::{At as _, StepError, Steps};
 use super::super::sys::{self, Side};
@@ -150,7 +151,7 @@ fn become_program(
         set(null.as_fd()).at(StepName::Dev, "dup2")?;
     }
     if let Some(userns) = plan.userns {
-        confine::become_root_of(userns)?;
+        confine::become_root_of(userns, plan.privilege)?;
         steps.done(StepName::EnterUser, "setns(user); setresuid(0, 0, 0)");
     }
     confine::drop_capabilities()?;
@@ -172,7 +173,8 @@ fn become_program(
     }
     let done = std::mem::replace(steps, Steps::begin()).finish();
     let fds: Vec<_> = pty.iter().map(AsFd::as_fd).collect();
-    talk.tell(&Word::Ready(done), &fds).at(StepName::Execve, "say ready")?;
+    let root = RootId::of(Path::new("/")).at(StepName::PivotRoot, "stat /")?;
+    talk.tell(&Word::Ready(done, root), &fds).at(StepName::Execve, "say ready")?;
     // A launcher that went before the parent-death signal was set has closed its end.
     if talk.is_closed() {
         sys::exit_now(0);
@@ -228,17 +230,21 @@ fn enter_root(plan: &Plan<'_>, steps: &mut Steps) -> Result<Option<OwnedFd>, Ste
     } else {
         mkdir(stage, Mode::from_bits_truncate(0o700)).at(StepName::Rootfs, "mkdir the stage")?;
     }
-    let root = mounts::build_root(&RootPlan { stage, lower, uid_base: plan.uid_base, stages })?;
-    steps.done(StepName::Rootfs, "mount_setattr(MOUNT_ATTR_IDMAP); mount(overlay, upperdir=tmpfs)");
+    let (uid_base, privilege) = (plan.uid_base, plan.privilege);
+    let root = mounts::build_root(&RootPlan { stage, lower, uid_base, stages, privilege })?;
+    let attributes = if privilege.maps_mounts() { "MOUNT_ATTR_IDMAP" } else { "MOUNT_ATTR_RDONLY" };
+    let call = format!("mount_setattr({attributes}); mount(overlay, upperdir=tmpfs)");
+    steps.done(StepName::Rootfs, call);
     let covered = mounts::build_proc(&root, proc)?;
     let mounted = match proc {
         ProcView::Remounted => "mount(proc)",
         ProcView::Inherited => "mount(/proc, MS_BIND|MS_REC)",
     };
     steps.done(StepName::Proc, format!("{mounted}; mount(…, MS_BIND) ×{covered}"));
-    mounts::build_dev(&root, plan.uid_base)?;
+    mounts::build_dev(&root, uid_base, privilege)?;
     let devices = mounts::DEVICES.len();
-    let call = format!("mount(tmpfs); mknod ×{devices}; mount(devpts, newinstance)");
+    let made = if privilege.makes_devices() { "mknod" } else { "mount(…, MS_BIND)" };
+    let call = format!("mount(tmpfs); {made} ×{devices}; mount(devpts, newinstance)");
     steps.done(StepName::Dev, call);
     let master = terminal(plan, &root, steps)?;
     if own_mounts {

@@ -28,6 +28,11 @@ pub(crate) struct Hierarchy {
 pub(crate) struct Hierarchies(Vec<Hierarchy>);
 
 impl Hierarchies {
+    /// Is there none at all?
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Reads `/proc/self/mountinfo`, and `cgroup.controllers` of a unified hierarchy.
     pub(crate) fn detect() -> io::Result<Self> {
         let mountinfo = fs::read_to_string("/proc/self/mountinfo")?;
@@ -38,7 +43,7 @@ impl Hierarchies {
 
     /// From the text of `mountinfo` (`proc_pid_mountinfo(5)`): a v1 mount names its controllers in
     /// its super options, a v2 mount in a file.
-    fn parse(mountinfo: &str, controllers_file: impl Fn(&Path) -> String) -> Self {
+    pub(crate) fn parse(mountinfo: &str, controllers_file: impl Fn(&Path) -> String) -> Self {
         let mut found: Vec<Hierarchy> = Vec::new();
         let mut bare = None;
         for line in mountinfo.lines() {
@@ -118,12 +123,6 @@ impl Hierarchies {
     /// The one with the same controllers.
     pub(super) fn like(&self, hierarchy: &Hierarchy) -> Option<&Hierarchy> {
         self.0.iter().find(|other| other.controllers == hierarchy.controllers)
-    }
-
-    /// These.
-    #[cfg(test)]
-    pub(super) fn of(hierarchies: Vec<Hierarchy>) -> Self {
-        Hierarchies(hierarchies)
     }
 
     /// The same hierarchies, each with another directory in the place of its root; those for which

@@ -53,21 +53,15 @@ impl Cgroup {
         Ok(Some(wrote))
     }
 
-    /// Why there is nothing to turn, in words.
-    pub(crate) fn lacks(&self, knob: &Knob) -> String {
+    /// Why there is nothing to turn, in words, where the controller is there.
+    pub(crate) fn lacks(&self, knob: &Knob) -> Option<String> {
         let name = knob.controller().name();
-        match self.directory(knob.controller()) {
-            Some((_, Dialect::V1)) => {
-                let v2: Vec<_> = knob.writes(Dialect::V2).into_iter().map(|w| w.file).collect();
-                format!(
-                    "this host's {name} controller is cgroup v1, which has no {}; boot with systemd.unified_cgroup_hierarchy=1, or leave it out",
-                    v2.join(" or ")
-                )
-            }
-            _ => format!(
-                "this host gives no {name} controller; /proc/cgroups and /sys/fs/cgroup/cgroup.controllers say what it has, `vitrine doctor` how to add it"
-            ),
-        }
+        self.directory(knob.controller())?;
+        let v2: Vec<_> = knob.writes(Dialect::V2).into_iter().map(|w| w.file).collect();
+        Some(format!(
+            "this host's {name} controller is cgroup v1, which has no {}; boot with systemd.unified_cgroup_hierarchy=1, or leave it out",
+            v2.join(" or ")
+        ))
     }
 
     /// Writes one raw file. The caller has checked its name against the table.

@@ -8,11 +8,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use nix::errno::Errno;
-use nix::unistd::{AccessFlags, access, geteuid};
+use nix::unistd::{AccessFlags, access};
 use vitrine_shared::cgroup::{Controller, Dialect};
-use vitrine_shared::message::{Because, Feature, Missing};
 
+use super::super::privilege::Privilege;
 use super::super::sys;
 use super::{Hierarchies, Hierarchy};
 
@@ -21,35 +20,26 @@ const LEAF: &str = "vitrine-launcher";
 /// What systemd sets on a group that it keeps its hands off (`CGROUP_DELEGATION.md`).
 const DELEGATED: [&std::ffi::CStr; 2] = [c"user.delegate", c"trusted.delegate"];
 
-/// The hierarchies as this process may use them, and what it may not use.
-#[derive(Debug, Default)]
-pub(crate) struct Place {
-    /// Each with the directory below which groups are made as its root.
-    pub(crate) hierarchies: Hierarchies,
-    /// Controllers that are not given, with the reason and what mends it.
-    pub(crate) missing: Vec<Missing>,
-}
-
-impl Place {
-    /// Looks around, moves into the leaf of a delegated group, and asks for each controller.
-    pub(crate) fn find() -> io::Result<Self> {
-        let all = Hierarchies::detect()?;
+impl Hierarchies {
+    /// What this launcher may use, each with the directory below which it makes groups as its
+    /// root: for root of the host that is the hierarchy's own, or a group that was delegated; an
+    /// ordinary user has what was delegated. Controllers that are not given are left out.
+    pub(crate) fn of(privilege: Privilege) -> io::Result<Self> {
+        let all = Self::detect()?;
         let own = OwnGroups::read()?;
-        let root = geteuid().is_root();
-        let mut hierarchies = all.rooted(|hierarchy| match own.directory(hierarchy) {
-            Some(own) if !root || is_delegated(&own) => {
-                is_writable(hierarchy.dialect, &own).then_some(own)
-            }
-            _ => root.then(|| hierarchy.root.clone()),
+        let mut here = all.rooted(|hierarchy| match own.directory(hierarchy) {
+            Some(own) if is_delegated(&own) => is_writable(hierarchy.dialect, &own).then_some(own),
+            _ => (!privilege.is_rootless()).then(|| hierarchy.root.clone()),
         });
-        for (hierarchy, before) in hierarchies.iter().filter_map(|h| Some((h, all.like(h)?))) {
+        for (hierarchy, before) in here.iter().filter_map(|h| Some((h, all.like(h)?))) {
             if hierarchy.dialect == Dialect::V2 && hierarchy.root != before.root {
                 move_down(&hierarchy.root)?;
             }
         }
-        let refused = hierarchies.settle();
-        let missing = missing(&all, &hierarchies, &refused, root);
-        Ok(Place { hierarchies, missing })
+        for (controller, errno) in here.settle() {
+            tracing::warn!(controller = controller.name(), %errno, "the kernel does not give it");
+        }
+        Ok(here)
     }
 }
 
@@ -111,57 +101,6 @@ fn move_down(group: &Path) -> io::Result<()> {
     }
 }
 
-/// The controllers that a server wants and does not have.
-fn missing(
-    all: &Hierarchies,
-    here: &Hierarchies,
-    refused: &[(Controller, Errno)],
-    root: bool,
-) -> Vec<Missing> {
-    let wanted = Controller::ALL.into_iter().filter(|controller| match controller {
-        // Part of `cpu` in v2.
-        Controller::Cpuacct => here.with(Controller::Cpu).is_none_or(|h| h.dialect == Dialect::V1),
-        _ => true,
-    });
-    let lacking = wanted.filter(|controller| here.with(*controller).is_none());
-    let one = |controller: Controller| {
-        let errno = refused.iter().find(|(other, _)| *other == controller).map(|(_, errno)| *errno);
-        let (because, mend) = match (all.with(controller), errno) {
-            (
-                _,
-                Some(Errno::EBUSY | Errno::EACCES | Errno::EPERM | Errno::ENOENT | Errno::EROFS),
-            ) => (Because::NotDelegated, scope_command(root)),
-            // Real-time processes outside the root keep the cpu controller from being enabled.
-            (_, Some(_)) => (Because::Kernel, String::new()),
-            (Some(_), None) => (Because::NotDelegated, scope_command(root)),
-            (None, None) if kernel_has(controller) => {
-                (Because::NotMounted, mount_command(controller))
-            }
-            (None, None) => (Because::Kernel, String::new()),
-        };
-        Missing { feature: Feature::Controller(controller), because, mend }
-    };
-    lacking.map(one).collect()
-}
-
-fn scope_command(root: bool) -> String {
-    let user = if root { "" } else { "--user " };
-    format!("systemd-run {user}--scope -p Delegate=yes vitrine serve")
-}
-
-fn mount_command(controller: Controller) -> String {
-    let name = if controller == Controller::Io { "blkio" } else { controller.name() };
-    format!(
-        "mkdir -p /sys/fs/cgroup/{name} && mount -t cgroup -o {name} cgroup /sys/fs/cgroup/{name}"
-    )
-}
-
-fn kernel_has(controller: Controller) -> bool {
-    let table = fs::read_to_string("/proc/cgroups").unwrap_or_default();
-    let mut lines = table.lines().filter(|line| !line.starts_with('#'));
-    lines.any(|line| line.split_whitespace().next().and_then(Controller::named) == Some(controller))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -196,21 +135,5 @@ mod tests {
         assert_eq!(own(&leaf, &v2("/cg")).unwrap(), Path::new("/cg/b.scope"));
         assert_eq!(own("0::/../elsewhere\n", &v2("/cg")), None);
         assert_eq!(own("0::/\n", &v2("/cg")).unwrap(), Path::new("/cg/"));
-    }
-
-    #[test]
-    fn what_is_missing_is_told_with_its_reason() {
-        let all = Hierarchies::of(vec![v2("/cg")]);
-        let mut here = all.clone();
-        assert!(
-            !missing(&all, &here, &[], true)
-                .iter()
-                .any(|m| { m.feature == Feature::Controller(Controller::Memory) })
-        );
-        here = here.rooted(|_| None);
-        let told = missing(&all, &here, &[(Controller::Memory, Errno::EBUSY)], false);
-        let memory = told.iter().find(|m| m.feature == Feature::Controller(Controller::Memory));
-        assert_eq!(memory.unwrap().because, Because::NotDelegated);
-        assert!(memory.unwrap().mend.starts_with("systemd-run --user --scope"), "{memory:?}");
     }
 }

@@ -18,6 +18,7 @@ use vitrine_shared::spec::{ContainerSpec, Rootfs};
 use super::super::birth::{self, Born, Destination, Plan, Program, Root, Stdio};
 use super::super::cgroup::Cgroup;
 use super::super::images::{Image, STAGES};
+use super::super::kill::{self, RootId};
 use super::super::mounts::{self, ProcView};
 use super::super::step::{At as _, StepError, Steps};
 use super::super::sys::{self, Ended, Side};
@@ -46,6 +47,7 @@ pub(crate) struct Live {
     pid: i32,
     pub(super) group: Cgroup,
     userns: Option<OwnedFd>,
+    root: RootId,
     /// Where its root is mounted in the machine, when that has to be unmounted by hand.
     stage: Option<PathBuf>,
     /// Its files stay while it lives.
@@ -108,6 +110,7 @@ impl Machine {
                     pid: born.pid,
                     group,
                     userns,
+                    root: born.root,
                     stage,
                     _image: image,
                 };
@@ -178,6 +181,7 @@ impl Machine {
             root: Root::Of(root.as_fd()),
             userns: Some(self.userns.as_fd()),
             uid_base: self.uids.base(),
+            privilege: self.privilege,
             stdio: if spec.tty { Stdio::Terminal } else { Stdio::Null },
             program: Program::Argv(&argv),
             env: Vec::new(),
@@ -209,9 +213,13 @@ impl Machine {
         awake(&[&self.root])?;
         let _lifted = [self.root.lift_quota(), group.lift_quota()];
         let own = spec.namespaces.has(Namespace::User);
-        let own = own.then(|| userns::for_container(self.userns.as_fd())).transpose()?;
+        let own =
+            own.then(|| userns::for_container(self.userns.as_fd(), &self.uids, self.privilege));
+        let own = own.transpose()?;
         if own.is_some() {
-            steps.done(StepName::IdMap, "unshare(CLONE_NEWUSER); write(uid_map, \"0 0 65536\")");
+            let ids = self.uids.count();
+            let call = format!("unshare(CLONE_NEWUSER); write(uid_map, \"0 0 {ids}\")");
+            steps.done(StepName::IdMap, call);
         }
         if matches!(spec.rootfs, Rootfs::Directory(_)) {
             let what = "a directory of the host is for the command line only";
@@ -221,7 +229,7 @@ impl Machine {
             .images
             .find(&spec.rootfs)
             .map_err(|err| StepError::new(StepName::Rootfs, err.to_string(), Errno::ENOENT))?;
-        let lower = mounts::lower_layer(&image.root, Some(self.userns.as_fd()))?;
+        let lower = mounts::lower_layer(&image.root, Some(self.userns.as_fd()), self.privilege)?;
         steps.skip();
         let own_mounts = spec.namespaces.has(Namespace::Mount);
         let stage = if own_mounts { PathBuf::from(format!("/{STAGES}")) } else { stage_of(name) };
@@ -241,6 +249,7 @@ impl Machine {
             },
             userns: Some(own.as_ref().unwrap_or(&self.userns).as_fd()),
             uid_base: self.uids.base(),
+            privilege: self.privilege,
             stdio: if spec.tty { Stdio::Terminal } else { Stdio::Null },
             program: if spec.init {
                 Program::Init(&host.init, &spec.argv)
@@ -276,6 +285,7 @@ impl Machine {
             root: Root::Of(root.as_fd()),
             userns: Some(live.userns.as_ref().unwrap_or(&self.userns).as_fd()),
             uid_base: self.uids.base(),
+            privilege: self.privilege,
             stdio: Stdio::Null,
             program: Program::Argv(argv),
             env: Vec::new(),
@@ -346,7 +356,11 @@ impl Machine {
     /// Kills, reaps, unmounts and removes whatever is left of a container.
     fn clear(&self, live: &Live) -> Ended {
         let _lifted = self.root.lift_quota();
-        if let Err(err) = live.group.kill_all(DEATH) {
+        let killed = match live.group.is_nowhere() {
+            true => kill::by_root(live.root, DEATH).map_err(|err| err.to_string()),
+            false => live.group.kill_all(DEATH).map_err(|err| err.to_string()),
+        };
+        if let Err(err) = killed {
             tracing::error!(%err, "a container does not die");
         }
         for exec in &live.execs {
@@ -371,7 +385,10 @@ impl Machine {
         let deadline = Instant::now() + SESSION_DEATH;
         // While the shell is not reaped nobody else can have its number.
         for round in 0.. {
-            let mut members = self.root.processes(SESSION_DEATH);
+            let mut members = match self.root.is_nowhere() {
+                true => kill::with_root(live.root),
+                false => self.root.processes(SESSION_DEATH),
+            };
             members.retain(|&pid| kill_member(pid, live.pid));
             if (members.is_empty() && round > 0) || Instant::now() > deadline {
                 break;
