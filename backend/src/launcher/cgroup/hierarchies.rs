@@ -45,7 +45,6 @@ impl Hierarchies {
     /// its super options, a v2 mount in a file.
     pub(crate) fn parse(mountinfo: &str, controllers_file: impl Fn(&Path) -> String) -> Self {
         let mut found: Vec<Hierarchy> = Vec::new();
-        let mut bare = None;
         for line in mountinfo.lines() {
             let Some((before, after)) = line.split_once(" - ") else { continue };
             let (Some(mount_root), Some(root)) =
@@ -67,15 +66,10 @@ impl Hierarchies {
             controllers.retain(|c| !found.iter().any(|h| h.controllers.contains(c)));
             if mount_root == "/" && !controllers.is_empty() {
                 found.push(Hierarchy { controllers, dialect, root });
-            } else if mount_root == "/" && dialect == Dialect::V2 {
-                bare = Some(Hierarchy { controllers, dialect, root });
             }
         }
         // Every v2 group can be frozen, whatever controllers it has.
         if !found.iter().any(|h| h.controllers.contains(&Controller::Freezer)) {
-            if !found.iter().any(|h| h.dialect == Dialect::V2) {
-                found.extend(bare);
-            }
             let unified = found.iter_mut().find(|h| h.dialect == Dialect::V2);
             unified.into_iter().for_each(|h| h.controllers.push(Controller::Freezer));
         }
