@@ -10,12 +10,16 @@ use std::fs;
 use crate::harness::command::{output, run};
 use crate::harness::image::with_probe;
 
-type Doors = BTreeMap<String, String>;
+pub(crate) type Doors = BTreeMap<String, String>;
 
 /// What the probe finds, on a terminal of its own, below an init.
 fn doors(flags: &[&str]) -> Doors {
     let first = ["--rootfs", with_probe(), "-t", "--init"];
-    let text = output(&[&first, flags, &["--", "probe", "doors"]].concat());
+    parse(&output(&[&first, flags, &["--", "probe", "doors"]].concat()))
+}
+
+/// What the probe has printed.
+pub(crate) fn parse(text: &str) -> Doors {
     let line = |line: &str| {
         let (name, result) = line.split_once(' ').unwrap_or_else(|| panic!("{line:?}"));
         (name.to_string(), result.to_string())
@@ -26,7 +30,7 @@ fn doors(flags: &[&str]) -> Doors {
 }
 
 /// What must be said of a door: mostly EPERM, by the filter.
-fn allowed(name: &str) -> &'static [&'static str] {
+pub(crate) fn allowed(name: &str) -> &'static [&'static str] {
     match name {
         // A C library that hears ENOSYS falls back to clone, whose flags can be looked at.
         // So do calls that are newer than the list.

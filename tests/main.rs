@@ -2,8 +2,10 @@
 //!
 //! - [`config`], [`doctor`]: settings of `vitrine serve`; what the host can do
 //! - [`cli`], [`tty`], [`limits`], [`flags`], [`images`]: `vitrine run` as people use it
-//! - [`shell`]: a shell in the machine itself
 //! - [`cgroups`]: groups in both dialects, and what the kernel does with them
+//! - [`views`], [`words`]: `vitrine ps`, `top`, `cgroups`, `namespaces`; words that are wrong
+//! - [`shell`], [`lab`], [`lab_shut`]: a shell in the machine itself, and what profile `lab` opens
+//!   and does not
 //! - [`beyond`]: TLS, and listening beyond loopback
 //! - [`serve`], [`knobs`], [`killed`], [`protocol`], [`protocol_doc`]: `vitrine serve` and its three processes
 //! - [`rootless`]: the same as an ordinary user
@@ -28,6 +30,8 @@ mod images;
 mod inside;
 mod killed;
 mod knobs;
+mod lab;
+mod lab_shut;
 mod limits;
 mod protocol;
 mod protocol_doc;
@@ -35,3 +39,5 @@ mod rootless;
 mod serve;
 mod shell;
 mod tty;
+mod views;
+mod words;

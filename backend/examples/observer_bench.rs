@@ -43,6 +43,7 @@ impl Crowd {
 
     fn machine(&self) -> ObservedMachine {
         ObservedMachine {
+            delegated: false,
             machine: MACHINE,
             uid_base: 0,
             hierarchies: self.hierarchies.clone(),

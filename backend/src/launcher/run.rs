@@ -17,7 +17,7 @@ use vitrine_shared::message::StepName;
 use vitrine_shared::namespace::Namespace;
 use vitrine_shared::spec::ContainerSpec;
 
-use super::birth::{self, Born, Plan, Program, Root, Stdio};
+use super::birth::{self, Born, Plan, Program, Rights, Root, Stage, Stdio};
 use super::cgroup::{BASE, Cgroup, Entrance, Hierarchies};
 use super::images::Images;
 use super::kill::RootId;
@@ -162,6 +162,12 @@ impl Ground {
         let userns = self.userns.as_ref().map(AsFd::as_fd);
         let lower = mounts::lower_layer(&image.root, userns, self.privilege)?;
         let init = spec.init.then(|| memfd::sealed(c"vitrine-init", memfd::INIT)).transpose()?;
+        let here = self.privilege.run_directory();
+        let run_directory = std::fs::File::open(&here)?;
+        let stage = match self.stage.as_ref().and_then(|path| path.file_name()?.to_str()) {
+            Some(name) => Stage::New(run_directory.as_fd(), name),
+            None => Stage::On(&here),
+        };
         let plan = Plan {
             into: None,
             namespaces: spec.namespaces,
@@ -171,7 +177,7 @@ impl Ground {
             then_procs: Vec::new(),
             hostname: spec.hostname.as_deref(),
             root: Root::New {
-                stage: self.stage.clone().unwrap_or_else(|| self.privilege.run_directory()),
+                stage,
                 lower: &lower,
                 proc: if spec.remount_proc { ProcView::Remounted } else { ProcView::Inherited },
                 stages: None,
@@ -189,7 +195,7 @@ impl Ground {
                 None => Program::Argv(&spec.argv),
             },
             env: Vec::new(),
-            seccomp: options.seccomp,
+            rights: if options.seccomp { Rights::Strict } else { Rights::Unfiltered },
         };
         Ok(birth::start(&plan, Steps::begin())?)
     }

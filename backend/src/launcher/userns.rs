@@ -19,7 +19,7 @@ use nix::unistd::{Gid, Uid, setresgid, setresuid};
 use serde::{Deserialize, Serialize};
 use vitrine_shared::message::StepName;
 
-use super::confine;
+use super::confine::{self, Nesting};
 use super::privilege::Privilege;
 use super::step::{At as _, StepError};
 use super::sys::{self, Side};
@@ -52,9 +52,13 @@ struct Ids {
 }
 
 /// A user namespace for a machine: 0 inside is the range's first.
-pub(crate) fn for_machine(uids: &UidRange, privilege: Privilege) -> Result<OwnedFd, StepError> {
-    begin(Ids { owner: uids.base(), first: uids.base(), count: uids.count() }, true, privilege)?
-        .map()
+pub(crate) fn for_machine(
+    uids: &UidRange,
+    nesting: Nesting,
+    privilege: Privilege,
+) -> Result<OwnedFd, StepError> {
+    let ids = Ids { owner: uids.base(), first: uids.base(), count: uids.count() };
+    begin(ids, nesting, privilege)?.map()
 }
 
 /// A user namespace for a container, a child of the machine's and with the same ids.
@@ -75,7 +79,7 @@ pub(crate) fn for_container(
             let ids = Ids { owner: uids.count() - 1, first: 0, count: uids.count() };
             let made = confine::become_root_of(machine, privilege)
                 .and_then(|()| sys::prctl(libc::PR_SET_DUMPABLE, 1, 0).at(STEP, "PR_SET_DUMPABLE"))
-                .and_then(|()| begin(ids, false, privilege)?.map());
+                .and_then(|()| begin(ids, Nesting::None, privilege)?.map());
             let sent = match &made {
                 Ok(userns) => there.tell(&Word::Made, &[userns.as_fd()]),
                 Err(err) => there.fail(err),
@@ -110,7 +114,8 @@ pub(crate) struct Making {
 impl Making {
     /// Begins one for a container straight on the host: nothing of ours is nested in it.
     pub(crate) fn for_run(uids: &UidRange, privilege: Privilege) -> Result<Self, StepError> {
-        begin(Ids { owner: uids.base(), first: uids.base(), count: uids.count() }, false, privilege)
+        let ids = Ids { owner: uids.base(), first: uids.base(), count: uids.count() };
+        begin(ids, Nesting::None, privilege)
     }
 
     /// Waits until it is there, maps it, and gives it by descriptor.
@@ -129,7 +134,7 @@ impl Drop for Making {
     }
 }
 
-fn begin(ids: Ids, nesting: bool, privilege: Privilege) -> Result<Making, StepError> {
+fn begin(ids: Ids, nesting: Nesting, privilege: Privilege) -> Result<Making, StepError> {
     let (here, there) = Talk::pair().at(STEP, "socketpair")?;
     match sys::clone3(0).at(STEP, "clone3(owner)")? {
         Side::Child => {
@@ -149,7 +154,7 @@ fn begin(ids: Ids, nesting: bool, privilege: Privilege) -> Result<Making, StepEr
 }
 
 /// In the new process: becomes the owner and unshares.
-fn own(owner: u32, nesting: bool, privilege: Privilege) -> Result<(), StepError> {
+fn own(owner: u32, nesting: Nesting, privilege: Privilege) -> Result<(), StepError> {
     let (uid, gid) = (Uid::from_raw(owner), Gid::from_raw(owner));
     privilege.drop_groups().at(STEP, "setgroups")?;
     sys::prctl(libc::PR_SET_KEEPCAPS, 1, 0).at(STEP, "PR_SET_KEEPCAPS")?;

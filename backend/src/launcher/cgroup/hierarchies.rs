@@ -20,6 +20,8 @@ pub(crate) struct Hierarchy {
     /// Its dialect.
     pub(crate) dialect: Dialect,
     /// Where it is mounted.
+    pub(crate) mount: PathBuf,
+    /// The directory below which we make groups: there, or in a group that was delegated to us.
     pub(crate) root: PathBuf,
 }
 
@@ -65,7 +67,7 @@ impl Hierarchies {
             // A bind mount of a sub-group is not the hierarchy; a second mount of one adds nothing.
             controllers.retain(|c| !found.iter().any(|h| h.controllers.contains(c)));
             if mount_root == "/" && !controllers.is_empty() {
-                found.push(Hierarchy { controllers, dialect, root });
+                found.push(Hierarchy { controllers, dialect, mount: root.clone(), root });
             }
         }
         // Every v2 group can be frozen, whatever controllers it has.

@@ -107,7 +107,7 @@ mod tests {
 
     fn v2(root: &str) -> Hierarchy {
         let controllers = vec![Controller::Memory];
-        Hierarchy { controllers, dialect: Dialect::V2, root: root.into() }
+        Hierarchy { controllers, dialect: Dialect::V2, mount: root.into(), root: root.into() }
     }
 
     fn own(text: &str, hierarchy: &Hierarchy) -> Option<PathBuf> {
@@ -122,6 +122,7 @@ mod tests {
         let cpu = Hierarchy {
             controllers: vec![Controller::Cpu],
             dialect: Dialect::V1,
+            mount: "/cg/cpu".into(),
             root: "/cg/cpu".into(),
         };
         assert_eq!(own(text, &cpu).unwrap(), Path::new("/cg/cpu/jobs/1"));

@@ -78,6 +78,7 @@ impl Tree {
                 directory: self.path(directory),
             });
         ObservedMachine {
+            delegated: false,
             machine: MACHINE,
             uid_base: UID_BASE,
             hierarchies: hierarchies.collect(),
