@@ -52,6 +52,8 @@ pub(crate) struct Client {
     pub(crate) unreadable: Vec<Refusal>,
     /// How the server closed it.
     pub(crate) closed: Option<u16>,
+    /// The images that the welcome named.
+    pub(crate) images: Vec<String>,
 }
 
 /// Opens a WebSocket at a path of the server.
@@ -92,12 +94,16 @@ impl Client {
             events: VecDeque::new(),
             unreadable: Vec::new(),
             closed: None,
+            images: Vec::new(),
         };
         let deadline = Instant::now() + PATIENCE;
-        while !matches!(client.receive(), Some(ServerMessage::Welcome { .. })) {
+        loop {
+            if let Some(ServerMessage::Welcome { host, .. }) = client.receive() {
+                client.images = host.images;
+                return client;
+            }
             assert!(Instant::now() < deadline && client.closed.is_none(), "no welcome");
         }
-        client
     }
 
     /// Sends a command and gives its number.

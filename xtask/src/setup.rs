@@ -35,6 +35,10 @@ pub(crate) enum Need {
     Cpio,
     /// `mke2fs`, for the guest's disk.
     E2fsprogs,
+    /// Makes OCI images that are not ours.
+    Umoci,
+    /// What the lab image is put together from: `ps`, `ip`, `unshare`.
+    LabTools,
 }
 
 impl Need {
@@ -53,6 +57,8 @@ impl Need {
             Need::Qemu => &["qemu-system-x86"],
             Need::Cpio => &["cpio"],
             Need::E2fsprogs => &["e2fsprogs"],
+            Need::Umoci => &["umoci"],
+            Need::LabTools => &["procps", "iproute2", "util-linux", "ncurses-base", "ncurses-bin"],
         }
     }
 
@@ -71,6 +77,10 @@ impl Need {
             Need::Cpio => tool::which("cpio").is_some(),
             Need::E2fsprogs => {
                 tool::which("mke2fs").is_some() || Path::new("/usr/sbin/mke2fs").is_file()
+            }
+            Need::Umoci => tool::which("umoci").is_some(),
+            Need::LabTools => {
+                ["ps", "ip", "unshare", "tput"].iter().all(|name| tool::which(name).is_some())
             }
         }
     }

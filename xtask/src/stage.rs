@@ -70,8 +70,15 @@ impl Stage {
     pub(crate) fn needs(self) -> &'static [Need] {
         match self {
             Stage::Js | Stage::Web => &[Need::Npm],
-            Stage::Kernel => &[Need::Busybox, Need::Bubblewrap, Need::Crun, Need::Python],
-            Stage::Vm => &[Need::Busybox, Need::Qemu, Need::Cpio, Need::E2fsprogs],
+            Stage::Vm => &[Need::Busybox, Need::LabTools, Need::Qemu, Need::Cpio, Need::E2fsprogs],
+            Stage::Kernel => &[
+                Need::Busybox,
+                Need::Bubblewrap,
+                Need::Crun,
+                Need::Python,
+                Need::Umoci,
+                Need::LabTools,
+            ],
             Stage::Browser => &[Need::Npm, Need::Busybox, Need::Chromium, Need::ChineseFont],
             _ => &[],
         }
