@@ -4,6 +4,7 @@
 //! signal after the last change of ids (which clears it), seccomp last.
 
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::OnceLock;
 
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns};
@@ -74,6 +75,16 @@ const NAMESPACES: &[&str] = &[
     "max_time_namespaces",
 ];
 
+/// What [`set_machine_pids`] was told.
+static MACHINE_PIDS_SET: OnceLock<u64> = OnceLock::new();
+
+/// Processes of one user in a machine, beside the cgroup's limit. The launcher says it once, before
+/// the first birth; its children have it from there.
+pub(crate) fn set_machine_pids(most: u64) {
+    // Said twice, the first word counts: there is one server in a process.
+    let _ = MACHINE_PIDS_SET.set(most);
+}
+
 /// Which namespaces may be made in a user namespace and below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Nesting {
@@ -86,6 +97,9 @@ pub(crate) enum Nesting {
     /// would have CAP_NET_ADMIN. (The launcher makes those of containers in the initial user
     /// namespace, and is not counted here.)
     Lab,
+    /// The same without cgroup namespaces: where machines have no groups of their own, whoever
+    /// had one could mount those of the user who started the server.
+    LabWithoutCgroups,
 }
 
 impl Nesting {
@@ -93,8 +107,11 @@ impl Nesting {
         match self {
             Nesting::None => Some("0".into()),
             Nesting::Host => None,
-            Nesting::Lab if name == "max_net_namespaces" => Some("0".into()),
-            Nesting::Lab => Some(LAB_NAMESPACES.value.to_string()),
+            Nesting::Lab | Nesting::LabWithoutCgroups if name == "max_net_namespaces" => {
+                Some("0".into())
+            }
+            Nesting::LabWithoutCgroups if name == "max_cgroup_namespaces" => Some("0".into()),
+            Nesting::Lab | Nesting::LabWithoutCgroups => Some(LAB_NAMESPACES.value.to_string()),
         }
     }
 }
@@ -185,7 +202,7 @@ pub(crate) fn drop_bounding(keep: &[u32]) -> nix::Result<()> {
 pub(crate) fn limit_process(in_machine: bool) -> Result<(), StepError> {
     let step = StepName::Rlimits;
     let machines: &[_] = &[
-        (Resource::RLIMIT_NPROC, MACHINE_PIDS.value),
+        (Resource::RLIMIT_NPROC, MACHINE_PIDS_SET.get().copied().unwrap_or(MACHINE_PIDS.value)),
         (Resource::RLIMIT_FSIZE, ROOTFS_BYTES.value),
     ];
     let machines = if in_machine { machines } else { &[] };

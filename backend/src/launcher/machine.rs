@@ -26,6 +26,7 @@ use super::cage::Cage;
 use super::cgroup::{BASE, Cgroup, CgroupError, Entrance, Hierarchies};
 use super::confine::Nesting;
 use super::images::{Images, STAGES};
+use super::limits::Limits;
 use super::mounts::{self, CgroupMount, ProcView};
 use super::privilege::Privilege;
 use super::step::{At as _, StepError, Steps};
@@ -51,6 +52,8 @@ pub(crate) struct Host {
     pub(crate) images: Images,
     /// PID 1, sealed.
     pub(crate) init: OwnedFd,
+    /// Limits of machines, as they are in force.
+    pub(crate) limits: Limits,
     /// Our name below [`BASE`] in every hierarchy; see `sweep`.
     pub(crate) instance: String,
 }
@@ -184,7 +187,7 @@ impl Machine {
         let lab = profile == Profile::Lab;
         let root = cap.child("root")?;
         let shell = root.child_for_processes("shell")?;
-        set_caps(cap, host.privilege)?;
+        set_caps(cap, host)?;
         steps.done(StepName::Cgroup, format!("mkdir(…/{}, …/root, …/root/shell)", cap.path()));
         let mut procs = root.procs()?;
         let mut cage = None;
@@ -193,14 +196,18 @@ impl Machine {
             root.delegate(uids.base())?;
             shell.delegate(uids.base())?;
         }
-        // An ordinary user can make none, and their machines see what the user sees.
+        // An ordinary user can make none; in their machines no hierarchy can be mounted at all.
         if lab && !host.privilege.is_rootless() {
             let made = Cage::make(&host.hierarchies, cap.path());
             let made = made.at(StepName::Cgroup, "make groups in the other hierarchies")?;
             procs.procs.extend(made.procs().at(StepName::Cgroup, "open their tasks")?);
             cage = Some(made);
         }
-        let nesting = if lab { Nesting::Lab } else { Nesting::Host };
+        let nesting = match (profile, host.privilege.is_rootless()) {
+            (Profile::Strict, _) => Nesting::Host,
+            (Profile::Lab, false) => Nesting::Lab,
+            (Profile::Lab, true) => Nesting::LabWithoutCgroups,
+        };
         let userns = userns::for_machine(uids, nesting, host.privilege)?;
         let image = host
             .images
@@ -376,15 +383,15 @@ fn root_of(pid: i32) -> Result<OwnedFd, StepError> {
 }
 
 /// Sets the caps: those of every machine, and what only v2 has.
-fn set_caps(cap: &Cgroup, privilege: Privilege) -> Result<(), StepError> {
-    for knob in cap_knobs() {
-        if cap.set(&knob)?.is_none() && !privilege.tolerates_no_cap() {
+fn set_caps(cap: &Cgroup, host: &Host) -> Result<(), StepError> {
+    for knob in cap_knobs(&host.limits) {
+        if cap.set(&knob)?.is_none() && !host.privilege.tolerates_no_cap() {
             return Err(cannot(cap, &knob));
         }
     }
     // A machine that has run out of memory is of no use in parts.
     cap.set(&Knob::OomGroup(true))?;
-    Ok(cap.forbid_swap(limits::MACHINE_MEMORY.value)?)
+    Ok(cap.forbid_swap(host.limits.machine_memory.value)?)
 }
 
 /// A limit that cannot be set is a machine that cannot be had.
@@ -395,14 +402,14 @@ fn cannot(group: &Cgroup, knob: &Knob) -> StepError {
 }
 
 /// The caps, one level above what the machine can ever write to.
-fn cap_knobs() -> [Knob; 3] {
+fn cap_knobs(limits: &Limits) -> [Knob; 3] {
     [
         Knob::CpuMax {
-            quota_usec: Some(limits::MACHINE_CPU.value * DEFAULT_PERIOD_USEC / 1000),
+            quota_usec: Some(limits.machine_cpu.value * DEFAULT_PERIOD_USEC / 1000),
             period_usec: DEFAULT_PERIOD_USEC,
         },
-        Knob::MemoryMax(Some(limits::MACHINE_MEMORY.value)),
-        Knob::PidsMax(Some(limits::MACHINE_PIDS.value)),
+        Knob::MemoryMax(Some(limits.machine_memory.value)),
+        Knob::PidsMax(Some(limits.machine_pids.value)),
     ]
 }
 

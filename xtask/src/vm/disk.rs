@@ -20,7 +20,6 @@ mkdir -p /dev/pts /dev/shm
 mount -t devpts -o mode=620,ptmxmode=666 devpts /dev/pts
 mount -t tmpfs tmpfs /dev/shm
 mount -t tmpfs tmpfs /run
-mount -t tmpfs tmpfs /tmp
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 ip link set lo up
 echo @@ up $(cut -d' ' -f1 /proc/uptime) s, $(uname -r), controllers: $(cat /sys/fs/cgroup/cgroup.controllers)
