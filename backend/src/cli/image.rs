@@ -10,6 +10,11 @@ use crate::launcher::privilege::{self, Privilege};
 
 /// `vitrine image`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  vitrine image add debian ./rootfs
+  vitrine image list
+  vitrine image remove debian")]
 pub struct Image {
     #[command(subcommand)]
     command: ImageCommand,
