@@ -1,5 +1,7 @@
 //! `vitrine run`: its flags, which are Docker's where it has one, and what they mean.
 
+mod device;
+
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -7,6 +9,7 @@ use vitrine_shared::namespace::{Namespace, NamespaceSet};
 use vitrine_shared::spec::{ContainerSpec, DEFAULT_PERIOD_USEC, Limits, Rootfs, check_image_name};
 
 use crate::launcher::run;
+use device::{Rate, parse_bps, parse_iops};
 
 /// Which seccomp filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -116,9 +119,30 @@ pub struct Run {
     /// Memory, in bytes or with a suffix k, m or g.
     #[arg(short, long, value_name = "BYTES", value_parser = parse_bytes, help_heading = "Limits")]
     memory: Option<u64>,
+    /// Memory and swap together, at least --memory; -1 is as much swap as there is.
+    #[arg(long, value_name = "BYTES", value_parser = parse_swap, help_heading = "Limits", requires = "memory", allow_hyphen_values = true)]
+    memory_swap: Option<Swap>,
+    /// Memory above which it is slowed down before anybody is killed (cgroup v2).
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes, help_heading = "Limits")]
+    memory_high: Option<u64>,
+    /// Unused quota that may be saved up and used beyond it, in microseconds.
+    #[arg(long, value_name = "USEC", help_heading = "Limits")]
+    cpu_burst: Option<u64>,
     /// Number of processes and threads.
     #[arg(long, value_name = "N", help_heading = "Limits")]
     pids_limit: Option<u64>,
+    /// Bytes a second read from a block device, such as /dev/sda:1m (more than once for more).
+    #[arg(long, value_name = "DEVICE:RATE", value_parser = parse_bps, help_heading = "Limits")]
+    device_read_bps: Vec<Rate>,
+    /// Bytes a second written to a block device.
+    #[arg(long, value_name = "DEVICE:RATE", value_parser = parse_bps, help_heading = "Limits")]
+    device_write_bps: Vec<Rate>,
+    /// Reads a second from a block device, such as /dev/sda:100.
+    #[arg(long, value_name = "DEVICE:RATE", value_parser = parse_iops, help_heading = "Limits")]
+    device_read_iops: Vec<Rate>,
+    /// Writes a second to a block device.
+    #[arg(long, value_name = "DEVICE:RATE", value_parser = parse_iops, help_heading = "Limits")]
+    device_write_iops: Vec<Rate>,
 
     /// The program and its arguments; without them the image's own, where it has one.
     #[arg(trailing_var_arg = true, value_name = "CMD")]
@@ -161,12 +185,12 @@ impl From<&Run> for run::Options {
             limits: Limits {
                 cpu_quota_usec: quota,
                 cpu_period_usec: args.cpu_period,
-                cpu_burst_usec: None,
+                cpu_burst_usec: args.cpu_burst,
                 cpu_shares: args.cpu_shares,
                 cpuset_cpus: args.cpuset_cpus.clone(),
                 memory_bytes: args.memory,
-                memory_high_bytes: None,
-                memory_swap_bytes: None,
+                memory_high_bytes: args.memory_high,
+                memory_swap_bytes: args.memory_swap.and_then(|swap| swap.beside(args.memory)),
                 pids_max: args.pids_limit,
             },
             time_offset_secs: args.time_offset,
@@ -175,6 +199,12 @@ impl From<&Run> for run::Options {
             spec,
             interactive: args.interactive,
             seccomp: args.seccomp == Seccomp::Strict,
+            io: device::limits([
+                &args.device_read_bps,
+                &args.device_write_bps,
+                &args.device_read_iops,
+                &args.device_write_iops,
+            ]),
             data: args.data.clone(),
         }
     }
@@ -208,6 +238,30 @@ fn parse_cpus(text: &str) -> Result<u64, String> {
     let whole: u64 = format!("0{whole}").parse().map_err(|_| wrong())?;
     let part: u64 = format!("{part:0<5}").parse().map_err(|_| wrong())?;
     Ok(whole * DEFAULT_PERIOD_USEC + part)
+}
+
+/// What `--memory-swap` says: Docker counts memory and swap together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Swap {
+    Unlimited,
+    Together(u64),
+}
+
+impl Swap {
+    /// The swap alone; less than the memory is as good as none.
+    fn beside(self, memory: Option<u64>) -> Option<u64> {
+        match self {
+            Swap::Unlimited => None,
+            Swap::Together(both) => Some(both.saturating_sub(memory.unwrap_or(0))),
+        }
+    }
+}
+
+fn parse_swap(text: &str) -> Result<Swap, String> {
+    match text {
+        "-1" => Ok(Swap::Unlimited),
+        text => parse_bytes(text).map(Swap::Together),
+    }
 }
 
 /// `64m` as bytes.
@@ -257,6 +311,19 @@ mod tests {
         );
         assert_eq!(spec.argv, ["busybox", "-x"]);
         assert!(spec.tty);
+    }
+
+    #[test]
+    fn swap_is_counted_with_the_memory() {
+        let swap = |text: &str| {
+            spec(&format!("vitrine run -m 64m --memory-swap {text} true")).limits.memory_swap_bytes
+        };
+        assert_eq!(swap("96m"), Some(32 << 20));
+        assert_eq!(swap("64m"), Some(0));
+        assert_eq!(swap("-1"), None);
+        assert!(Cli::try_parse_from(["vitrine", "run", "--memory-swap", "1g", "true"]).is_err());
+        let high = spec("vitrine run --memory-high 32m --cpu-burst 5000 true").limits;
+        assert_eq!((high.memory_high_bytes, high.cpu_burst_usec), (Some(32 << 20), Some(5_000)));
     }
 
     #[test]

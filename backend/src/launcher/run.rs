@@ -12,7 +12,7 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
 use nix::unistd::{isatty, read, write};
-use vitrine_shared::cgroup::Controller;
+use vitrine_shared::cgroup::{Controller, IoMax, Knob};
 use vitrine_shared::message::StepName;
 use vitrine_shared::namespace::Namespace;
 use vitrine_shared::spec::{ContainerSpec, Rootfs};
@@ -36,6 +36,8 @@ pub struct Options {
     pub interactive: bool,
     /// Load the strict seccomp filter.
     pub seccomp: bool,
+    /// Limits on block devices.
+    pub io: Vec<IoMax>,
     /// Where images are kept.
     pub data: Option<PathBuf>,
 }
@@ -97,7 +99,7 @@ fn try_run(options: &Options) -> anyhow::Result<i32> {
         anyhow::bail!("the input device is not a terminal; leave out -t, or run it in one");
     }
     let signals = block_signals()?;
-    let mut ground = Ground::prepare(spec, privilege)?;
+    let mut ground = Ground::prepare(options, privilege)?;
     let born = ground.start(options)?;
     ground.root = Some(born.root);
     if let Some(master) = &born.pty {
@@ -134,7 +136,8 @@ struct Ground {
 }
 
 impl Ground {
-    fn prepare(spec: &ContainerSpec, privilege: Privilege) -> anyhow::Result<Self> {
+    fn prepare(options: &Options, privilege: Privilege) -> anyhow::Result<Self> {
+        let spec = &options.spec;
         let mut ground = Ground {
             privilege,
             instance: String::new(),
@@ -156,7 +159,9 @@ impl Ground {
         }
         // The pids group is what its processes are found and killed by.
         let mut controllers = vec![Controller::Pids];
-        controllers.extend(spec.limits.knobs().iter().map(|knob| knob.controller()));
+        let mut knobs = spec.limits.knobs();
+        knobs.extend(options.io.iter().copied().map(Knob::IoMax));
+        controllers.extend(knobs.iter().map(Knob::controller));
         let all = Hierarchies::of(privilege)?;
         ground.hierarchies = Rc::new(all.only(&controllers));
         // In all hierarchies: what was left may be throttled or frozen in one that is not used
@@ -167,8 +172,9 @@ impl Ground {
         ground.instance = sweep::instance_name();
         let group = Cgroup::create(&ground.hierarchies, &format!("{BASE}/{}", ground.instance))?;
         ground.group = Some(group.clone());
-        for knob in spec.limits.knobs() {
-            group.set(&knob)?.with_context(|| match group.lacks(&knob) {
+        for knob in knobs {
+            let set = group.set(&knob).with_context(|| advice(&knob))?;
+            set.with_context(|| match group.lacks(&knob) {
                 Some(lack) => lack,
                 None => missing::no_controller(knob.controller(), privilege),
             })?;
@@ -254,6 +260,21 @@ impl Drop for Ground {
         // On the way out of an error; that error is the one to tell.
         let _ = self.release();
     }
+}
+
+/// What to do when the kernel does not take a limit.
+fn advice(knob: &Knob) -> String {
+    let name = knob.controller().name();
+    let todo = match knob {
+        Knob::MemorySwap { .. } => {
+            "leave out --memory-swap, or boot with swapaccount=1 where swap is not counted"
+        }
+        Knob::CpuBurst(_) => "--cpu-burst is at most the quota, and wants one",
+        Knob::CpusetCpus(_) => "nproc and /sys/devices/system/cpu/online say which CPUs there are",
+        Knob::IoMax(_) => "the device is a whole disk, not a partition: see lsblk",
+        _ => "try another value",
+    };
+    format!("the {name} controller does not take it; {todo}")
 }
 
 fn block_signals() -> nix::Result<SignalFd> {
