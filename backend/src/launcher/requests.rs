@@ -12,6 +12,7 @@ use vitrine_shared::spec::{ContainerSpec, Limits, Rootfs, SpecError, check_argv}
 
 use super::cgroup::{Cgroup, CgroupError, Wrote};
 use super::machine::{Host, Machine};
+use super::missing;
 use super::step::{StepError, errno_name};
 use super::{explain, random_id};
 
@@ -43,10 +44,10 @@ impl From<SpecError> for Not {
 
 impl Not {
     /// The same as an answer.
-    pub(crate) fn answer(self) -> Answer {
+    pub(crate) fn answer(self, missing: &[Missing]) -> Answer {
         match self {
             Not::Refused(reason) => {
-                let hint = hint(&reason).into();
+                let hint = mend(&reason, missing).unwrap_or_else(|| hint(&reason).into());
                 Answer::Refused { reason, hint }
             }
             Not::Failed(err) => {
@@ -55,6 +56,20 @@ impl Not {
             }
         }
     }
+}
+
+/// For a controller that is not there: why, and the command that mends it.
+fn mend(reason: &Refusal, missing: &[Missing]) -> Option<String> {
+    let Refusal::Missing { what } = reason else { return None };
+    let is_it = |missing: &&Missing| match missing.feature {
+        Feature::Controller(controller) => *what == controller_words(controller),
+        _ => false,
+    };
+    missing.iter().find(is_it).map(missing::told)
+}
+
+fn controller_words(controller: Controller) -> String {
+    format!("{} controller", controller.name())
 }
 
 /// What to do about a refusal.
@@ -296,7 +311,7 @@ impl State {
         match target.set(knob) {
             Ok(Some(wrote)) => Ok((self.wrote(id, &wrote), None)),
             Ok(None) => {
-                let what = format!("{} controller", knob.controller().name());
+                let what = controller_words(knob.controller());
                 Err(Refusal::Missing { what }.into())
             }
             Err(err) => {

@@ -412,7 +412,7 @@ impl Server {
             Ok(Some((FromWeb::Request { request, by, command }, _))) => {
                 let answer = match self.state.command(by, &command) {
                     Ok((deeds, made)) => vitrine_shared::message::Answer::Done { deeds, made },
-                    Err(not) => not.answer(),
+                    Err(not) => not.answer(&self.info.missing),
                 };
                 // The news first: a page that hears of its container finds it there.
                 self.tell_news();
