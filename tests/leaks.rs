@@ -10,7 +10,6 @@ mod harness;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -22,6 +21,7 @@ use vitrine_shared::spec::{ContainerSpec, Limits};
 
 use harness::client::{Client, PATIENCE};
 use harness::command::{output, run, start};
+use harness::held::{Held, holds_again, namespaces_of, nobody_holds, rss_kib, with_uids_of};
 use harness::server::Server;
 use harness::term::Term;
 use harness::{cgroup, image, mark, proc, wait_for};
@@ -30,82 +30,6 @@ use harness::{cgroup, image, mark, proc, wait_for};
 fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Everything that a server holds.
-#[derive(Debug, PartialEq, Eq)]
-struct Held {
-    children: usize,
-    launcher_fds: usize,
-    web_fds: usize,
-    observer_fds: usize,
-    groups: BTreeSet<String>,
-    launcher_mounts: usize,
-    host_mounts: usize,
-}
-
-impl Held {
-    /// What it holds when nothing is on its way any more.
-    fn at_rest(server: &Server) -> Self {
-        let mut held = Held::by(server);
-        wait_for("the server comes to rest", PATIENCE, || {
-            std::thread::sleep(Duration::from_millis(400));
-            let before = std::mem::replace(&mut held, Held::by(server));
-            (before == held).then_some(())
-        });
-        held
-    }
-
-    fn by(server: &Server) -> Self {
-        let fds = |pid| proc::descriptors(pid).len();
-        let mut groups = BTreeSet::new();
-        for dir in cgroup::of_instance(server.pid()) {
-            list_groups(&dir, &mut groups);
-        }
-        Held {
-            children: proc::children(server.pid()).len(),
-            launcher_fds: fds(server.pid()),
-            web_fds: fds(server.service("vitrine-web")),
-            observer_fds: fds(server.service("vitrine-observer")),
-            groups,
-            launcher_mounts: proc::read(server.pid(), "mountinfo").lines().count(),
-            host_mounts: host_mounts(),
-        }
-    }
-}
-
-fn list_groups(dir: &Path, found: &mut BTreeSet<String>) {
-    found.insert(dir.display().to_string());
-    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-        if entry.path().is_dir() {
-            list_groups(&entry.path(), found);
-        }
-    }
-}
-
-/// Mounts of ours on the host itself.
-fn host_mounts() -> usize {
-    proc::read(1, "mountinfo").lines().filter(|line| line.contains("/run/vitrine")).count()
-}
-
-/// Waits until a server holds what it held before; some of it is given back a moment later.
-#[track_caller]
-fn holds_again(server: &Server, before: &Held) {
-    let deadline = std::time::Instant::now() + PATIENCE;
-    loop {
-        let now = Held::by(server);
-        if now == *before {
-            return;
-        }
-        assert!(
-            std::time::Instant::now() < deadline,
-            "before: {before:#?}\nafter: {now:#?}\nlauncher: {:#?}\nweb: {:#?}\n{}",
-            proc::descriptors(server.pid()),
-            proc::descriptors(server.service("vitrine-web")),
-            server.log()
-        );
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }
 
 /// A server that has had a machine already: what it keeps for ever, it has.
@@ -137,45 +61,6 @@ fn record(page: &mut Client, id: MachineId) -> Machine {
         }
         _ => None,
     })
-}
-
-/// The namespaces of a machine and its containers that are not the host's.
-fn namespaces_of(machine: &Machine) -> BTreeSet<String> {
-    let host: BTreeSet<String> = proc::namespaces(std::process::id()).into();
-    let running = machine.containers.iter().filter_map(|container| match container.state {
-        vitrine_shared::message::ContainerState::Running { pid } => Some(pid),
-        _ => None,
-    });
-    let all: BTreeSet<String> =
-        running.chain([machine.init_pid]).flat_map(proc::namespaces).collect();
-    all.difference(&host).cloned().collect()
-}
-
-#[track_caller]
-fn nobody_holds(namespaces: &BTreeSet<String>, ticks: u64) {
-    let deadline = std::time::Instant::now() + PATIENCE;
-    loop {
-        let holders = proc::holders(namespaces, ticks);
-        if holders.is_empty() {
-            return;
-        }
-        assert!(std::time::Instant::now() < deadline, "{holders:#?}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
-/// Processes with a uid of this machine.
-fn with_uids_of(base: u32) -> Vec<u32> {
-    let uid = |pid| {
-        let status = proc::read(pid, "status");
-        let line = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
-        line.split_whitespace().next()?.parse::<u32>().ok()
-    };
-    let range = base..=base + 65_535;
-    proc::pids()
-        .into_iter()
-        .filter(|&pid| uid(pid).is_some_and(|uid| range.contains(&uid)))
-        .collect()
 }
 
 #[test]
@@ -229,10 +114,6 @@ fn sixty_machines() {
     }
     let grown = rss_kib(server.pid()).saturating_sub(memory);
     assert!(grown < 2_048, "the launcher grew by {grown} KiB");
-}
-
-fn rss_kib(pid: u32) -> u64 {
-    proc::status(pid, "VmRSS").trim_end_matches(" kB").trim().parse().unwrap()
 }
 
 #[test]

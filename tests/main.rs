@@ -1,7 +1,9 @@
 //! Vitrine against the real kernel: the built program, as root, from the outside.
 //!
+//! - [`config`], [`doctor`]: settings of `vitrine serve`; what the host can do
 //! - [`cli`], [`tty`], [`limits`], [`flags`], [`images`]: `vitrine run` as people use it
 //! - [`shell`]: a shell in the machine itself
+//! - [`beyond`]: TLS, and listening beyond loopback
 //! - [`serve`], [`knobs`], [`killed`], [`protocol`], [`protocol_doc`]: `vitrine serve` and its three processes
 //! - [`rootless`]: the same as an ordinary user
 //! - [`doors`], [`inside`], [`exhaust`], [`hostile`]: what a program in a container can reach, use
@@ -12,7 +14,10 @@
 #[allow(dead_code, reason = "each of the test programs uses its part")]
 mod harness;
 
+mod beyond;
 mod cli;
+mod config;
+mod doctor;
 mod doors;
 mod exhaust;
 mod flags;

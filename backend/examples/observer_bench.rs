@@ -1,17 +1,19 @@
-//! What one tick of the observer costs, printed beside one `top -b -n 1`.
+//! What one tick of the observer costs, beside one `top -b -n 1`, as a table for `cargo xtask bench`.
 //!
-//! `cargo run --release --example observer_bench -- [processes] [ticks]`, by default 577 sleepers
-//! and 100 ticks at 20 Hz. With the right to, the sleepers stand in cgroups made for them.
+//! `observer_bench [ticks] [processes…]`, by default 50 ticks at 20 Hz over 20, 200, 577 and 1,000
+//! sleepers, which stand in cgroups made for them.
 
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike as _;
+use nix::time::{ClockId, clock_gettime};
+use serde_json::json;
 use vitrine::ipc::{ObservedHierarchy, ObservedMachine};
 use vitrine::observer::Reader;
 use vitrine_shared::cgroup::{Dialect, GroupId};
@@ -86,56 +88,77 @@ fn hierarchies() -> Vec<ObservedHierarchy> {
         .collect()
 }
 
-fn cpu_usec(who: UsageWho) -> i64 {
-    let usage = getrusage(who).unwrap();
-    usage.user_time().num_microseconds() + usage.system_time().num_microseconds()
+/// CPU that this process has used, all threads.
+fn own_cpu() -> Duration {
+    let time = clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).unwrap();
+    Duration::from(time)
 }
 
-/// Reads at a rate and prints what it cost: CPU of all threads, sleeps included.
-fn tick(what: &str, reader: &mut Reader, n_processes: usize, n_ticks: u128, hertz: u64) {
-    let start_usec = cpu_usec(UsageWho::RUSAGE_SELF);
-    let mut walls_usec = Vec::new();
-    for _ in 0..n_ticks.max(1) {
-        let start = Instant::now();
-        let sample = reader.sample(&[MACHINE]).remove(0);
-        assert_eq!(sample.processes.len(), n_processes);
-        let bytes = vitrine_shared::wire::to_postcard(&sample);
-        walls_usec.push(start.elapsed().as_micros());
-        drop(bytes);
-        std::thread::sleep(Duration::from_millis(1_000 / hertz));
+/// CPU that the children used which have ended.
+fn childrens_cpu() -> Duration {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap();
+    let usec = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
+    Duration::from_micros(u64::try_from(usec).unwrap())
+}
+
+/// One tick as the observer does it: every file read, and the sample encoded.
+fn tick(reader: &mut Reader, n_processes: usize) -> f64 {
+    let before = own_cpu();
+    let sample = reader.sample(&[MACHINE]).remove(0);
+    let bytes = vitrine_shared::wire::to_postcard(&sample);
+    let took = own_cpu() - before;
+    assert_eq!(sample.processes.len(), n_processes);
+    drop(bytes);
+    took.as_secs_f64() * 1e3
+}
+
+fn top() -> f64 {
+    let before = childrens_cpu();
+    Command::new("top").args(["-b", "-n", "1"]).stdout(Stdio::null()).status().unwrap();
+    (childrens_cpu() - before).as_secs_f64() * 1e3
+}
+
+/// The CPU of ticks, and of `top` in turn with them.
+fn measure(n_processes: usize, n_ticks: usize) -> (Vec<f64>, Vec<f64>) {
+    let crowd = Crowd::new(n_processes);
+    // Each sleeper has run its `execve` by then, and is idle.
+    std::thread::sleep(Duration::from_secs(1));
+    let mut reader = Reader::new(Path::new("/proc")).unwrap();
+    reader.machine(crowd.machine());
+    let (mut ticks, mut tops) = (Vec::new(), Vec::new());
+    // The first opens every file; it comes once in the life of a process.
+    tick(&mut reader, n_processes);
+    for i in 0..n_ticks {
+        ticks.push(tick(&mut reader, n_processes));
+        if i % 5 == 0 {
+            tops.push(top());
+        }
+        // 20 Hz, with the caches of a machine that does other things in between.
+        std::thread::sleep(Duration::from_millis(50));
     }
-    let cpu = u128::try_from(cpu_usec(UsageWho::RUSAGE_SELF) - start_usec).unwrap();
-    walls_usec.sort_unstable();
-    let (median, max) = (walls_usec[walls_usec.len() / 2], walls_usec[walls_usec.len() - 1]);
-    println!("| {what} | {} | {} | {} |", ms(cpu / n_ticks.max(1)), ms(median), ms(max));
-}
-
-fn ms(usec: u128) -> String {
-    format!("{}.{:03}", usec / 1_000, usec % 1_000)
+    (ticks, tops)
 }
 
 fn main() {
-    let number = |i: usize, or| std::env::args().nth(i).map_or(or, |arg| arg.parse().unwrap());
-    let (n_processes, n_ticks) = (number(1, 577), number(2, 100) as u128);
-    let crowd = Crowd::new(n_processes);
-    // Each sleeper has run its `execve` by then, and is idle.
-    std::thread::sleep(Duration::from_secs(2));
-
-    let mut reader = Reader::new(Path::new("/proc")).unwrap();
-    reader.machine(crowd.machine());
-    println!("{n_processes} processes");
-    println!("| reader | CPU ms | wall ms (median) | wall ms (max) |\n|---|---|---|---|");
-    tick("the first tick", &mut reader, n_processes, 1, 20);
-    tick("a tick at 20 Hz", &mut reader, n_processes, n_ticks, 20);
-    tick("a tick at 4 Hz", &mut reader, n_processes, n_ticks / 5, 4);
-
-    let start = Instant::now();
-    let before_usec = cpu_usec(UsageWho::RUSAGE_CHILDREN);
-    Command::new("top").args(["-b", "-n", "1"]).stdout(Stdio::null()).status().unwrap();
-    let top_wall_usec = start.elapsed().as_micros();
-    let top_cpu_usec = cpu_usec(UsageWho::RUSAGE_CHILDREN) - before_usec;
-
-    let top = u128::try_from(top_cpu_usec).unwrap();
-    println!("| top -b -n 1 | {} | {} | |", ms(top), ms(top_wall_usec));
-    drop(crowd);
+    let mut numbers = std::env::args().skip(1).map(|word| word.parse::<usize>().unwrap());
+    let n_ticks = numbers.next().unwrap_or(50);
+    let counts: Vec<usize> = numbers.collect();
+    let counts = if counts.is_empty() { vec![20, 200, 577, 1000] } else { counts };
+    let mut rows = Vec::new();
+    for n_processes in counts {
+        let (ticks, tops) = measure(n_processes, n_ticks);
+        let goals = match n_processes {
+            577 => json!([{ "of": "median", "at_most": 4.0 }]),
+            _ => json!([]),
+        };
+        let top = format!("top -b -n 1 beside {n_processes}");
+        rows.push(json!({ "what": format!("a tick, {n_processes} processes"), "samples": ticks,
+            "goals": goals, "against": top }));
+        rows.push(json!({ "what": top, "samples": tops, "goals": [] }));
+    }
+    let notes =
+        ["A tick reads every process and group and encodes the sample; top reads the whole host, \
+                  which has some more processes, and starts anew each time."];
+    let table = json!({ "title": "the observer: CPU of one tick", "unit": "ms", "rows": rows, "notes": notes });
+    println!("{table}");
 }

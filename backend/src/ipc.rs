@@ -14,6 +14,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use ipnet::IpNet;
 use nix::errno::Errno;
 use nix::sys::socket::{
     AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recv,
@@ -106,10 +107,30 @@ pub struct WebSetup {
     pub listen: SocketAddr,
     /// Origins allowed beside the listening address itself.
     pub allowed_origins: Vec<String>,
+    /// Proxies whose word about where a request comes from is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Certificate and key, when TLS is spoken.
+    pub tls: Option<TlsSetup>,
     /// Serve the page from here and not from the binary (for development).
     pub assets: Option<PathBuf>,
     /// Told to every page.
     pub host: HostInfo,
+}
+
+/// What TLS needs, as the files have it (PEM).
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TlsSetup {
+    /// The certificate and those between it and the authority.
+    pub certificate: Vec<u8>,
+    /// The private key.
+    pub key: Vec<u8>,
+}
+
+impl std::fmt::Debug for TlsSetup {
+    /// The key is not for logs.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TlsSetup").finish_non_exhaustive()
+    }
 }
 
 /// From web to the launcher.

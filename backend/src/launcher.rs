@@ -20,6 +20,7 @@ pub(crate) mod cgroup;
 pub(crate) mod confine;
 pub(crate) mod directories;
 pub(crate) mod explain;
+pub(crate) mod host;
 pub(crate) mod images;
 pub(crate) mod kill;
 pub(crate) mod machine;

@@ -13,6 +13,8 @@
 #![allow(rustdoc::private_intra_doc_links)]
 
 pub mod cli;
+pub mod config;
+pub mod doctor;
 pub mod ipc;
 pub mod launcher;
 pub mod observer;

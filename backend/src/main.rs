@@ -3,16 +3,18 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::CommandFactory as _;
 use tracing_subscriber::EnvFilter;
 use vitrine::cli::{Cli, Command};
+use vitrine::config;
+use vitrine::doctor;
 use vitrine::launcher::{run, serve};
 
 fn main() -> ExitCode {
     match std::env::args_os().next().as_deref().and_then(|name| name.to_str()) {
         Some("vitrine-web") => finish(vitrine::service::web()),
         Some("vitrine-observer") => finish(vitrine::service::observer()),
-        _ => match Cli::try_parse() {
+        _ => match Cli::read(std::env::args_os()) {
             Ok(cli) => command(&cli),
             Err(error) => misread(&error),
         },
@@ -33,8 +35,15 @@ fn misread(error: &clap::Error) -> ExitCode {
 
 fn command(cli: &Cli) -> ExitCode {
     match &cli.command {
+        Command::Serve(args) if args.print_config => {
+            finish(print(config::print(&args.settings).trim_end()))
+        }
         Command::Serve(args) => {
             log_to_stderr(&args.log);
+            let names = std::env::vars_os().map(|(name, _)| name);
+            for unknown in config::unknown_variables(&Cli::command(), names) {
+                tracing::warn!("{unknown}");
+            }
             finish(serve::serve(&serve::Options::from(args)))
         }
         Command::Run(args) => {
@@ -43,6 +52,15 @@ fn command(cli: &Cli) -> ExitCode {
                 say(&error);
             }
             ExitCode::from(u8::try_from(status).unwrap_or(125))
+        }
+        Command::Doctor(args) => {
+            let definition = Cli::command();
+            let serve = definition.find_subcommand("serve").cloned().unwrap_or_default();
+            match doctor::doctor(&doctor::Options::from(args), &serve) {
+                Ok(true) => ExitCode::SUCCESS,
+                Ok(false) => ExitCode::FAILURE,
+                Err(error) => finish(Err(error)),
+            }
         }
         Command::Schema(args) => finish(print(&args.text())),
     }

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! In reading order: `link`, `requests`, `observe` (the other processes); `hub`,
-//! `outbox`, `codec` (what pages hear); `session`, `origin`, `sockets`, `bucket` (who
-//! gets in, how much); `http`, `routes`, `assets`, `problem` (HTTP); `upgrade`,
+//! `outbox`, `codec` (what pages hear); `session`, `origin`, `proxies`,
+//! `addresses`, `sockets`, `bucket` (who gets in, how much); `http`, `tls`, `routes`, `assets`, `problem` (HTTP); `upgrade`,
 //! `socket`, `commands` (`/api/ws`); `pty`, `ring`, `terminal` (`/api/term/{id}`).
 //!
 //! **Invariant:** everything comes through descriptors that were inherited or received: nothing
@@ -16,6 +16,7 @@
 //! executes. The process is confined before [`run`] begins and holds nothing that the next one
 //! would miss: it may be killed at any time.
 
+mod addresses;
 mod assets;
 mod bucket;
 mod codec;
@@ -27,6 +28,7 @@ mod observe;
 mod origin;
 mod outbox;
 mod problem;
+mod proxies;
 mod pty;
 mod requests;
 mod ring;
@@ -35,6 +37,7 @@ pub mod session;
 mod socket;
 mod sockets;
 mod terminal;
+mod tls;
 mod upgrade;
 
 use std::os::fd::OwnedFd;
@@ -43,6 +46,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
 use vitrine_shared::message::HostInfo;
 
 use crate::ipc::{Channel, FromWeb, Inbox, ToWeb, WebSetup};
@@ -50,10 +54,13 @@ use assets::Assets;
 use hub::Hub;
 use link::Link;
 use origin::Origins;
+pub(crate) use origin::checked as checked_origin;
+use proxies::Proxies;
 use requests::Requests;
 use session::Sessions;
 use sockets::Sockets;
 use terminal::Terminals;
+pub(crate) use tls::acceptor as tls_acceptor;
 
 /// How often pages hear how many they are, at most.
 const VIEWERS: Duration = Duration::from_millis(250);
@@ -65,6 +72,7 @@ struct Web {
     requests: Requests,
     sessions: Sessions,
     origins: Origins,
+    proxies: Proxies,
     sockets: Arc<Sockets>,
     assets: Assets,
     host: HostInfo,
@@ -88,7 +96,8 @@ async fn serve(channel: Channel) -> Result<()> {
         bail!("Hello carries a listening socket and a channel");
     };
     let (requests, messages) = Requests::new();
-    let mut server = Server { web: Arc::new(Web::new(*setup, requests)), observing: None };
+    let tls = setup.tls.as_ref().map(tls::acceptor).transpose().context("TLS")?;
+    let mut server = Server { web: Arc::new(Web::new(*setup, requests)), tls, observing: None };
     server.observe(observer);
     let mut listener = Some(listener);
     tokio::spawn({
@@ -122,7 +131,8 @@ impl Web {
             terminals: Terminals::default(),
             requests,
             sessions: Sessions::new(setup.cookie_key, setup.teacher, setup.token),
-            origins: Origins::new(setup.listen, &setup.allowed_origins),
+            origins: Origins::new(setup.listen, setup.tls.is_some(), &setup.allowed_origins),
+            proxies: Proxies::new(setup.trusted_proxies),
             sockets: Arc::default(),
             assets: Assets::new(setup.assets),
             host: setup.host,
@@ -133,6 +143,7 @@ impl Web {
 /// The part that listens to the launcher.
 struct Server {
     web: Arc<Web>,
+    tls: Option<TlsAcceptor>,
     observing: Option<JoinHandle<()>>,
 }
 
@@ -144,7 +155,8 @@ impl Server {
         let listener = tokio::net::TcpListener::from_std(listener);
         let listener = listener.context("watch the listening socket")?;
         ensure!(listener.local_addr().is_ok(), "the listening socket has no address");
-        tokio::spawn(http::serve(listener, routes::router(self.web.clone())));
+        let (web, router) = (self.web.clone(), routes::router(self.web.clone()));
+        tokio::spawn(http::serve(listener, http::Door { web, router, tls: self.tls.clone() }));
         self.web.requests.tell(FromWeb::Ready).await;
         Ok(())
     }

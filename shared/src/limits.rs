@@ -41,6 +41,8 @@ pub const SOCKETS_PER_PARTICIPANT: Limit = limit("sockets-per-participant", 16, 
 pub const SOCKETS: Limit = limit("sockets", 2_000, "sockets");
 /// TCP connections to the server that are not WebSockets (yet).
 pub const CONNECTIONS: Limit = limit("connections", 2_500, "connections");
+/// The same from one address (of IPv6: from one /64), which may be a whole class behind one router.
+pub const CONNECTIONS_PER_ADDRESS: Limit = limit("connections-per-address", 512, "connections");
 /// Tries to exchange a one-time token, from one address.
 pub const TOKEN_TRIES: Limit = limit("token-tries", 10, "tries a minute");
 /// A frame from a page on the telemetry socket.
@@ -95,6 +97,7 @@ pub const ALL: &[Limit] = &[
     SOCKETS_PER_PARTICIPANT,
     SOCKETS,
     CONNECTIONS,
+    CONNECTIONS_PER_ADDRESS,
     TOKEN_TRIES,
     COMMAND_BYTES,
     TERMINAL_FRAME_BYTES,

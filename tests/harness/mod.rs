@@ -5,6 +5,7 @@
 pub(crate) mod cgroup;
 pub(crate) mod client;
 pub(crate) mod command;
+pub(crate) mod held;
 pub(crate) mod image;
 pub(crate) mod proc;
 pub(crate) mod pty;

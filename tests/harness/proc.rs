@@ -130,3 +130,16 @@ pub(crate) fn holders(namespaces: &BTreeSet<String>, ticks: u64) -> Vec<String> 
     }
     found
 }
+
+/// The port that a process listens on, once it does.
+pub(crate) fn listening_port(pid: u32) -> Option<u16> {
+    let sockets = descriptors(pid);
+    let table = format!("{}{}", read(pid, "net/tcp"), read(pid, "net/tcp6"));
+    // `proc_net(5)`: address:port in hexadecimal, state 0A is LISTEN, the inode is the tenth word.
+    table.lines().find_map(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let (local, inode) = (words.get(1)?, words.get(9)?);
+        let ours = words[3] == "0A" && sockets.contains(&format!("socket:[{inode}]"));
+        ours.then(|| u16::from_str_radix(local.rsplit(':').next()?, 16).ok())?
+    })
+}

@@ -5,6 +5,8 @@
 //! cargo xtask run     set-up ► web ► server ► vitrine serve
 //! cargo xtask dev     the same without optimising, assets from disk, rebuilt and reloaded on a change
 //! cargo xtask test    every check there is, stage by stage
+//! cargo xtask bench   figures beside those of other programs, kept in docs/measured/
+//! cargo xtask soak    ten thousand births and deaths, and what is left of them
 //! ```
 //!
 //! A second run with nothing changed does nothing: see [`stamp`].
@@ -22,8 +24,10 @@ mod packed;
 mod stamp;
 mod web;
 
+mod bench;
 mod dev;
 mod run;
+mod soak;
 mod stage;
 mod test;
 
@@ -52,6 +56,10 @@ enum Command {
     Dev(Serve),
     /// Build only the page, into target/web-dist, and hold it to its size
     Web(Consent),
+    /// Measure, beside other programs where there are some, and keep the tables in docs/measured/
+    Bench(Measure),
+    /// Start and end machines and containers, thousands of them, and count what is left
+    Soak(Soak),
 }
 
 #[derive(Args)]
@@ -68,6 +76,33 @@ struct Serve {
     /// Arguments for `vitrine serve`
     #[arg(last = true, value_name = "SERVE ARGS")]
     args: Vec<String>,
+}
+
+#[derive(Args)]
+struct Measure {
+    #[command(flatten)]
+    consent: Consent,
+    /// Measure just this (may be given more than once)
+    #[arg(long, value_enum, value_name = "NAME")]
+    only: Vec<bench::Bench>,
+    /// How often each of them takes its turn
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..))]
+    rounds: u16,
+    /// List what can be measured and stop
+    #[arg(long)]
+    list: bool,
+}
+
+#[derive(Args)]
+struct Soak {
+    #[command(flatten)]
+    consent: Consent,
+    /// How many machines and containers come and go
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
+    cycles: u32,
+    /// Stop after so many minutes, however far it has come
+    #[arg(long, value_name = "M", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=1440))]
+    minutes: u32,
 }
 
 #[derive(Args)]
@@ -88,6 +123,17 @@ fn main() -> ExitCode {
         Command::Run(serve) => run::run(&Project::find(serve.consent.yes), &serve.args),
         Command::Dev(serve) => dev::dev(&Project::find(serve.consent.yes), &serve.args),
         Command::Web(consent) => web::print(&Project::find(consent.yes)),
+        Command::Bench(measure) if measure.list => {
+            bench::list();
+            Ok(())
+        }
+        Command::Bench(measure) => {
+            let project = Project::find(measure.consent.yes);
+            bench::bench(&project, &measure.only, measure.rounds.into())
+        }
+        Command::Soak(soak) => {
+            soak::soak(&Project::find(soak.consent.yes), soak.cycles, soak.minutes)
+        }
         Command::Test(test) if test.list => {
             test::list();
             Ok(())
@@ -144,7 +190,7 @@ mod tests {
     #[test]
     fn a_mistake_is_told_what_is_allowed() {
         let commands = allowed(ErrorKind::InvalidSubcommand, "frob").unwrap();
-        assert_eq!(commands, "run, test, dev, web, help");
+        assert_eq!(commands, "run, test, dev, web, bench, soak, help");
         let flags = allowed(ErrorKind::UnknownArgument, "test").unwrap();
         assert_eq!(flags, "--yes, --only, --list, --help");
         assert!(allowed(ErrorKind::DisplayHelp, "test").is_none());

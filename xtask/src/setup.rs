@@ -23,6 +23,10 @@ pub(crate) enum Need {
     Bubblewrap,
     /// `crun`, another one.
     Crun,
+    /// `runc`, and one more; for figures only.
+    Runc,
+    /// `top`, the observer's peer; for figures only.
+    Procps,
     /// Runs the client of `docs/protocol.md`.
     Python,
 }
@@ -37,6 +41,8 @@ impl Need {
             Need::ChineseFont => &["fonts-noto-cjk", "fontconfig"],
             Need::Bubblewrap => &["bubblewrap"],
             Need::Crun => &["crun"],
+            Need::Runc => &["runc"],
+            Need::Procps => &["procps"],
             Need::Python => &["python3"],
         }
     }
@@ -49,6 +55,8 @@ impl Need {
             Need::ChineseFont => has_chinese_font(project),
             Need::Bubblewrap => tool::which("bwrap").is_some(),
             Need::Crun => tool::which("crun").is_some(),
+            Need::Runc => tool::which("runc").is_some(),
+            Need::Procps => tool::which("top").is_some(),
             Need::Python => tool::which("python3").is_some(),
         }
     }

@@ -1,12 +1,15 @@
 //! `vitrine serve`: its flags, and what they mean.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use ipnet::IpNet;
 use vitrine_shared::message::Profile;
 
+use crate::config::Setting;
 use crate::launcher::serve;
+use crate::web::checked_origin;
 
 /// `vitrine serve`.
 #[derive(Debug, Args)]
@@ -14,7 +17,16 @@ use crate::launcher::serve;
 Examples:
   vitrine serve                                 # prints one URL with a one-time token
   vitrine serve --listen 127.0.0.1:0            # a free port
-  vitrine serve --profile lab                   # for a class of people you know")]
+  vitrine serve --profile lab                   # for a class of people you know
+  vitrine serve --listen 0.0.0.0:443 --tls-cert lab.crt --tls-key lab.key \\
+                --allowed-origin https://lab.example.org
+  vitrine serve --allowed-origin https://lab.example.org --trusted-proxy 127.0.0.1
+  vitrine serve --config lab.toml --print-config
+
+Every flag is also a variable (VITRINE_…, named above) and a key of the file of --config.
+A flag wins over the variable, and that over the file. Without --config the file
+/etc/vitrine/vitrine.toml is read if it is there (for an ordinary user
+$XDG_CONFIG_HOME/vitrine/vitrine.toml). docs/vitrine.toml.example has every key.")]
 pub struct Serve {
     /// Address and port to listen on; port 0 takes a free one.
     #[arg(
@@ -38,14 +50,52 @@ pub struct Serve {
     )]
     profile: ProfileArg,
     /// One more origin that pages may come from, such as `https://lab.example.org` (behind a proxy).
-    #[arg(long = "allowed-origin", value_name = "ORIGIN")]
+    #[arg(
+        long = "allowed-origin",
+        value_name = "ORIGIN",
+        env = "VITRINE_ALLOWED_ORIGIN",
+        value_delimiter = ',',
+        value_parser = checked_origin
+    )]
     allowed_origins: Vec<String>,
+    /// A proxy, or a network of them, whose X-Forwarded-For, X-Forwarded-Proto and Forwarded are
+    /// believed; from anybody else they are ignored.
+    #[arg(
+        long = "trusted-proxy",
+        value_name = "ADDR|CIDR",
+        env = "VITRINE_TRUSTED_PROXY",
+        value_delimiter = ',',
+        value_parser = proxy
+    )]
+    trusted_proxies: Vec<IpNet>,
+    /// Speak TLS with this certificate (PEM, with those between it and the authority).
+    #[arg(long, value_name = "FILE", env = "VITRINE_TLS_CERT")]
+    tls_cert: Option<PathBuf>,
+    /// The certificate's private key (PEM, without a passphrase).
+    #[arg(long, value_name = "FILE", env = "VITRINE_TLS_KEY")]
+    tls_key: Option<PathBuf>,
     /// Serve the page from this directory and not from the binary (for development).
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", env = "VITRINE_ASSETS")]
     assets: Option<PathBuf>,
     /// What to log: error, warn, info, debug, or a filter such as vitrine=debug.
     #[arg(long, value_name = "FILTER", default_value = "warn", env = "VITRINE_LOG")]
     pub log: String,
+    /// Read settings from this TOML file.
+    #[arg(long, value_name = "FILE", env = "VITRINE_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+    /// Print the settings in force, each with where it came from, and end.
+    #[arg(long)]
+    pub print_config: bool,
+    /// The settings in force.
+    #[arg(skip)]
+    pub settings: Vec<Setting>,
+}
+
+/// One address, or a network.
+fn proxy(text: &str) -> Result<IpNet, String> {
+    let address = || text.parse::<IpAddr>().map(IpNet::from).ok();
+    let network = text.parse().ok().or_else(address);
+    network.ok_or_else(|| "an address or a network is such as 10.0.0.5 or 10.0.0.0/8".into())
 }
 
 /// A profile by name.
@@ -73,6 +123,9 @@ impl From<&Serve> for serve::Options {
             data: args.data.clone(),
             profile: args.profile.into(),
             allowed_origins: args.allowed_origins.clone(),
+            trusted_proxies: args.trusted_proxies.clone(),
+            tls_cert: args.tls_cert.clone(),
+            tls_key: args.tls_key.clone(),
             assets: args.assets.clone(),
             log: args.log.clone(),
         }

@@ -22,6 +22,8 @@ use std::rc::Rc;
 
 use vitrine_shared::spec::{Rootfs, check_image_name};
 
+pub(crate) use busybox::CANDIDATES;
+pub(crate) use elf::is_static;
 pub(crate) use skeleton::STAGES;
 use store::Held;
 
@@ -94,6 +96,12 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> ImageError {
 /// The host's static busybox, from which that image is made.
 pub(crate) fn host_busybox() -> Option<&'static Path> {
     busybox::program()
+}
+
+/// What killed builders have left below `data`, deleted or only told; `None` when others are at
+/// it all the time.
+pub(crate) fn leftovers(data: &Path, delete: bool) -> Option<Vec<PathBuf>> {
+    store::leftovers(&data.join("images"), delete)
 }
 
 impl Images {

@@ -11,17 +11,18 @@
 //! | a machine's PID 1 | the machine is cleared |
 //! | the launcher | everything dies with it (`PR_SET_PDEATHSIG`); the next start sweeps |
 
-mod host;
+mod door;
 mod tell;
 
 use std::ffi::CString;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use ipnet::IpNet;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -41,8 +42,8 @@ use super::privilege::{self, Privilege};
 use super::requests::{News, State};
 use super::supervise::{self, Place, Role, Service};
 use super::uids::{Pool, UidRange};
-use super::{confine, directories, memfd, missing, random_id, sweep, sys};
-use crate::ipc::{Channel, FromObserver, FromWeb, ToObserver, ToWeb, WebSetup};
+use super::{confine, directories, host, memfd, missing, random_id, sweep, sys};
+use crate::ipc::{Channel, FromObserver, FromWeb, TlsSetup, ToObserver, ToWeb, WebSetup};
 
 /// What `vitrine serve` was asked for.
 #[derive(Clone, Debug)]
@@ -55,6 +56,12 @@ pub struct Options {
     pub profile: Profile,
     /// Origins allowed beside the listening address.
     pub allowed_origins: Vec<String>,
+    /// Proxies whose word about where a request comes from is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// The certificate's file, for TLS.
+    pub tls_cert: Option<PathBuf>,
+    /// Its key's file.
+    pub tls_key: Option<PathBuf>,
     /// Serve the page from here and not from the binary.
     pub assets: Option<PathBuf>,
     /// What web and observer log (`warn`, `info`, `vitrine=debug`).
@@ -73,15 +80,17 @@ const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// Serves until a signal says to stop; then ends every machine and returns.
 pub fn serve(options: &Options) -> anyhow::Result<()> {
-    let host = privilege::Host::default();
-    let privilege = privilege::enter(&host).map_err(|refused| refused.told())?;
+    let privilege =
+        privilege::enter(&privilege::Host::default()).map_err(|refused| refused.told())?;
     directories::prepare(privilege)?;
     let signals = block_signals().context("signalfd")?;
-    let listener = listen(options.listen)?;
-    for setting in host::weak_settings() {
-        tracing::warn!("this host is less strict than it could be: {setting}");
+    let tls = door::read_tls(options)?;
+    let listener = door::listen(options.listen)?;
+    for weak in host::settings(Path::new("/proc/sys")).into_iter().filter_map(|state| state.weak) {
+        let host::Weak { about, mend } = weak;
+        tracing::warn!("this host is less strict than it could be: {about}; {mend}");
     }
-    let mut server = Server::new(options, listener, privilege, &host)?;
+    let mut server = Server::new(options, listener, tls, privilege)?;
     server.harden()?;
     server.start_observer();
     server.start_web();
@@ -89,13 +98,6 @@ pub fn serve(options: &Options) -> anyhow::Result<()> {
     let result = server.run(&signals);
     server.stop();
     result
-}
-
-fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    let listener = TcpListener::bind(address)
-        .with_context(|| format!("cannot listen on {address}; choose another with --listen"))?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
 }
 
 fn block_signals() -> nix::Result<SignalFd> {
@@ -145,6 +147,7 @@ impl Slot {
 struct Server {
     options: Options,
     listener: TcpListener,
+    tls: Option<TlsSetup>,
     binary: OwnedFd,
     state: State,
     web: Slot,
@@ -174,8 +177,8 @@ impl Server {
     fn new(
         options: &Options,
         listener: TcpListener,
+        tls: Option<TlsSetup>,
         privilege: Privilege,
-        on: &privilege::Host,
     ) -> anyhow::Result<Self> {
         let hierarchies = Rc::new(Hierarchies::of(privilege)?.only(&CONTROLLERS));
         let swept = sweep::sweep(&hierarchies).context("sweep what a killed server left")?;
@@ -193,10 +196,12 @@ impl Server {
         images.lab()?;
         let mut info = host_info(&hierarchies, options.profile)?;
         info.rootless = privilege.is_rootless();
-        info.missing = missing::missing(on, privilege, &hierarchies, &data);
+        info.missing =
+            missing::missing(&privilege::Host::default(), privilege, &hierarchies, &data);
         for lack in &info.missing {
             tracing::warn!("{}", missing::told(lack));
         }
+        info.plain_http = door::is_plain(listener.local_addr()?, tls.is_some());
         let host = Host {
             privilege,
             hierarchies,
@@ -210,6 +215,7 @@ impl Server {
         Ok(Server {
             options: options.clone(),
             listener,
+            tls,
             binary: supervise::own_binary().context("copy the own binary")?,
             state: State {
                 host,
@@ -243,7 +249,8 @@ impl Server {
     fn announce(&self) {
         let token = self.token.as_deref().unwrap_or_default();
         let address = self.listener.local_addr().unwrap_or(self.options.listen);
-        println!("http://{address}/#token={token}");
+        let url = door::url(address, self.tls.is_some(), &self.options.allowed_origins);
+        println!("{url}/#token={token}");
     }
 
     /// What the services must know before anybody speaks to them.
@@ -279,6 +286,8 @@ impl Server {
             teacher: self.teacher,
             listen: self.listener.local_addr()?,
             allowed_origins: self.options.allowed_origins.clone(),
+            trusted_proxies: self.options.trusted_proxies.clone(),
+            tls: self.tls.clone(),
             assets: self.options.assets.clone(),
             host: self.info.clone(),
         };

@@ -5,7 +5,7 @@
 //! killed, its groups removed. Namespaces and mounts went with the processes.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -19,8 +19,8 @@ pub(crate) fn instance_name() -> String {
     format!("{pid}-{}", start_ticks(pid).unwrap_or(0))
 }
 
-/// Sweeps, and says how many directories there were.
-pub(crate) fn sweep(hierarchies: &Rc<Hierarchies>) -> Result<usize, CgroupError> {
+/// What killed launchers have left: names of directories below [`BASE`].
+pub(crate) fn orphans(hierarchies: &Hierarchies) -> Vec<String> {
     let mut names: Vec<String> = hierarchies
         .iter()
         .flat_map(|hierarchy| fs::read_dir(hierarchy.root.join(BASE)))
@@ -30,6 +30,12 @@ pub(crate) fn sweep(hierarchies: &Rc<Hierarchies>) -> Result<usize, CgroupError>
         .collect();
     names.sort();
     names.dedup();
+    names
+}
+
+/// Sweeps, and says how many directories there were.
+pub(crate) fn sweep(hierarchies: &Rc<Hierarchies>) -> Result<usize, CgroupError> {
+    let names = orphans(hierarchies);
     for name in &names {
         // Making it completes what was made in some hierarchies only.
         let group = Cgroup::create(hierarchies, &format!("{BASE}/{name}"))?;
@@ -60,15 +66,19 @@ pub(crate) fn remove_common(hierarchies: &Rc<Hierarchies>) {
     }
 }
 
+/// Stages that killed runs left mounted on the host itself.
+pub(crate) fn orphan_stages(run: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(run).into_iter().flatten().flatten();
+    let ours = |name: &str| name.strip_prefix("stage-").is_some_and(is_orphan);
+    entries
+        .filter(|entry| entry.file_name().to_str().is_some_and(ours))
+        .map(|entry| entry.path())
+        .collect()
+}
+
 /// Removes stages that killed runs left mounted on the host itself.
-pub(crate) fn sweep_stages(run_directory: &Path) {
-    let Ok(entries) = fs::read_dir(run_directory) else { return };
-    for entry in entries.flatten() {
-        let name = entry.file_name().into_string().unwrap_or_default();
-        if name.strip_prefix("stage-").is_some_and(is_orphan) {
-            remove_stage(&entry.path());
-        }
-    }
+pub(crate) fn sweep_stages(run: &Path) {
+    orphan_stages(run).iter().for_each(|stage| remove_stage(stage));
 }
 
 /// Unmounts and removes a stage on the host itself.

@@ -318,6 +318,22 @@ pub(crate) fn seccomp(program: &[u8]) -> nix::Result<()> {
     Errno::result(result).map(drop)
 }
 
+/// The newest Landlock interface of this kernel.
+pub(crate) fn landlock_abi() -> nix::Result<i64> {
+    const LANDLOCK_CREATE_RULESET_VERSION: libc::c_uint = 1;
+    let none = std::ptr::null::<libc::c_void>();
+    // SAFETY: with this flag the call takes no attributes and only gives a number.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_landlock_create_ruleset,
+            none,
+            0usize,
+            LANDLOCK_CREATE_RULESET_VERSION,
+        )
+    };
+    Errno::result(result)
+}
+
 /// The far end of a PTY master, without a path that anybody could have replaced: `TIOCGPTPEER`.
 pub(crate) fn pty_peer(master: BorrowedFd<'_>) -> nix::Result<OwnedFd> {
     let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_CLOEXEC;

@@ -1,6 +1,7 @@
 //! Connections: accepted, bounded in number, header size and time, and what every answer carries.
 
-use std::net::{IpAddr, SocketAddr};
+use std::io::Write as _;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,12 +14,15 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
-use vitrine_shared::limits::CONNECTIONS;
+use tokio_rustls::TlsAcceptor;
+use vitrine_shared::limits::{CONNECTIONS, CONNECTIONS_PER_ADDRESS};
 
-use super::Web;
+use super::addresses::Addresses;
+use super::{Web, tls};
 
 /// A request's head must be there within this time, and an idle connection is closed after it.
 const HEAD: Duration = Duration::from_secs(10);
@@ -29,22 +33,36 @@ const HEADERS: usize = 64;
 /// How long a connection may live that has not become a WebSocket.
 const LIFE: Duration = Duration::from_secs(300);
 
-/// Where a request comes from.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer(pub(crate) IpAddr);
+/// What every connection needs.
+pub(crate) struct Door {
+    /// Everybody else's part.
+    pub(crate) web: Arc<Web>,
+    /// What is served.
+    pub(crate) router: Router,
+    /// With TLS: plain HTTP is then only told where to go.
+    pub(crate) tls: Option<TlsAcceptor>,
+}
 
 /// Accepts connections for good.
-pub(crate) async fn serve(listener: TcpListener, router: Router) {
+pub(crate) async fn serve(listener: TcpListener, door: Door) {
     let room = usize::try_from(CONNECTIONS.value).unwrap_or(Semaphore::MAX_PERMITS);
     let room = Arc::new(Semaphore::new(room));
+    let (door, addresses) = (Arc::new(door), Arc::new(Addresses::default()));
     loop {
         let permit = room.clone().acquire_owned().await;
         match listener.accept().await {
             Ok((stream, peer)) => {
-                let connection = connection(stream, peer, router.clone());
+                let address = peer.ip().to_canonical();
+                let guest = addresses.admit(address);
+                // A proxy is many people.
+                if guest.is_none() && !door.web.proxies.trusts(address) {
+                    turn_away(stream, door.tls.is_some());
+                    continue;
+                }
+                let door = door.clone();
                 tokio::spawn(async move {
-                    connection.await;
-                    drop(permit);
+                    connection(stream, address, &door).await;
+                    drop((permit, guest));
                 });
             }
             Err(err) => {
@@ -56,14 +74,53 @@ pub(crate) async fn serve(listener: TcpListener, router: Router) {
     }
 }
 
-async fn connection(stream: TcpStream, peer: SocketAddr, router: Router) {
+/// A few words, if they can be had at once: nobody is waited for.
+fn turn_away(stream: TcpStream, tls: bool) {
+    if tls {
+        return;
+    }
+    let limit = CONNECTIONS_PER_ADDRESS;
+    let body = format!(
+        r#"{{"error":"the limit {} is reached: {} {}","hint":"close other pages, or wait"}}"#,
+        limit.name, limit.value, limit.unit
+    );
+    let text = format!(
+        "HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    // Whoever does not hear it is turned away all the same.
+    let _ = stream.into_std().and_then(|mut stream| stream.write(text.as_bytes()));
+}
+
+async fn connection(stream: TcpStream, address: IpAddr, door: &Door) {
     // Keys are small and must not wait for each other.
     if let Err(err) = stream.set_nodelay(true) {
         tracing::debug!("TCP_NODELAY: {err}");
     }
+    let Some(acceptor) = &door.tls else {
+        return speak(stream, address, false, &door.web, door.router.clone()).await;
+    };
+    match tls::begins(&stream, HEAD).await {
+        Some(true) => match timeout(HEAD, acceptor.accept(stream)).await {
+            Ok(Ok(stream)) => speak(stream, address, true, &door.web, door.router.clone()).await,
+            Ok(Err(err)) => tracing::debug!("TLS: {err}"),
+            Err(_) => tracing::debug!("TLS: the handshake takes too long"),
+        },
+        Some(false) => speak(stream, address, false, &door.web, tls::plain(door.web.clone())).await,
+        None => tracing::debug!("connection: nothing is said"),
+    }
+}
+
+async fn speak<S>(stream: S, address: IpAddr, tls: bool, web: &Arc<Web>, router: Router)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let router = TowerToHyperService::new(router);
+    let web = web.clone();
     let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
-        request.extensions_mut().insert(Peer(peer.ip()));
+        let peer = web.proxies.peer(address, tls, request.headers());
+        request.extensions_mut().insert(peer);
         router.call(request)
     });
     let connection = http1::Builder::new()

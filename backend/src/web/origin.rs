@@ -22,8 +22,9 @@ pub(crate) struct Origins {
 
 impl Origins {
     /// Those of a listening address, and others such as `https://lab.example`.
-    pub(crate) fn new(listen: SocketAddr, allowed: &[String]) -> Origins {
+    pub(crate) fn new(listen: SocketAddr, tls: bool, allowed: &[String]) -> Origins {
         let mut ours = Origins { hosts: Vec::new(), origins: Vec::new() };
+        let (scheme, port) = if tls { ("https", ":443") } else { ("http", ":80") };
         let ip = listen.ip();
         if ip.is_loopback() || ip.is_unspecified() {
             let loopback = [
@@ -31,17 +32,17 @@ impl Origins {
                 SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), listen.port()).to_string(),
                 format!("localhost:{}", listen.port()),
             ];
-            loopback.iter().for_each(|host| ours.allow("http", host, ":80"));
+            loopback.iter().for_each(|host| ours.allow(scheme, host, port));
         }
         if !ip.is_unspecified() {
-            ours.allow("http", &listen.to_string(), ":80");
+            ours.allow(scheme, &listen.to_string(), port);
         }
         for origin in allowed {
-            let origin = origin.trim_end_matches('/').to_ascii_lowercase();
-            match origin.split_once("://") {
-                Some(("http", host)) => ours.allow("http", host, ":80"),
-                Some(("https", host)) => ours.allow("https", host, ":443"),
-                _ => tracing::warn!(origin, "not an origin; write it like https://lab.example"),
+            // The launcher has checked them when it read its command line.
+            match checked(origin).as_deref().map(|origin| origin.split_once("://")) {
+                Ok(Some(("http", host))) => ours.allow("http", host, ":80"),
+                Ok(Some((_, host))) => ours.allow("https", host, ":443"),
+                _ => tracing::warn!(origin, "not an origin"),
             }
         }
         ours
@@ -69,7 +70,8 @@ impl Origins {
             StatusCode::MISDIRECTED_REQUEST,
             "this host name is not served here",
             format!(
-                "use {}, or allow this origin when the server starts",
+                "use {}, or start the server with --allowed-origin and the address as it is typed, \
+                 such as --allowed-origin {EXAMPLE}",
                 self.origins.join(" or ")
             ),
         ))
@@ -84,9 +86,52 @@ impl Origins {
         Err(Problem::new(
             StatusCode::FORBIDDEN,
             "the Origin header is missing or not allowed",
-            format!("send Origin: {}", self.origins.join(" or ")),
+            format!(
+                "send Origin: {}, or start the server with --allowed-origin ORIGIN",
+                self.origins.join(" or ")
+            ),
         ))
     }
+}
+
+/// What stands in messages.
+const EXAMPLE: &str = "https://lab.example.org";
+
+/// An origin as browsers write it, or what is wrong with this one.
+pub(crate) fn checked(text: &str) -> Result<String, String> {
+    let wrong = |why: &str| Err(format!("{why}; an origin is such as {EXAMPLE}"));
+    let origin = text.trim().to_ascii_lowercase();
+    if origin.contains('*') {
+        return wrong("wildcards are not allowed: name each origin");
+    }
+    if !origin.is_ascii() {
+        return wrong("write the name as browsers send it (punycode, xn--…)");
+    }
+    let Some((scheme, host)) = origin.split_once("://") else {
+        return wrong("it has no http:// or https://");
+    };
+    if !matches!(scheme, "http" | "https") {
+        return wrong("only http and https are served");
+    }
+    let host = host.strip_suffix('/').unwrap_or(host);
+    if host.contains(['/', '?', '#', '@']) {
+        return wrong("a path or a user is not part of it");
+    }
+    let Ok(authority) = host.parse::<Authority>() else {
+        return wrong("the host name is not one");
+    };
+    let name = authority.host();
+    let is_name = |name: &str| {
+        !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))
+    };
+    let v6 = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    if !v6.map_or_else(|| is_name(name), |v6| v6.parse::<Ipv6Addr>().is_ok()) {
+        return wrong("the host name is not one");
+    }
+    if has_port(host) && authority.port_u16().is_none_or(|port| port == 0) {
+        return wrong("the port must be 1 to 65535");
+    }
+    Ok(format!("{scheme}://{host}"))
 }
 
 fn has_port(host: &str) -> bool {
@@ -114,7 +159,7 @@ mod tests {
 
     fn ours() -> Origins {
         let listen = "127.0.0.1:7878".parse().unwrap();
-        Origins::new(listen, &["https://lab.example".into(), "http://[::1]:9000/".into()])
+        Origins::new(listen, false, &["https://lab.example".into(), "http://[::1]:9000/".into()])
     }
 
     #[track_caller]
@@ -176,8 +221,58 @@ mod tests {
     }
 
     #[test]
+    fn with_tls_only_https_is_ours() {
+        let listen = "192.0.2.1:443".parse().unwrap();
+        let ours = Origins::new(listen, true, &["http://lab.example:8080".into()]);
+        let check = |origin| ours.check_origin(&headers(&[("origin", origin)])).is_ok();
+        assert!(check("https://192.0.2.1"));
+        assert!(!check("http://192.0.2.1") && !check("http://192.0.2.1:443"));
+        assert!(check("http://lab.example:8080"), "as it was allowed");
+    }
+
+    #[test]
+    fn only_exact_origins_can_be_allowed() {
+        for (good, written) in [
+            ("https://lab.example.org", "https://lab.example.org"),
+            ("HTTPS://Lab.Example.org/", "https://lab.example.org"),
+            ("http://10.0.0.5:7878", "http://10.0.0.5:7878"),
+            ("http://[2001:db8::1]:80", "http://[2001:db8::1]:80"),
+        ] {
+            assert_eq!(checked(good).as_deref(), Ok(written), "{good}");
+        }
+        for (bad, said) in [
+            ("*", "wildcards"),
+            ("https://*.example.org", "wildcards"),
+            ("lab.example.org", "http://"),
+            ("ftp://lab.example.org", "only http"),
+            ("https://", "host name"),
+            ("https://lab.example.org/path", "path"),
+            ("https://me@lab.example.org", "user"),
+            ("https://lab example.org", "host name"),
+            ("https://lab.example.org:0", "port"),
+            ("https://lab.example.org:", "port"),
+            ("https://lab.example.org:99999", "port"),
+            ("https://[nonsense]", "host name"),
+            ("https://bücher.example", "punycode"),
+            ("null", "http://"),
+            ("", "http://"),
+        ] {
+            let err = checked(bad).unwrap_err();
+            assert!(err.contains(said) && err.contains(EXAMPLE), "{bad}: {err}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_the_flag() {
+        let refused = ours().check_origin(&HeaderMap::new()).unwrap_err();
+        assert!(refused.hint.contains("--allowed-origin"), "{}", refused.hint);
+        let refused = ours().check_host(&HeaderMap::new(), &Uri::from_static("/")).unwrap_err();
+        assert!(refused.hint.contains("--allowed-origin"), "{}", refused.hint);
+    }
+
+    #[test]
     fn any_address_is_no_name() {
-        let any = Origins::new("0.0.0.0:80".parse().unwrap(), &[]);
+        let any = Origins::new("0.0.0.0:80".parse().unwrap(), false, &[]);
         let check = |host| any.check_host(&headers(&[("host", host)]), &Uri::from_static("/"));
         assert!(check("localhost").is_ok());
         assert!(check("localhost:80").is_ok());

@@ -9,7 +9,7 @@ use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use axum::routing::{any, get};
-use axum::{Json, Router, middleware};
+use axum::{Extension, Json, Router, middleware};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 use vitrine_shared::id::{ParticipantId, TerminalId};
@@ -18,8 +18,9 @@ use vitrine_shared::role::{Identity, Role};
 use vitrine_shared::terminal::SUBPROTOCOL;
 
 use super::codec::Codec;
-use super::http::{Peer, guard};
+use super::http::guard;
 use super::problem::Problem;
+use super::proxies::Peer;
 use super::upgrade::{admit, goodbye, permit, prepare};
 use super::{Web, socket, terminal};
 use crate::ipc::FromWeb;
@@ -69,7 +70,7 @@ async fn who(State(web): State<Arc<Web>>, headers: HeaderMap) -> Result<Json<Ses
 /// `POST /api/session`: a token becomes a cookie.
 async fn exchange(State(web): State<Arc<Web>>, request: Request) -> Result<Response, Problem> {
     web.origins.check_origin(request.headers())?;
-    let Some(&Peer(from)) = request.extensions().get::<Peer>() else {
+    let Some(&Peer { address, secure }) = request.extensions().get::<Peer>() else {
         let status = StatusCode::INTERNAL_SERVER_ERROR;
         return Err(Problem::new(status, "a request from nowhere", "this is a bug"));
     };
@@ -80,7 +81,7 @@ async fn exchange(State(web): State<Arc<Web>>, request: Request) -> Result<Respo
         .map_err(|_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large", hint))?;
     let Exchange { token } = serde_json::from_slice(&body)
         .map_err(|err| Problem::new(StatusCode::BAD_REQUEST, format!("the body: {err}"), hint))?;
-    let (identity, cookie) = web.sessions.exchange(from, &token, Instant::now())?;
+    let (identity, cookie) = web.sessions.exchange(address, secure, &token, Instant::now())?;
     web.requests.tell(FromWeb::TokenSpent).await;
     Ok((AppendHeaders([(header::SET_COOKIE, cookie)]), session(identity)).into_response())
 }
@@ -88,6 +89,7 @@ async fn exchange(State(web): State<Arc<Web>>, request: Request) -> Result<Respo
 /// `/api/ws`
 async fn telemetry(
     State(web): State<Arc<Web>>,
+    Extension(peer): Extension<Peer>,
     headers: HeaderMap,
     upgrade: Upgrade,
 ) -> Result<Response, Problem> {
@@ -98,7 +100,7 @@ async fn telemetry(
     let codec = if json { Codec::Json } else { Codec::Postcard };
     let permit = permit(&web, identity)?;
     Ok(upgrade.on_upgrade(async move |socket| match permit {
-        Ok(_permit) => socket::serve(socket, web, identity, codec).await,
+        Ok(_permit) => socket::serve(socket, web, identity, peer.secure, codec).await,
         Err(end) => turn_away(socket, end).await,
     }))
 }

@@ -116,6 +116,7 @@ impl Sessions {
     pub(crate) fn exchange(
         &self,
         from: IpAddr,
+        secure: bool,
         given: &str,
         now: Instant,
     ) -> Result<(Identity, String), Problem> {
@@ -143,8 +144,11 @@ impl Sessions {
         *token = None;
         let expires = now_sec() + LIFETIME_SECS;
         let value = sign(&self.key, identity, expires, u128::from_be_bytes(random));
-        let cookie =
-            format!("{COOKIE}={value}; HttpOnly; SameSite=Strict; Path=/; Max-Age={LIFETIME_SECS}");
+        // Over plain HTTP a browser would not keep a cookie with `Secure`.
+        let only_tls = if secure { "; Secure" } else { "" };
+        let cookie = format!(
+            "{COOKIE}={value}; HttpOnly; SameSite=Strict; Path=/; Max-Age={LIFETIME_SECS}{only_tls}"
+        );
         Ok((identity, cookie))
     }
 
@@ -217,7 +221,7 @@ mod tests {
     fn the_token_is_good_once() {
         let sessions = Sessions::new(KEY, STUDENT.participant, Some("secret".into()));
         let status = |given| {
-            sessions.exchange(HERE, given, Instant::now()).map_err(|problem| problem.status)
+            sessions.exchange(HERE, false, given, Instant::now()).map_err(|problem| problem.status)
         };
         assert_eq!(status("secre"), Err(StatusCode::UNAUTHORIZED));
         assert_eq!(status(""), Err(StatusCode::UNAUTHORIZED));
@@ -235,10 +239,10 @@ mod tests {
         let sessions = Sessions::new(KEY, STUDENT.participant, Some("secret".into()));
         let now = Instant::now();
         for _ in 0..TOKEN_TRIES.value {
-            assert!(sessions.exchange(HERE, "guess", now).is_err());
+            assert!(sessions.exchange(HERE, false, "guess", now).is_err());
         }
-        let status = sessions.exchange(HERE, "secret", now).unwrap_err().status;
+        let status = sessions.exchange(HERE, false, "secret", now).unwrap_err().status;
         assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);
-        assert!(sessions.exchange(IpAddr::from([10, 0, 0, 1]), "secret", now).is_ok());
+        assert!(sessions.exchange(IpAddr::from([10, 0, 0, 1]), false, "secret", now).is_ok());
     }
 }

@@ -41,6 +41,8 @@ use super::upgrade::{DEAD, End, PING, goodbye};
 struct Page {
     web: Arc<Web>,
     identity: Identity,
+    /// Does it come over TLS?
+    secure: bool,
     codec: Codec,
     seat: Seat,
     bucket: Bucket,
@@ -49,13 +51,20 @@ struct Page {
 }
 
 /// Serves one page until either side ends it.
-pub(crate) async fn serve(mut socket: WebSocket, web: Arc<Web>, identity: Identity, codec: Codec) {
+pub(crate) async fn serve(
+    mut socket: WebSocket,
+    web: Arc<Web>,
+    identity: Identity,
+    secure: bool,
+    codec: Codec,
+) {
     #[expect(clippy::cast_precision_loss, reason = "small numbers")]
     let (burst, rate) = (COMMAND_BURST.value as f64, COMMAND_RATE.value as f64);
     let mut page = Page {
         seat: web.hub.sit(identity),
         web,
         identity,
+        secure,
         codec,
         bucket: Bucket::new(burst, rate, Instant::now()),
         bad_in_a_row: 0,
@@ -72,7 +81,9 @@ pub(crate) async fn serve(mut socket: WebSocket, web: Arc<Web>, identity: Identi
 
 impl Page {
     async fn run(&mut self, socket: &mut WebSocket) -> Result<(), End> {
-        let host = self.web.host.clone();
+        let mut host = self.web.host.clone();
+        // A proxy with TLS in front: nothing to warn this page about.
+        host.plain_http &= !self.secure;
         let welcome = ServerMessage::Welcome { identity: self.identity, host };
         send(socket, self.codec.encode(&welcome)).await?;
         let mut heard = tokio::time::Instant::now();

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod attacks;
+mod beyond;
 mod client;
 mod flood;
 mod killed;

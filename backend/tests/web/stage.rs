@@ -60,11 +60,17 @@ pub(crate) struct Stage {
     web: Option<Web>,
     token: Option<String>,
     terminals: Vec<(TerminalId, OwnedFd, OwnedFd)>,
+    change: fn(&mut WebSetup),
 }
 
 impl Stage {
     /// A web process with two machines.
     pub(crate) async fn new() -> Stage {
+        Stage::with(|_| {}).await
+    }
+
+    /// The same, set up another way.
+    pub(crate) async fn with(change: fn(&mut WebSetup)) -> Stage {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let (launcher, _) = Channel::pair().unwrap();
         let (observer, _) = Channel::pair().unwrap();
@@ -78,6 +84,7 @@ impl Stage {
             web: None,
             token: Some(TOKEN.into()),
             terminals: Vec::new(),
+            change,
         };
         stage.start(thread).await;
         stage
@@ -89,12 +96,14 @@ impl Stage {
         self.requests = hear(self.launcher.clone());
         let observer_end = self.new_observer();
         self.web = Some(run(web_end));
-        let setup = WebSetup {
+        let mut setup = WebSetup {
             cookie_key: KEY,
             token: self.token.clone(),
             teacher: TEACHER.participant,
             listen: self.address,
             allowed_origins: vec!["https://lab.example".into()],
+            trusted_proxies: Vec::new(),
+            tls: None,
             assets: None,
             host: HostInfo {
                 version: "0".into(),
@@ -109,6 +118,7 @@ impl Stage {
                 missing: Vec::new(),
             },
         };
+        (self.change)(&mut setup);
         let fds = [self.listener.as_fd(), observer_end.as_fd()];
         send(&self.launcher, &ToWeb::Hello(Box::new(setup)), &fds);
         for (id, owner) in [(ANNS, ANN), (BOBS, BOB)] {

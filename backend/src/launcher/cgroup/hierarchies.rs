@@ -47,7 +47,7 @@ impl Hierarchies {
 
     /// From the text of `mountinfo` (`proc_pid_mountinfo(5)`): a v1 mount names its controllers in
     /// its super options, a v2 mount in a file.
-    fn parse(mountinfo: &str, controllers_file: impl Fn(&Path) -> String) -> Self {
+    pub(crate) fn parse(mountinfo: &str, controllers_file: impl Fn(&Path) -> String) -> Self {
         let mut found: Vec<Hierarchy> = Vec::new();
         for line in mountinfo.lines() {
             let Some((before, after)) = line.split_once(" - ") else { continue };

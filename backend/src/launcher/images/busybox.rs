@@ -9,7 +9,7 @@ use super::store::Fresh;
 use super::{ImageError, at, elf, skeleton};
 
 /// Where distributions put a static busybox.
-const CANDIDATES: &[&str] = &[
+pub(crate) const CANDIDATES: &[&str] = &[
     "/bin/busybox",
     "/usr/bin/busybox",
     "/bin/busybox.static",

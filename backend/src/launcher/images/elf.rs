@@ -68,7 +68,7 @@ pub(super) fn kind(path: &Path) -> io::Result<Kind> {
 }
 
 /// Is this a program that needs no loader?
-pub(super) fn is_static(path: &Path) -> bool {
+pub(crate) fn is_static(path: &Path) -> bool {
     kind(path).is_ok_and(|kind| kind == Kind::Static)
 }
 

@@ -134,20 +134,47 @@ pub(super) fn remove(store: &Path, name: &str) -> Result<bool, ImageError> {
     Ok(!old.exists())
 }
 
-/// Deletes what killed builders left and what was removed, where nobody holds it.
+/// Deletes what killed builders left and what was removed, where nobody holds it. Only for
+/// whoever has the turn.
 fn sweep(store: &Path) {
-    let Ok(entries) = fs::read_dir(store) else { return };
-    for entry in entries.flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if !name.starts_with(NEW) && !name.starts_with(OLD) {
-            continue;
-        }
-        let path = entry.path();
+    for (path, _lock) in unheld(store) {
         // What cannot be removed now is tried again by the next one.
-        if let Ok(Some(_lock)) = Lock::take(&path, FlockArg::LockExclusiveNonblock) {
-            let _ = fs::remove_dir_all(&path);
-        }
+        let _ = fs::remove_dir_all(&path);
     }
+}
+
+/// Directories that killed builders left or that were removed, with the lock that nobody had.
+fn unheld(store: &Path) -> Vec<(PathBuf, Lock)> {
+    let entries = fs::read_dir(store).into_iter().flatten().flatten();
+    let ours = |name: &str| name.starts_with(NEW) || name.starts_with(OLD);
+    entries
+        .filter(|entry| ours(&entry.file_name().to_string_lossy()))
+        .filter_map(|entry| {
+            let path = entry.path();
+            let lock = Lock::take(&path, FlockArg::LockExclusiveNonblock).ok()??;
+            Some((path, lock))
+        })
+        .collect()
+}
+
+/// The same for `vitrine doctor`: their paths, deleted or not. It does not wait for its turn for
+/// ever: `None` when others keep it.
+pub(super) fn leftovers(store: &Path, delete: bool) -> Option<Vec<PathBuf>> {
+    let turn = (0..40).find_map(|_| {
+        let turn = Lock::take(store, FlockArg::LockExclusiveNonblock);
+        if matches!(turn, Ok(None)) {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        turn.transpose()
+    });
+    let _turn = match turn? {
+        Ok(turn) => turn,
+        // No store, no leftovers.
+        Err(_) => return Some(Vec::new()),
+    };
+    let unheld = unheld(store).into_iter();
+    let gone = |path: &Path| !delete || fs::remove_dir_all(path).is_ok();
+    Some(unheld.filter(|(path, _)| gone(path)).map(|(path, _)| path).collect())
 }
 
 fn turn(store: &Path) -> Result<Lock, ImageError> {
@@ -205,6 +232,13 @@ mod tests {
         let living = Fresh::begin(store.path()).unwrap();
         let other = Fresh::begin(store.path()).unwrap();
         assert!(!store.path().join("new-1-0").exists());
+        assert_eq!(leftovers(store.path(), true), Some(Vec::new()), "these live");
+        let left = store.path().join("new-1-0");
+        fs::create_dir(&left).unwrap();
+        assert_eq!(leftovers(store.path(), false), Some(vec![left.clone()]));
+        assert_eq!(leftovers(store.path(), true), Some(vec![left.clone()]));
+        assert!(!left.exists());
+        assert_eq!(leftovers(&left, true), Some(Vec::new()), "no store");
         assert!(living.path().exists() && other.path() != living.path());
         assert!(!living.publish("image-one").unwrap());
         assert!(other.publish("image-one").unwrap(), "the first one wins");

@@ -1,0 +1,129 @@
+//! Settings of `vitrine serve`: which place wins, and what is said about what is wrong.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::harness::binary;
+use crate::harness::command::{Outcome, spawn};
+
+/// A file of settings in a directory of its own.
+struct Settings(tempfile::TempDir);
+
+impl Settings {
+    fn new(text: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("vitrine.toml"), text).unwrap();
+        Settings(dir)
+    }
+
+    fn path(&self) -> String {
+        self.0.path().join("vitrine.toml").display().to_string()
+    }
+}
+
+fn serve(words: &[&str], variables: &[(&str, &str)]) -> Outcome {
+    let mut command = Command::new(binary());
+    command.arg("serve").args(words).envs(variables.iter().copied()).stdin(Stdio::null());
+    spawn(&mut command, None).end()
+}
+
+/// The line of `--print-config` about a key.
+#[track_caller]
+fn line(key: &str, words: &[&str], variables: &[(&str, &str)]) -> String {
+    let outcome = serve(&[words, &["--print-config"]].concat(), variables);
+    assert_eq!(outcome.status, 0, "{outcome:?}");
+    let found = outcome.out.lines().find(|line| line.starts_with(&format!("{key} =")));
+    let words: Vec<_> =
+        found.unwrap_or_else(|| panic!("no {key} in {}", outcome.out)).split_whitespace().collect();
+    words.join(" ")
+}
+
+#[test]
+fn a_flag_wins_over_a_variable_and_that_over_the_file() {
+    let file = Settings::new("# mine\nlog = \"info\"\n");
+    let config = file.path();
+    let flag: &[&str] = &["--log", "error"];
+    let variable = ("VITRINE_LOG", "debug");
+    let named: &[&str] = &["--config", &config];
+    for (words, variables, expected) in [
+        (vec![], vec![], "log = \"warn\" # default".to_string()),
+        (vec![named], vec![], format!("log = \"info\" # {config}:2")),
+        (vec![], vec![("VITRINE_CONFIG", &*config)], format!("log = \"info\" # {config}:2")),
+        (vec![named], vec![variable], "log = \"debug\" # VITRINE_LOG".into()),
+        (vec![named, flag], vec![variable], "log = \"error\" # --log".into()),
+        (vec![flag], vec![], "log = \"error\" # --log".into()),
+    ] {
+        assert_eq!(line("log", &words.concat(), &variables), expected);
+    }
+}
+
+#[test]
+fn lists_come_from_all_three() {
+    let file = Settings::new("allowed-origin = [\"https://a.example\", \"https://b.example\"]");
+    let config = ["--config", &file.path()];
+    let two = "allowed-origin = [\"https://a.example\", \"https://b.example\"]";
+    assert!(line("allowed-origin", &config, &[]).starts_with(two));
+    let variable = ("VITRINE_ALLOWED_ORIGIN", "https://a.example,https://b.example");
+    assert!(line("allowed-origin", &[], &[variable]).starts_with(two));
+    let flags = ["--allowed-origin", "https://a.example", "--allowed-origin", "https://b.example"];
+    assert!(line("allowed-origin", &flags, &[]).starts_with(two));
+}
+
+#[test]
+fn what_is_printed_is_a_file_that_says_the_same() {
+    let printed = serve(&["--listen", "127.0.0.1:9", "--print-config"], &[]).out;
+    let again = Settings::new(&printed);
+    let out = serve(&["--config", &again.path(), "--print-config"], &[]).out;
+    let values = |text: &str| -> Vec<String> {
+        text.lines().map(|line| line.split("  #").next().unwrap_or("").trim().into()).collect()
+    };
+    assert_eq!(values(&out), values(&printed));
+    assert!(values(&printed).contains(&"listen = \"127.0.0.1:9\"".to_string()), "{printed}");
+}
+
+#[test]
+fn what_is_wrong_is_said() {
+    for (text, said) in [
+        ("lisen = \"127.0.0.1:0\"", &["vitrine.toml:1:", "did you mean `listen`?"][..]),
+        ("\nlisten = 80", &["vitrine.toml:2:", "`listen`", "a string", "127.0.0.1:7878"]),
+        ("listen = \"nonsense\"", &["vitrine.toml:1:", "nonsense", "127.0.0.1:7878"]),
+        ("listen = ", &["vitrine.toml:1:"]),
+    ] {
+        let file = Settings::new(text);
+        let outcome = serve(&["--config", &file.path()], &[]);
+        assert_eq!(outcome.status, 2, "{text:?}: {outcome:?}");
+        for said in said {
+            assert!(outcome.err.contains(said), "{text:?} does not say {said}: {}", outcome.err);
+        }
+    }
+    let outcome = serve(&["--config", "/no/such.toml"], &[]);
+    assert_eq!(outcome.status, 2, "{outcome:?}");
+    assert!(outcome.err.contains("/no/such.toml"), "{}", outcome.err);
+}
+
+#[test]
+fn a_variable_that_means_nothing_is_told_by_the_nearest_name() {
+    // It does not start: the data directory cannot be made.
+    let words = ["--listen", "127.0.0.1:0", "--data", "/proc/nowhere"];
+    let outcome = serve(&words, &[("VITRINE_LISTN", "x")]);
+    assert!(outcome.err.contains("VITRINE_LISTN means nothing"), "{}", outcome.err);
+    assert!(outcome.err.contains("did you mean VITRINE_LISTEN?"), "{}", outcome.err);
+    assert_ne!(outcome.status, 0);
+}
+
+#[test]
+fn help_names_every_key_and_every_variable() {
+    let help = serve(&["--help"], &[]).out;
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/vitrine.toml.example");
+    let example = std::fs::read_to_string(example).unwrap();
+    let keys = example.lines().filter_map(|line| line.strip_prefix('#')?.split_once(" = "));
+    let mut count = 0;
+    for (key, _) in keys.filter(|(key, _)| !key.contains(' ')) {
+        assert!(help.contains(&format!("--{key}")), "--{key}");
+        let variable = format!("VITRINE_{}", key.to_uppercase().replace('-', "_"));
+        assert!(help.contains(&variable), "{variable}");
+        count += 1;
+    }
+    assert!(count >= 5, "{example}");
+    assert!(help.contains("--config") && help.contains("vitrine.toml"), "{help}");
+}

@@ -1,0 +1,155 @@
+//! `cargo xtask bench`: the figures, measured in one go, as tables on the terminal and in `docs/measured/`.
+//!
+//! Each bench is a program that prints tables as JSON, a line each, with every single figure in
+//! them; what a median is and whether a goal is met is decided here, once for all.
+
+mod measured;
+mod table;
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::project::{self, Project};
+use crate::setup::{self, Need};
+use crate::web::{self, Kind};
+use crate::{run, say, tool};
+
+pub(crate) use measured::keep;
+pub(crate) use table::Table;
+
+/// What is measured together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Bench {
+    /// `vitrine run` beside bwrap, crun, runc and unshare
+    Run,
+    /// From a click to a prompt
+    Click,
+    /// The end of a throttled container
+    Kill,
+    /// Terminal throughput, and Ctrl-C in a flood
+    Terminal,
+    /// CPU of the observer's tick beside top
+    Observer,
+    /// Navigation to interactive in Chromium, plain and slowed down
+    Page,
+}
+
+impl Bench {
+    fn name(self) -> String {
+        self.value().get_name().to_owned()
+    }
+
+    fn value(self) -> clap::builder::PossibleValue {
+        clap::ValueEnum::to_possible_value(&self).expect("no bench is hidden")
+    }
+
+    fn needs(self) -> &'static [Need] {
+        match self {
+            Bench::Run => &[Need::Busybox, Need::Bubblewrap, Need::Crun, Need::Runc],
+            Bench::Click | Bench::Kill | Bench::Terminal => &[Need::Busybox],
+            Bench::Observer => &[Need::Procps],
+            Bench::Page => &[Need::Npm, Need::Busybox, Need::Chromium],
+        }
+    }
+
+    /// The program that measures it.
+    fn command(self, project: &Project, rounds: usize) -> Command {
+        match self {
+            Bench::Observer => {
+                let mut command = project.command("target/release/examples/observer_bench");
+                command.arg(rounds.to_string());
+                command
+            }
+            Bench::Page => {
+                let mut command = project.command("node");
+                command.arg("tests/browser/bench/page.mjs");
+                command.arg(rounds.div_ceil(3).to_string());
+                command
+            }
+            _ => {
+                let mut command = project.cargo();
+                command.args(["bench", "--quiet", "--package", "vitrine-tests"]);
+                command.args(["--bench", "figures", "--", &rounds.to_string(), &self.name()]);
+                command
+            }
+        }
+    }
+}
+
+/// Prints the benches.
+pub(crate) fn list() {
+    for bench in <Bench as clap::ValueEnum>::value_variants() {
+        let value = bench.value();
+        let what = value.get_help().map(ToString::to_string).unwrap_or_default();
+        say::table(format_args!("{:12} {what}", value.get_name()));
+    }
+}
+
+/// Measures all, or `only` some, and keeps the tables.
+pub(crate) fn bench(project: &Project, only: &[Bench], rounds: usize) -> Result<()> {
+    let all = <Bench as clap::ValueEnum>::value_variants();
+    let chosen: Vec<Bench> =
+        all.iter().filter(|bench| only.is_empty() || only.contains(bench)).copied().collect();
+    needs_root("bench")?;
+    prepare(project, &chosen)?;
+    let mut tables = Vec::new();
+    for bench in &chosen {
+        say::step(format_args!("[{}]", bench.name()));
+        let mut command = bench.command(project, rounds);
+        command.env("VITRINE_BIN", project.server());
+        if *bench == Bench::Page {
+            command.env("VITRINE_CHROMIUM", setup::chromium().context("no chromium on PATH")?);
+        }
+        for table in Table::read_all(&tool::output(&mut command)?)? {
+            say::table(table.text());
+            tables.push(table);
+        }
+    }
+    let what = match only {
+        [] => "bench".to_owned(),
+        some => some.iter().map(|bench| bench.name()).collect::<Vec<_>>().join("-"),
+    };
+    let command = match only {
+        [] => "cargo xtask bench".to_owned(),
+        some => some
+            .iter()
+            .fold("cargo xtask bench".to_owned(), |line, bench| line + " --only " + &bench.name()),
+    };
+    keep(project, &what, &command, &tables)
+}
+
+/// Everything that takes long comes before the first figure.
+fn prepare(project: &Project, chosen: &[Bench]) -> Result<()> {
+    let mut needs: Vec<Need> = Vec::new();
+    for need in chosen.iter().flat_map(|bench| bench.needs()) {
+        if !needs.contains(need) {
+            needs.push(*need);
+        }
+    }
+    setup::ensure(project, &needs)?;
+    if needs.contains(&Need::Npm) {
+        setup::npm_packages(project)?;
+        web::build(project, Kind::Small)?;
+    }
+    run::build_server(project, "release")?;
+    build(project, &["build", "--release", "--package", "vitrine", "--example", "observer_bench"])?;
+    build(project, &["bench", "--quiet", "--package", "vitrine-tests", "--no-run"])?;
+    if !Path::new(&project.server()).is_file() {
+        bail!("{} is missing after it was built", project.server().display());
+    }
+    Ok(())
+}
+
+fn build(project: &Project, words: &[&str]) -> Result<()> {
+    tool::run(project.cargo().args(words))
+}
+
+/// Fails with the line to type when we are not root.
+pub(crate) fn needs_root(command: &str) -> Result<()> {
+    if !project::is_root() {
+        bail!("making machines takes root. Type: sudo -E env PATH=\"$PATH\" cargo xtask {command}");
+    }
+    Ok(())
+}

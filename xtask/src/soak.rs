@@ -1,0 +1,34 @@
+//! `cargo xtask soak`: births and deaths by the thousand, and a table of what is left of them.
+
+use anyhow::{Result, bail};
+
+use crate::bench::{Table, keep, needs_root};
+use crate::project::Project;
+use crate::setup::{self, Need};
+use crate::{run, say, tool};
+
+/// Runs the soak, keeps its tables, and fails when something leaked or grew.
+pub(crate) fn soak(project: &Project, cycles: u32, minutes: u32) -> Result<()> {
+    needs_root("soak")?;
+    setup::ensure(project, &[Need::Busybox])?;
+    run::build_server(project, "release")?;
+    say::step(say::words(
+        format!("{cycles} cycles, {minutes} minutes at most"),
+        format!("{cycles} 个周期，最多 {minutes} 分钟"),
+    ));
+    let mut bench = project.cargo();
+    bench.args(["bench", "--quiet", "--package", "vitrine-tests", "--bench", "soak", "--"]);
+    bench.args([cycles.to_string(), minutes.to_string()]);
+    let output = tool::output(bench.env("VITRINE_BIN", project.server()))?;
+    let tables = Table::read_all(&output)?;
+    for table in &tables {
+        say::table(table.text());
+    }
+    let command = format!("cargo xtask soak --cycles {cycles} --minutes {minutes}");
+    keep(project, "soak", &command, &tables)?;
+    let missed: Vec<String> = tables.iter().flat_map(Table::missed).collect();
+    if !missed.is_empty() {
+        bail!("not as it should be: {}", missed.join("; "));
+    }
+    Ok(())
+}
