@@ -6,7 +6,9 @@ use vitrine_shared::cgroup::{
 };
 use vitrine_shared::id::{ContainerId, MachineId, TerminalId};
 use vitrine_shared::limits::{self, Limit};
-use vitrine_shared::message::{Answer, Command, Deed, Happening, Made, Profile, Refusal, Why};
+use vitrine_shared::message::{
+    Answer, Command, Deed, Feature, Happening, Made, Missing, Profile, Refusal, Why,
+};
 use vitrine_shared::role::Identity;
 use vitrine_shared::spec::{ContainerSpec, Limits, Rootfs, SpecError, check_argv};
 
@@ -199,6 +201,13 @@ impl State {
             && !self.host.images.has(name)
         {
             return Err(Refusal::Missing { what: format!("image {name}") }.into());
+        }
+        // Before anything is made: a limit that cannot be set.
+        for knob in spec.limits.knobs() {
+            let controller = knob.controller();
+            if self.host.hierarchies.with(controller).is_none() {
+                return Err(Refusal::Missing { what: controller_words(controller) }.into());
+            }
         }
         let (id, fresh) = match machine {
             Some(id) => (id, false),
@@ -418,12 +427,18 @@ fn writable_group(machine: &Machine, group: GroupId) -> Result<&Cgroup, Not> {
 
 /// The controller and dialect in which this host has the file.
 fn home_of(group: &Cgroup, file: &str) -> Result<(Controller, Dialect), Not> {
-    let home = FILES.iter().filter(|rule| rule.name == file).find_map(|rule| {
+    let named = || FILES.iter().filter(|rule| rule.name == file);
+    let home = named().find_map(|rule| {
         let (_, dialect) = group.directory(rule.controller)?;
         (dialect == rule.dialect).then_some((rule.controller, dialect))
     });
-    let unknown = || BadWrite::UnknownFile { file: file.chars().take(40).collect() };
-    home.ok_or_else(|| Refusal::Write(unknown()).into())
+    let not = || match named().next() {
+        Some(rule) if group.directory(rule.controller).is_none() => {
+            Refusal::Missing { what: controller_words(rule.controller) }
+        }
+        _ => Refusal::Write(BadWrite::UnknownFile { file: file.chars().take(40).collect() }),
+    };
+    home.ok_or_else(|| not().into())
 }
 
 /// The same ranges as for a spec.

@@ -194,7 +194,7 @@ impl Server {
         images.busybox()?;
         // Now, while nobody waits, and before this process gives anything up.
         images.lab()?;
-        let mut info = host_info(&hierarchies, options.profile)?;
+        let mut info = host_info(&Hierarchies::detect()?, options.profile)?;
         info.rootless = privilege.is_rootless();
         info.missing =
             missing::missing(&privilege::Host::default(), privilege, &hierarchies, &data);

@@ -14,9 +14,11 @@ use std::time::Duration;
 
 use nix::fcntl::{OFlag, open};
 use nix::sched::{CloneFlags, unshare};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::stat::Mode;
 use nix::unistd::{Gid, Uid, setresgid, setresuid};
 use serde::{Deserialize, Serialize};
+use vitrine_shared::limits::MACHINE_PIDS;
 use vitrine_shared::message::StepName;
 
 use super::confine;
@@ -158,6 +160,13 @@ fn own(owner: u32, nesting: bool, privilege: Privilege) -> Result<(), StepError>
     sys::capset(KEPT, 0).at(STEP, "capset")?;
     // Its /proc files must belong to it, not to host root, for the maps to be written.
     sys::prctl(libc::PR_SET_DUMPABLE, 1, 0).at(STEP, "PR_SET_DUMPABLE")?;
+    if !nesting && privilege.tolerates_no_cap() {
+        // For want of `pids.max`: what is in the new namespace counts in its parent, the machine's,
+        // and this is how many may (`rlimit_max` of a user namespace, since Linux 5.14).
+        let most = MACHINE_PIDS.value;
+        let most = getrlimit(Resource::RLIMIT_NPROC).map_or(most, |(_, hard)| most.min(hard));
+        setrlimit(Resource::RLIMIT_NPROC, most, most).at(STEP, "setrlimit(RLIMIT_NPROC)")?;
+    }
     unshare(CloneFlags::CLONE_NEWUSER).at(STEP, "unshare(CLONE_NEWUSER)")?;
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let limits = open("/proc/sys/user", flags, Mode::empty()).at(STEP, "open /proc/sys/user")?;

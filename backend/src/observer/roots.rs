@@ -40,7 +40,8 @@ impl Roots {
         self.found.clear();
         self.others.retain(|_, until| *until > now_nsec);
         for entry in listing.iter().flatten() {
-            let Some(pid) = entry.file_name().to_str().ok().and_then(|name| name.parse().ok()) else {
+            let Some(pid) = entry.file_name().to_str().ok().and_then(|name| name.parse().ok())
+            else {
                 continue;
             };
             if self.others.contains_key(&pid) {
@@ -108,7 +109,8 @@ pub(super) struct OwnIds(Vec<(u32, u32, u32)>);
 impl OwnIds {
     /// From `/proc/self/uid_map`.
     pub(super) fn read(proc: &OwnedFd, buffer: &mut Vec<u8>) -> Self {
-        let read = file::open_in(proc, c"self/uid_map").and_then(|file| file::read_page(&file, buffer));
+        let read =
+            file::open_in(proc, c"self/uid_map").and_then(|file| file::read_page(&file, buffer));
         if read.is_err() {
             return OwnIds::default();
         }
@@ -147,8 +149,12 @@ mod tests {
 
     #[test]
     fn ids_are_told_as_the_host_has_them() {
-        let map = OwnIds::parse("         0      77701          1\n         1     100000      65536\n");
-        assert_eq!((map.on_host(0), map.on_host(1), map.on_host(65_536)), (77_701, 100_000, 165_535));
+        let map =
+            OwnIds::parse("         0      77701          1\n         1     100000      65536\n");
+        assert_eq!(
+            (map.on_host(0), map.on_host(1), map.on_host(65_536)),
+            (77_701, 100_000, 165_535)
+        );
         assert_eq!(map.on_host(70_000), 70_000);
         let root = OwnIds::parse("         0          0 4294967295\n");
         assert_eq!(root.on_host(2_000_000_000), 2_000_000_000);
