@@ -48,7 +48,15 @@ const OWN_FAILURE: i32 = 125;
 pub fn run(options: &Options) -> (i32, Option<anyhow::Error>) {
     match try_run(options) {
         Ok(status) => (status, None),
-        Err(err) => (status_of(&err), Some(err)),
+        Err(err) => (status_of(&err), Some(with_hint(err))),
+    }
+}
+
+/// A step that failed, with what to do about it.
+fn with_hint(err: anyhow::Error) -> anyhow::Error {
+    match err.downcast_ref::<StepError>().and_then(StepError::hint) {
+        Some(hint) => anyhow::anyhow!("{err}; {hint}"),
+        None => err,
     }
 }
 

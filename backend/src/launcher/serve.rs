@@ -194,7 +194,7 @@ impl Server {
         images.busybox()?;
         // Now, while nobody waits, and before this process gives anything up.
         images.lab()?;
-        let mut info = host_info(&hierarchies, options.profile)?;
+        let mut info = host_info(&Hierarchies::detect()?, options.profile)?;
         info.rootless = privilege.is_rootless();
         info.missing =
             missing::missing(&privilege::Host::default(), privilege, &hierarchies, &data);
@@ -421,7 +421,7 @@ impl Server {
             Ok(Some((FromWeb::Request { request, by, command }, _))) => {
                 let answer = match self.state.command(by, &command) {
                     Ok((deeds, made)) => vitrine_shared::message::Answer::Done { deeds, made },
-                    Err(not) => not.answer(),
+                    Err(not) => not.answer(&self.info.missing),
                 };
                 // The news first: a page that hears of its container finds it there.
                 self.tell_news();

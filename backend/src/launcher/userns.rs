@@ -14,9 +14,11 @@ use std::time::Duration;
 
 use nix::fcntl::{OFlag, open};
 use nix::sched::{CloneFlags, unshare};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::stat::Mode;
 use nix::unistd::{Gid, Uid, setresgid, setresuid};
 use serde::{Deserialize, Serialize};
+use vitrine_shared::limits::MACHINE_PIDS;
 use vitrine_shared::message::StepName;
 
 use super::confine;
@@ -40,6 +42,17 @@ enum Word {
     Made,
 }
 
+/// What a namespace is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum For {
+    /// A machine: containers' are nested in it.
+    Machine,
+    /// A container in a machine.
+    Container,
+    /// A container straight on the host.
+    Run,
+}
+
 /// Which ids a namespace has, and whose it is.
 #[derive(Clone, Copy, Debug)]
 struct Ids {
@@ -53,8 +66,12 @@ struct Ids {
 
 /// A user namespace for a machine: 0 inside is the range's first.
 pub(crate) fn for_machine(uids: &UidRange, privilege: Privilege) -> Result<OwnedFd, StepError> {
-    begin(Ids { owner: uids.base(), first: uids.base(), count: uids.count() }, true, privilege)?
-        .map()
+    begin(
+        Ids { owner: uids.base(), first: uids.base(), count: uids.count() },
+        For::Machine,
+        privilege,
+    )?
+    .map()
 }
 
 /// A user namespace for a container, a child of the machine's and with the same ids.
@@ -75,7 +92,7 @@ pub(crate) fn for_container(
             let ids = Ids { owner: uids.count() - 1, first: 0, count: uids.count() };
             let made = confine::become_root_of(machine, privilege)
                 .and_then(|()| sys::prctl(libc::PR_SET_DUMPABLE, 1, 0).at(STEP, "PR_SET_DUMPABLE"))
-                .and_then(|()| begin(ids, false, privilege)?.map());
+                .and_then(|()| begin(ids, For::Container, privilege)?.map());
             let sent = match &made {
                 Ok(userns) => there.tell(&Word::Made, &[userns.as_fd()]),
                 Err(err) => there.fail(err),
@@ -110,7 +127,11 @@ pub(crate) struct Making {
 impl Making {
     /// Begins one for a container straight on the host: nothing of ours is nested in it.
     pub(crate) fn for_run(uids: &UidRange, privilege: Privilege) -> Result<Self, StepError> {
-        begin(Ids { owner: uids.base(), first: uids.base(), count: uids.count() }, false, privilege)
+        begin(
+            Ids { owner: uids.base(), first: uids.base(), count: uids.count() },
+            For::Run,
+            privilege,
+        )
     }
 
     /// Waits until it is there, maps it, and gives it by descriptor.
@@ -129,12 +150,12 @@ impl Drop for Making {
     }
 }
 
-fn begin(ids: Ids, nesting: bool, privilege: Privilege) -> Result<Making, StepError> {
+fn begin(ids: Ids, purpose: For, privilege: Privilege) -> Result<Making, StepError> {
     let (here, there) = Talk::pair().at(STEP, "socketpair")?;
     match sys::clone3(0).at(STEP, "clone3(owner)")? {
         Side::Child => {
             drop(here);
-            let result = match own(ids.owner, nesting, privilege) {
+            let result = match own(ids.owner, purpose, privilege) {
                 Ok(()) => there.tell(&Word::Unshared, &[]),
                 Err(err) => there.fail(&err),
             };
@@ -149,7 +170,7 @@ fn begin(ids: Ids, nesting: bool, privilege: Privilege) -> Result<Making, StepEr
 }
 
 /// In the new process: becomes the owner and unshares.
-fn own(owner: u32, nesting: bool, privilege: Privilege) -> Result<(), StepError> {
+fn own(owner: u32, purpose: For, privilege: Privilege) -> Result<(), StepError> {
     let (uid, gid) = (Uid::from_raw(owner), Gid::from_raw(owner));
     privilege.drop_groups().at(STEP, "setgroups")?;
     sys::prctl(libc::PR_SET_KEEPCAPS, 1, 0).at(STEP, "PR_SET_KEEPCAPS")?;
@@ -158,10 +179,17 @@ fn own(owner: u32, nesting: bool, privilege: Privilege) -> Result<(), StepError>
     sys::capset(KEPT, 0).at(STEP, "capset")?;
     // Its /proc files must belong to it, not to host root, for the maps to be written.
     sys::prctl(libc::PR_SET_DUMPABLE, 1, 0).at(STEP, "PR_SET_DUMPABLE")?;
+    if purpose == For::Container && privilege.tolerates_no_cap() {
+        // For want of `pids.max`: what is in the new namespace counts in its parent, the machine's,
+        // and this is how many may (`rlimit_max` of a user namespace, since Linux 5.14).
+        let most = MACHINE_PIDS.value;
+        let most = getrlimit(Resource::RLIMIT_NPROC).map_or(most, |(_, hard)| most.min(hard));
+        setrlimit(Resource::RLIMIT_NPROC, most, most).at(STEP, "setrlimit(RLIMIT_NPROC)")?;
+    }
     unshare(CloneFlags::CLONE_NEWUSER).at(STEP, "unshare(CLONE_NEWUSER)")?;
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let limits = open("/proc/sys/user", flags, Mode::empty()).at(STEP, "open /proc/sys/user")?;
-    confine::limit_user_namespace(limits.as_fd(), nesting)
+    confine::limit_user_namespace(limits.as_fd(), purpose == For::Machine)
 }
 
 fn map(pid: i32, ids: Ids) -> Result<OwnedFd, StepError> {

@@ -26,6 +26,7 @@ use super::clock::{self, CpuClock};
 use super::command_line::{CommandLines, Slot};
 use super::file::{self, Ledger, Place};
 use super::parse;
+use super::roots::OwnIds;
 
 const MSEC: u64 = 1_000_000;
 /// How old `stat` and `status` of a process that has not run may be. Each is spread by PID over
@@ -53,6 +54,8 @@ pub(super) struct Means {
     pub(super) commands: CommandLines,
     /// How many descriptors may be kept.
     pub(super) ledger: Ledger,
+    /// What the host's ids are called here.
+    pub(super) own_ids: OwnIds,
 }
 
 /// The processes of one machine that were there at the last reading.
@@ -77,6 +80,7 @@ impl Processes {
             if let Some(mut process) = self.read_one(means, pid) {
                 process.container = container;
                 process.uid = uid_inside(process.host_uid, uid_base);
+                process.host_uid = means.own_ids.on_host(process.host_uid);
                 processes.push(process);
             }
         }

@@ -152,7 +152,7 @@ fn become_program(
         StepName::Capabilities,
         "capset(0); prctl(PR_SET_SECUREBITS); prctl(PR_SET_NO_NEW_PRIVS)",
     );
-    confine::limit_process(plan.into.is_some())?;
+    confine::limit_process(plan.into.is_some(), plan.privilege)?;
     steps.done(StepName::Rlimits, "setrlimit; keyctl; prctl(PR_SET_PDEATHSIG, SIGKILL)");
     umask(Mode::from_bits_truncate(0o022));
     if matches!(plan.root, Root::Of(_)) && plan.stdio == Stdio::Terminal {

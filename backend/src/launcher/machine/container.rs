@@ -47,7 +47,7 @@ pub(crate) struct Live {
     pid: i32,
     pub(super) group: Cgroup,
     userns: Option<OwnedFd>,
-    root: RootId,
+    pub(super) root: RootId,
     /// Where its root is mounted in the machine, when that has to be unmounted by hand.
     stage: Option<PathBuf>,
     /// Its files stay while it lives.

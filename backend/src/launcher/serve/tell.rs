@@ -104,8 +104,9 @@ pub(super) fn observed(machine: &Machine) -> ObservedMachine {
     });
     ObservedMachine {
         machine: machine.record.id,
-        uid_base: machine.record.uid_base,
+        uid_base: machine.uid_base(),
         hierarchies,
         groups: machine.groups(),
+        roots: machine.roots(),
     }
 }

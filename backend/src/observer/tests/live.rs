@@ -44,6 +44,7 @@ impl Cgroups {
 
     fn machine(&self) -> ObservedMachine {
         ObservedMachine {
+            roots: Vec::new(),
             machine: MACHINE,
             uid_base: 0,
             hierarchies: self.0.clone(),
