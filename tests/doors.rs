@@ -10,12 +10,17 @@ use std::fs;
 use crate::harness::command::{output, run};
 use crate::harness::image::with_probe;
 
-type Doors = BTreeMap<String, String>;
+pub(crate) type Doors = BTreeMap<String, String>;
 
 /// What the probe finds, on a terminal of its own, below an init.
 fn doors(flags: &[&str]) -> Doors {
     let first = ["--rootfs", with_probe(), "-t", "--init"];
-    let text = output(&[&first, flags, &["--", "probe", "doors"]].concat());
+    parse(&output(&[&first, flags, &["--", "probe", "doors"]].concat()))
+}
+
+/// The probe's lines.
+#[track_caller]
+pub(crate) fn parse(text: &str) -> Doors {
     let line = |line: &str| {
         let (name, result) = line.split_once(' ').unwrap_or_else(|| panic!("{line:?}"));
         (name.to_string(), result.to_string())
@@ -46,12 +51,17 @@ fn allowed(name: &str) -> &'static [&'static str] {
 
 #[test]
 fn every_door_is_shut_and_what_is_wanted_is_open() {
-    let wrong: Vec<String> = doors(&[])
+    let wrong = wrong(&doors(&[]));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Doors that are not as they should be.
+pub(crate) fn wrong(doors: &Doors) -> Vec<String> {
+    doors
         .iter()
         .filter(|(name, result)| !allowed(name).contains(&result.as_str()))
         .map(|(name, result)| format!("{name}: {result}, not {:?}", allowed(name)))
-        .collect();
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+        .collect()
 }
 
 /// Doors that only the filter shuts: reached without it, the kernel says something else.

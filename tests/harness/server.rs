@@ -37,10 +37,20 @@ impl Server {
 
     /// Starts one whose token is still good; gives the line that it printed.
     pub(crate) fn untouched(flags: &[&str]) -> (Self, String) {
-        let mut child = Command::new(binary())
-            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
-            .arg(data())
-            .args(flags)
+        let mut command = Command::new(binary());
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data()).args(flags);
+        Server::spawn(command)
+    }
+
+    /// Starts the one that this command is, and comes in with its token.
+    pub(crate) fn start_as(command: Command) -> Self {
+        let (mut server, url) = Server::spawn(command);
+        server.exchange(url.rsplit_once("#token=").expect("a token").1);
+        server
+    }
+
+    fn spawn(mut command: Command) -> (Self, String) {
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -167,6 +167,9 @@ impl Ground {
         let userns = self.userns.as_ref().map(AsFd::as_fd);
         let lower = mounts::lower_layer(&image.root, userns, self.privilege)?;
         let init = spec.init.then(|| memfd::sealed(c"vitrine-init", memfd::INIT)).transpose()?;
+        // Of the host's own PID namespace a user may bind `/proc`, which shows the same.
+        let own_pids = spec.namespaces.has(Namespace::Pid);
+        let remount = spec.remount_proc && (own_pids || self.privilege.mounts_hosts_proc());
         let plan = Plan {
             into: None,
             namespaces: spec.namespaces,
@@ -178,7 +181,7 @@ impl Ground {
             root: Root::New {
                 stage: self.stage.clone().unwrap_or_else(|| self.privilege.run_directory()),
                 lower: &lower,
-                proc: if spec.remount_proc { ProcView::Remounted } else { ProcView::Inherited },
+                proc: if remount { ProcView::Remounted } else { ProcView::Inherited },
                 stages: None,
             },
             userns,

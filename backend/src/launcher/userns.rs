@@ -193,12 +193,31 @@ fn own(owner: u32, purpose: For, privilege: Privilege) -> Result<(), StepError> 
 }
 
 fn map(pid: i32, ids: Ids) -> Result<OwnedFd, StepError> {
-    let line = format!("0 {} {}\n", ids.first, ids.count);
     for file in ["gid_map", "uid_map"] {
-        fs::write(format!("/proc/{pid}/{file}"), &line).at(STEP, format!("write {file}"))?;
+        let own =
+            fs::read_to_string(format!("/proc/self/{file}")).at(STEP, format!("read {file}"))?;
+        fs::write(format!("/proc/{pid}/{file}"), lines(ids, &own))
+            .at(STEP, format!("write {file}"))?;
     }
     let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
     open(format!("/proc/{pid}/ns/user").as_str(), flags, Mode::empty()).at(STEP, "open ns/user")
+}
+
+/// The text of a map. An extent of it must lie in one extent of its parent's, and a user's launcher
+/// has several: itself, and subordinate ids.
+fn lines(ids: Ids, parents: &str) -> String {
+    let end = u64::from(ids.first) + u64::from(ids.count);
+    let mut text = String::new();
+    for line in parents.lines() {
+        let mut fields = line.split_whitespace().map_while(|field| field.parse::<u64>().ok());
+        let (Some(start), Some(count)) = (fields.next(), fields.nth(1)) else { continue };
+        let first = start.max(ids.first.into());
+        let count = (start + count).min(end).saturating_sub(first);
+        if count > 0 {
+            text += &format!("{} {first} {count}\n", first - u64::from(ids.first));
+        }
+    }
+    text
 }
 
 /// Ends a helper of ours and reaps it.
@@ -206,4 +225,20 @@ pub(crate) fn end(pidfd: &OwnedFd) -> Result<(), StepError> {
     // It may have ended by itself.
     let _ = sys::pidfd_signal(pidfd.as_fd(), libc::SIGKILL);
     sys::wait_pidfd_within(pidfd.as_fd(), PATIENCE).at(STEP, "reap the helper").map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_map_is_cut_where_its_parents_is() {
+        let ids = |first, count| Ids { owner: 0, first, count };
+        let root = "         0          0 4294967295\n";
+        assert_eq!(lines(ids(2_000_000_000, 65_536), root), "0 2000000000 65536\n");
+        let user = "         0       1000          1\n         1     100000      65536\n";
+        assert_eq!(lines(ids(0, 65_535), user), "0 0 1\n1 1 65534\n");
+        assert_eq!(lines(ids(0, 1), user), "0 0 1\n");
+        assert_eq!(lines(ids(5, 10), user), "0 5 10\n");
+    }
 }

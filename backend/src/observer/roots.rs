@@ -107,10 +107,10 @@ pub(super) fn measure(groups: &mut [CgroupSample], processes: &[Process]) {
 pub(super) struct OwnIds(Vec<(u32, u32, u32)>);
 
 impl OwnIds {
-    /// From `/proc/self/uid_map`.
+    /// From `/proc/PID/uid_map` of this process (`self` is a link, and links are not followed there).
     pub(super) fn read(proc: &OwnedFd, buffer: &mut Vec<u8>) -> Self {
-        let read =
-            file::open_in(proc, c"self/uid_map").and_then(|file| file::read_page(&file, buffer));
+        let name = CString::new(format!("{}/uid_map", std::process::id())).unwrap_or_default();
+        let read = file::open_in(proc, &name).and_then(|file| file::read_page(&file, buffer));
         if read.is_err() {
             return OwnIds::default();
         }
