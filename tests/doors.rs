@@ -18,7 +18,7 @@ fn doors(flags: &[&str]) -> Doors {
     parse(&output(&[&first, flags, &["--", "probe", "doors"]].concat()))
 }
 
-/// The probe's lines.
+/// What the probe has printed.
 #[track_caller]
 pub(crate) fn parse(text: &str) -> Doors {
     let line = |line: &str| {
@@ -31,7 +31,7 @@ pub(crate) fn parse(text: &str) -> Doors {
 }
 
 /// What must be said of a door: mostly EPERM, by the filter.
-fn allowed(name: &str) -> &'static [&'static str] {
+pub(crate) fn allowed(name: &str) -> &'static [&'static str] {
     match name {
         // A C library that hears ENOSYS falls back to clone, whose flags can be looked at.
         // So do calls that are newer than the list.

@@ -88,7 +88,7 @@ fn the_launcher_dies_and_everything_with_it() {
     let pids_group = group.iter().find(|dir| dir.to_string_lossy().contains("/pids/")).unwrap();
     let mut everybody = vec![server.service("vitrine-web"), server.service("vitrine-observer")];
     let machine_dir = pids_group.join(&machine.id.to_string()[..12]).join("root");
-    everybody.extend(cgroup::procs(&machine_dir));
+    everybody.extend(cgroup::procs(&machine_dir.join("shell")));
     everybody.extend(cgroup::procs(&machine_dir.join("c1")));
     assert!(everybody.len() >= 6, "{everybody:?}");
     let namespaces: BTreeSet<String> =

@@ -214,7 +214,12 @@ fn the_machines_caps_are_written_above_it() {
     // The cap itself holds no process: they are below it.
     for controller in ["cpu", "cpuacct", "cpuset", "memory", "pids", "freezer"] {
         assert_eq!(cgroup::procs(&lab.directory(controller, "")), [0; 0], "{controller}");
-        assert_eq!(cgroup::procs(&lab.directory(controller, "root")).len(), 1, "{controller}");
+        assert_eq!(cgroup::procs(&lab.directory(controller, "root")), [0; 0], "{controller}");
+        assert_eq!(
+            cgroup::procs(&lab.directory(controller, "root/shell")).len(),
+            1,
+            "{controller}"
+        );
         assert_eq!(cgroup::procs(&lab.directory(controller, "root/c1")).len(), 1, "{controller}");
     }
 }

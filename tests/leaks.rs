@@ -22,6 +22,7 @@ use vitrine_shared::spec::{ContainerSpec, Limits};
 use harness::client::{Client, PATIENCE};
 use harness::command::{output, run, start};
 use harness::held::{Held, holds_again, namespaces_of, nobody_holds, rss_kib, with_uids_of};
+use harness::lab::{self, Lab};
 use harness::server::Server;
 use harness::term::Term;
 use harness::{cgroup, image, mark, proc, wait_for};
@@ -109,6 +110,58 @@ fn sixty_machines() {
     assert!(namespaces.len() >= 4 * 8, "only {} namespaces were seen", namespaces.len());
     assert!(bases.len() >= 60, "ranges rest before they are used again: {}", bases.len());
     holds_again(&server, &before);
+    for base in bases {
+        assert_eq!(with_uids_of(base), [0; 0], "of the range {base}");
+    }
+    let grown = rss_kib(server.pid()).saturating_sub(memory);
+    assert!(grown < 2_048, "the launcher grew by {grown} KiB");
+}
+
+/// Machines whose owners make groups, mounts and namespaces of their own, and leave them.
+#[test]
+fn twenty_machines_of_profile_lab() {
+    let _alone = alone();
+    let server = lab::server();
+    {
+        let mut first = Lab::start(&server);
+        first.page.watch(first.shell.machine, 4);
+        first.page.sample("a sample", |_| Some(()));
+        first.page.done(Command::Subscribe { machine: None, hertz: 1 });
+        end(&mut first.page, first.shell.machine);
+    }
+    let page = server.client();
+    let (before, memory) = (Held::at_rest(&server), rss_kib(server.pid()));
+    let host: BTreeSet<String> = proc::namespaces(std::process::id()).into();
+    let (mut bases, mut seen) = (BTreeSet::new(), 0);
+    for _ in 0..20 / 2 {
+        let (mut theirs, ticks) = (BTreeSet::new(), proc::now_ticks());
+        for _ in 0..2 {
+            let mut lab = Lab::start(&server);
+            for line in [
+                "for h in cpu cpuset memory pids freezer; do mkdir -p /sys/fs/cgroup/$h/a/b /sys/fs/cgroup/$h/d; done",
+                "sleep 1000 & echo $! > /sys/fs/cgroup/freezer/a/b/tasks; echo FROZEN > /sys/fs/cgroup/freezer/a/freezer.state",
+                "unshare -Umpfr --mount-proc sh -c 'mount -t tmpfs none /tmp; sleep 1000' &",
+                "unshare -muiCT setsid sleep 1000 &",
+                "mount -t tmpfs none /mnt; mount --rbind / /mnt; mount --make-rshared /",
+            ] {
+                lab.ok(line);
+            }
+            lab.page.start(Some(lab.shell.machine), ContainerSpec::one_click());
+            lab.page.start(Some(lab.shell.machine), ContainerSpec::machine_shell());
+            wait_for("everybody", PATIENCE, || {
+                (with_uids_of(lab.machine.uid_base).len() >= 9).then_some(())
+            });
+            let of_all = with_uids_of(lab.machine.uid_base).into_iter().flat_map(proc::namespaces);
+            theirs.extend(of_all.filter(|namespace| !host.contains(namespace)));
+            bases.insert(lab.machine.uid_base);
+            end(&mut lab.page, lab.shell.machine);
+        }
+        seen += theirs.len();
+        nobody_holds(&theirs, ticks);
+    }
+    assert!(seen >= 20 * 20, "only {seen} namespaces were seen");
+    holds_again(&server, &before);
+    drop(page);
     for base in bases {
         assert_eq!(with_uids_of(base), [0; 0], "of the range {base}");
     }

@@ -2,7 +2,9 @@
 //!
 //! - [`config`], [`doctor`]: settings of `vitrine serve`; what the host can do
 //! - [`cli`], [`tty`], [`limits`], [`flags`], [`images`]: `vitrine run` as people use it
-//! - [`shell`]: a shell in the machine itself
+//! - [`views`], [`words`]: `vitrine ps`, `top`, `cgroups`, `namespaces`; words that are wrong
+//! - [`shell`], [`lab`], [`lab_shut`]: a shell in the machine itself, and what profile `lab` opens
+//!   and does not
 //! - [`beyond`]: TLS, and listening beyond loopback
 //! - [`serve`], [`knobs`], [`killed`], [`protocol`], [`protocol_doc`]: `vitrine serve` and its three processes
 //! - [`rootless`]: the same as an ordinary user
@@ -26,6 +28,8 @@ mod images;
 mod inside;
 mod killed;
 mod knobs;
+mod lab;
+mod lab_shut;
 mod limits;
 mod protocol;
 mod protocol_doc;
@@ -33,3 +37,5 @@ mod rootless;
 mod serve;
 mod shell;
 mod tty;
+mod views;
+mod words;

@@ -10,6 +10,7 @@
 //! allow ioctl  1 != 5412 , 1 != 541c    low 32 bits of argument 1; all conditions must hold
 //! errno 38 clone3            in a file whose default is `allow`
 //! errno 38 above 451         every call with a larger number
+//! include strict.policy      everything that another file says
 //! ```
 //! Numbers after `=`, `!=` and `&` are hexadecimal. Several lines for one call are alternatives.
 //!
@@ -58,7 +59,7 @@ const ARCH: u32 = 4;
 const CALLS: u32 = 1024;
 
 fn compile_one(file: &Path) -> Vec<u8> {
-    let source = std::fs::read_to_string(file).expect("a policy file");
+    let source = with_includes(file);
     let has_condition = |line: &&str| {
         let words = line.split('#').next().unwrap_or_default().split_whitespace();
         line.trim_start().starts_with("allow") && words.count() > 2
@@ -81,6 +82,17 @@ fn compile_one(file: &Path) -> Vec<u8> {
         [c0, c1, *jt, *jf, k0, k1, k2, k3]
     };
     program.iter().flat_map(bytes).collect()
+}
+
+/// A policy's text, with that of the files that it includes.
+fn with_includes(file: &Path) -> String {
+    let source = std::fs::read_to_string(file)
+        .unwrap_or_else(|err| panic!("policy {}: {err}", file.display()));
+    let lines = source.lines().map(|line| match line.strip_prefix("include ") {
+        Some(other) => with_includes(&file.with_file_name(other.trim())),
+        None => line.to_string(),
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// `SECCOMP_RET_ERRNO` with `ENOSYS`.

@@ -1,9 +1,15 @@
 //! The command line: each command's flags as a type, in a file of its own.
 
+mod cgroups;
+mod completions;
 mod doctor;
+mod man;
+mod namespaces;
+mod ps;
 mod run;
 mod schema;
 mod serve;
+mod top;
 
 use std::ffi::OsString;
 
@@ -11,14 +17,35 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::config;
 
+pub use cgroups::Cgroups;
+pub use completions::Completions;
 pub use doctor::Doctor;
+pub use man::Man;
+pub use namespaces::Namespaces;
+pub use ps::Ps;
 pub use run::Run;
 pub use schema::Schema;
 pub use serve::Serve;
+pub use top::Top;
 
 /// See through the container trick: real Linux containers, live in a browser page.
 #[derive(Debug, Parser)]
-#[command(name = "vitrine", version, max_term_width = 100, propagate_version = true)]
+#[command(
+    name = "vitrine",
+    version,
+    max_term_width = 100,
+    propagate_version = true,
+    arg_required_else_help = true,
+    after_help = "\
+Examples:
+  vitrine serve                                 # the page; prints one URL
+  vitrine run -it -- sh                         # a container, here and now
+  vitrine ps                                    # what runs in machines and containers
+  vitrine help run                              # flags and examples of a command
+
+The exit status is 0, 1 for a failure and 2 for a word that is not understood; of vitrine run
+it is the program's own (125 for its own failures)."
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -32,10 +59,31 @@ pub enum Command {
     Serve(Serve),
     /// Run one container on this host, as `docker run` does.
     Run(Box<Run>),
+    /// List the processes of machines and containers, with their PIDs inside and out.
+    Ps(Ps),
+    /// The same live: CPU, throttling and memory.
+    Top(Top),
+    /// Show cgroups as a tree, each usage against its limit.
+    Cgroups(Cgroups),
+    /// List namespaces of all eight types, who is in them and what holds them.
+    Namespaces(Namespaces),
     /// Say what this host can do, what is missing, and the command that mends it.
     Doctor(Doctor),
     /// Print the JSON Schema of the protocol.
     Schema(Schema),
+    /// Print what a shell needs to complete these words.
+    Completions(Completions),
+    /// Write manual pages.
+    Man(Man),
+}
+
+/// The first digits of a machine's id.
+fn parse_machine(text: &str) -> Result<String, String> {
+    let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    if (1..=32).contains(&text.len()) && text.bytes().all(hex) {
+        return Ok(text.to_string());
+    }
+    Err(format!("{text:?} is not the beginning of a machine's id: 1 to 32 digits 0-9, a-f"))
 }
 
 impl Cli {
@@ -99,5 +147,31 @@ mod tests {
         assert!(wrong("vitrine run --cpus x true").contains("0.5"));
         assert!(wrong("vitrine run --seccomp none true").contains("strict, off"));
         assert!(wrong("vitrine serve --listen nonsense").contains("--listen"));
+        assert!(wrong("vitrine ps --machine x").contains("0-9, a-f"));
+    }
+
+    #[test]
+    fn every_command_has_examples_that_are_understood() {
+        for command in Cli::command().get_subcommands() {
+            let name = command.get_name();
+            let help = command.get_after_help().unwrap_or_default().to_string();
+            let examples = help.split("Examples:\n").nth(1).unwrap_or_else(|| {
+                panic!("vitrine {name} has no examples");
+            });
+            let lines = examples.lines().take_while(|line| line.starts_with("  "));
+            let mut n_lines = 0;
+            for line in lines
+                .filter_map(|line| line.trim().trim_start_matches("sudo ").strip_prefix("vitrine "))
+            {
+                n_lines += 1;
+                let is_shell = |word: &&str| !matches!(*word, "|" | ">" | "#" | ">>");
+                let words = line.split_whitespace().take_while(is_shell);
+                let typed = ["vitrine"].into_iter().chain(words);
+                // What the shell would quote stands behind `--` or a pipe.
+                let parsed = Cli::try_parse_from(typed.map(|word| word.trim_matches('\'')));
+                assert!(parsed.is_ok(), "vitrine {line}: {}", parsed.unwrap_err());
+            }
+            assert!(n_lines > 0, "vitrine {name} has no example");
+        }
     }
 }

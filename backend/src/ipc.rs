@@ -176,6 +176,8 @@ pub struct ObservedMachine {
     /// Its hierarchies: controller names, dialect, and the directory of the machine's cap there
     /// (such as `/sys/fs/cgroup/cpu/vitrine/…`).
     pub hierarchies: Vec<ObservedHierarchy>,
+    /// May its owner make more groups below `root`? They have no ids, but processes.
+    pub delegated: bool,
     /// Its groups, parents first: the id and the path below the cap (``, `root`, `root/c1`).
     pub groups: Vec<(GroupId, String)>,
     /// The file systems (`major:minor`) that are roots in it: the machine's own, and its

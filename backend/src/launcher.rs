@@ -16,6 +16,7 @@
 //! reads a byte from the network, and believes nothing that web says.
 
 pub(crate) mod birth;
+pub(crate) mod cage;
 pub(crate) mod cgroup;
 pub(crate) mod confine;
 pub(crate) mod directories;

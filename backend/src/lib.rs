@@ -19,4 +19,5 @@ pub mod ipc;
 pub mod launcher;
 pub mod observer;
 pub mod service;
+pub mod views;
 pub mod web;

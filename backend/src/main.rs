@@ -1,6 +1,6 @@
 //! The `vitrine` command line: what was typed, or which of the three processes this is.
 
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 
 use clap::CommandFactory as _;
@@ -9,6 +9,7 @@ use vitrine::cli::{Cli, Command};
 use vitrine::config;
 use vitrine::doctor;
 use vitrine::launcher::{run, serve};
+use vitrine::views::{cgroups, namespaces, output, ps, top};
 
 fn main() -> ExitCode {
     match std::env::args_os().next().as_deref().and_then(|name| name.to_str()) {
@@ -23,20 +24,24 @@ fn main() -> ExitCode {
 
 /// Help, or what was typed wrong: 125 for `run`, whose other codes are the program's own.
 fn misread(error: &clap::Error) -> ExitCode {
-    // A closed standard error leaves nobody to tell.
-    let _ = error.print();
+    let printed = error.print().and_then(|()| std::io::stdout().flush());
     let is_run = std::env::args_os().nth(1).is_some_and(|word| word == "run");
-    match error.exit_code() {
-        0 => ExitCode::SUCCESS,
+    match (error.exit_code(), printed) {
+        // A reader who has had enough (`| head`) is no failure.
+        (0, Err(err)) if err.kind() != ErrorKind::BrokenPipe => {
+            finish(Err(anyhow::Error::from(err).context("write to standard output")))
+        }
+        (0, _) => ExitCode::SUCCESS,
+        // A closed standard error leaves nobody to tell.
         _ if is_run => ExitCode::from(125),
-        code => ExitCode::from(u8::try_from(code).unwrap_or(1)),
+        (code, _) => ExitCode::from(u8::try_from(code).unwrap_or(1)),
     }
 }
 
 fn command(cli: &Cli) -> ExitCode {
     match &cli.command {
         Command::Serve(args) if args.print_config => {
-            finish(print(config::print(&args.settings).trim_end()))
+            print(config::print(&args.settings).trim_end().to_string() + "\n")
         }
         Command::Serve(args) => {
             log_to_stderr(&args.log);
@@ -53,6 +58,10 @@ fn command(cli: &Cli) -> ExitCode {
             }
             ExitCode::from(u8::try_from(status).unwrap_or(125))
         }
+        Command::Ps(args) => finish(ps::ps(&args.into())),
+        Command::Top(args) => top(&args.into()),
+        Command::Cgroups(args) => finish(cgroups::cgroups(&args.into())),
+        Command::Namespaces(args) => finish(namespaces::namespaces(&args.into())),
         Command::Doctor(args) => {
             let definition = Cli::command();
             let serve = definition.find_subcommand("serve").cloned().unwrap_or_default();
@@ -62,16 +71,22 @@ fn command(cli: &Cli) -> ExitCode {
                 Err(error) => finish(Err(error)),
             }
         }
-        Command::Schema(args) => finish(print(&args.text())),
+        Command::Schema(args) => print(args.text() + "\n"),
+        Command::Completions(args) => print(args.text()),
+        Command::Man(args) => finish(args.write()),
     }
 }
 
-/// A reader that has had enough (`| head`) is no failure.
-fn print(text: &str) -> anyhow::Result<()> {
-    match writeln!(std::io::stdout().lock(), "{text}") {
-        Err(err) if err.kind() != std::io::ErrorKind::BrokenPipe => Err(err.into()),
-        _ => Ok(()),
+/// Ends with the signal's number when one ended it.
+fn top(options: &top::Options) -> ExitCode {
+    match top::top(options) {
+        Ok(status) => ExitCode::from(status),
+        Err(error) => finish(Err(error)),
     }
+}
+
+fn print(text: impl AsRef<[u8]>) -> ExitCode {
+    finish(output::write(text).map(drop))
 }
 
 fn log_to_stderr(filter: &str) {

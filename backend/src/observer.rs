@@ -30,15 +30,15 @@
 //! (what is kept of each), `roots` (an ordinary user's machines), `command_line` (the reads that may block), `parse` (bytes to numbers),
 //! `schedule`, `clock` and `file`.
 
-mod clock;
-mod command_line;
-mod file;
-mod group;
+pub(crate) mod clock;
+pub(crate) mod command_line;
+pub(crate) mod file;
+pub(crate) mod group;
 mod oom;
-mod parse;
-mod process;
+pub(crate) mod parse;
+pub(crate) mod process;
 mod reader;
-mod roots;
+pub(crate) mod roots;
 mod schedule;
 
 use std::collections::VecDeque;
@@ -263,7 +263,7 @@ fn is_closed(err: &io::Error) -> bool {
 }
 
 /// Kept descriptors make readings cheap. Where the limit cannot be raised, fewer are kept.
-fn raise_descriptor_limit() {
+pub(crate) fn raise_descriptor_limit() {
     if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
         && soft < hard
         && let Err(err) = setrlimit(Resource::RLIMIT_NOFILE, hard, hard)
@@ -277,4 +277,4 @@ fn raise_descriptor_limit() {
 mod tests;
 #[cfg(test)]
 #[path = "observer/tests/tree.rs"]
-mod tests_tree;
+pub(crate) mod tests_tree;

@@ -31,6 +31,11 @@ pub const SHELLS_PER_MACHINE: Limit = limit("shells-per-machine", 4, "shells");
 /// the machine and of containers that the page starts are not among them, but for their user
 /// namespaces.
 pub const LAB_NAMESPACES: Limit = limit("lab-namespaces", 64, "namespaces of each kind");
+/// Cgroups below a machine of profile `lab`, the launcher's own among them, where the kernel can
+/// bound them (v2); elsewhere the machine's memory does.
+pub const LAB_CGROUPS: Limit = limit("lab-cgroups", 500, "cgroups");
+/// How deep they can be nested, where the kernel can bound that (v2).
+pub const LAB_CGROUP_DEPTH: Limit = limit("lab-cgroup-depth", 32, "levels");
 /// Extra commands started in one container by the page.
 pub const EXECS_PER_CONTAINER: Limit = limit("execs-per-container", 8, "commands");
 /// Records of ended containers kept in one machine.
@@ -92,6 +97,8 @@ pub const ALL: &[Limit] = &[
     CONTAINERS_PER_MACHINE,
     SHELLS_PER_MACHINE,
     LAB_NAMESPACES,
+    LAB_CGROUPS,
+    LAB_CGROUP_DEPTH,
     EXECS_PER_CONTAINER,
     ENDED_CONTAINERS,
     SOCKETS_PER_PARTICIPANT,

@@ -106,7 +106,8 @@ fn rows() -> Vec<(String, String)> {
 #[test]
 fn limits_have_their_values() {
     let rows = rows();
-    let concern_a_connection = ["command-", "bad-", "sockets", "token-", "terminal-"];
+    let concern_a_connection =
+        ["command-", "bad-", "sockets", "connections", "token-", "terminal-"];
     for limit in limits::ALL {
         let told = rows.iter().find(|(name, _)| name == limit.name);
         match told {

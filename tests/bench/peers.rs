@@ -1,4 +1,6 @@
 //! `vitrine run` beside bwrap, crun, runc and unshare: create → `true` → gone.
+//!
+//! With `VITRINE_DYNAMIC` the same program, linked dynamically, is one more peer.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -52,7 +54,7 @@ fn peers(bundle: &Path, root: &Path) -> Vec<Peer> {
     let vitrine = harness::binary().display();
     let (ours, id) = (format!("{vitrine} run --data {data}"), std::process::id());
     let peer = |name, line: String| Peer { name, words: words(&line) };
-    vec![
+    let mut peers = vec![
         peer("vitrine run --all", format!("{ours} --all --rootfs busybox -- true")),
         peer(
             BWRAP,
@@ -69,7 +71,13 @@ fn peers(bundle: &Path, root: &Path) -> Vec<Peer> {
                  --root={root} --mount-proc true"
             ),
         ),
-    ]
+    ];
+    // The same program with a loader and the host's libraries.
+    if let Ok(dynamic) = std::env::var("VITRINE_DYNAMIC") {
+        let line = format!("{dynamic} run --data {data} --all --rootfs busybox -- true");
+        peers.push(peer("vitrine run --all, linked dynamically", line));
+    }
+    peers
 }
 
 /// What `crun spec` writes, with `true` as the program and no terminal.

@@ -7,6 +7,7 @@ pub(crate) mod client;
 pub(crate) mod command;
 pub(crate) mod held;
 pub(crate) mod image;
+pub(crate) mod lab;
 pub(crate) mod proc;
 pub(crate) mod pty;
 pub(crate) mod server;

@@ -12,7 +12,7 @@ use nix::pty::{Winsize, openpty};
 
 use super::{binary, data};
 
-/// `vitrine run` on a terminal.
+/// A `vitrine` on a terminal.
 pub(crate) struct OnTerminal {
     child: Child,
     master: File,
@@ -23,13 +23,23 @@ pub(crate) struct OnTerminal {
 }
 
 impl OnTerminal {
-    /// Starts it on a terminal of this size.
+    /// Starts `vitrine run` on a terminal of this size.
     pub(crate) fn start(words: &[&str], rows: u16, columns: u16) -> Self {
+        OnTerminal::command(&[&["run"], words].concat(), &[], rows, columns)
+    }
+
+    /// Starts any `vitrine`, with these variables besides those that there are.
+    pub(crate) fn command(
+        words: &[&str],
+        variables: &[(&str, &str)],
+        rows: u16,
+        columns: u16,
+    ) -> Self {
         let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
         let pty = openpty(&size, None).expect("openpty");
         let copy = || pty.slave.try_clone().expect("dup");
         let mut command = Command::new(binary());
-        command.arg("run").env("VITRINE_DATA", data()).args(words);
+        command.env("VITRINE_DATA", data()).envs(variables.iter().copied()).args(words);
         command.stdin(copy()).stdout(copy()).stderr(copy());
         // SAFETY: two system calls, no allocation, as is allowed between fork and exec.
         unsafe {
@@ -43,6 +53,22 @@ impl OnTerminal {
         }
         let child = command.spawn().expect("start vitrine");
         OnTerminal { child, master: pty.master.into(), slave: pty.slave, seen: String::new() }
+    }
+
+    /// Its PID.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends a signal to it.
+    pub(crate) fn signal(&self, signal: nix::sys::signal::Signal) {
+        let pid = nix::unistd::Pid::from_raw(self.pid().cast_signed());
+        nix::sys::signal::kill(pid, signal).expect("kill");
+    }
+
+    /// What has been read and not asked for.
+    pub(crate) fn seen(&self) -> &str {
+        &self.seen
     }
 
     /// Types.
@@ -73,6 +99,15 @@ impl OnTerminal {
         }
     }
 
+    /// What was written before it ended.
+    fn read_rest(&mut self) {
+        let mut before = usize::MAX;
+        while before != self.seen.len() {
+            before = self.seen.len();
+            self.read_some();
+        }
+    }
+
     /// Changes the size of the window, as a terminal emulator does.
     pub(crate) fn resize(&self, rows: u16, columns: u16) {
         let size = libc::winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
@@ -95,6 +130,7 @@ impl OnTerminal {
         let deadline = Instant::now() + Duration::from_secs(20);
         loop {
             if let Some(status) = self.child.try_wait().expect("wait") {
+                self.read_rest();
                 return (status.code(), self);
             }
             assert!(Instant::now() < deadline, "it does not end: {:?}", self.seen);

@@ -6,7 +6,7 @@
 mod measured;
 mod table;
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
@@ -14,7 +14,7 @@ use anyhow::{Context as _, Result, bail};
 use crate::project::{self, Project};
 use crate::setup::{self, Need};
 use crate::web::{self, Kind};
-use crate::{run, say, tool};
+use crate::{dist, run, say, tool};
 
 pub(crate) use measured::keep;
 pub(crate) use table::Table;
@@ -93,12 +93,13 @@ pub(crate) fn bench(project: &Project, only: &[Bench], rounds: usize) -> Result<
     let chosen: Vec<Bench> =
         all.iter().filter(|bench| only.is_empty() || only.contains(bench)).copied().collect();
     needs_root("bench")?;
-    prepare(project, &chosen)?;
+    let measured = prepare(project, &chosen)?;
     let mut tables = Vec::new();
     for bench in &chosen {
         say::step(format_args!("[{}]", bench.name()));
         let mut command = bench.command(project, rounds);
-        command.env("VITRINE_BIN", project.server());
+        // What is measured is what is handed on; how it would be with a loader is a row beside it.
+        command.env("VITRINE_BIN", &measured).env("VITRINE_DYNAMIC", project.server());
         if *bench == Bench::Page {
             command.env("VITRINE_CHROMIUM", setup::chromium().context("no chromium on PATH")?);
         }
@@ -121,7 +122,7 @@ pub(crate) fn bench(project: &Project, only: &[Bench], rounds: usize) -> Result<
 }
 
 /// Everything that takes long comes before the first figure.
-fn prepare(project: &Project, chosen: &[Bench]) -> Result<()> {
+fn prepare(project: &Project, chosen: &[Bench]) -> Result<PathBuf> {
     let mut needs: Vec<Need> = Vec::new();
     for need in chosen.iter().flat_map(|bench| bench.needs()) {
         if !needs.contains(need) {
@@ -133,13 +134,11 @@ fn prepare(project: &Project, chosen: &[Bench]) -> Result<()> {
         setup::npm_packages(project)?;
         web::build(project, Kind::Small)?;
     }
+    let measured = dist::binary(project, &project.path("target/dist"))?;
     run::build_server(project, "release")?;
     build(project, &["build", "--release", "--package", "vitrine", "--example", "observer_bench"])?;
     build(project, &["bench", "--quiet", "--package", "vitrine-tests", "--no-run"])?;
-    if !Path::new(&project.server()).is_file() {
-        bail!("{} is missing after it was built", project.server().display());
-    }
-    Ok(())
+    Ok(measured)
 }
 
 fn build(project: &Project, words: &[&str]) -> Result<()> {

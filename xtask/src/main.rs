@@ -6,6 +6,7 @@
 //! cargo xtask dev     the same without optimising, assets from disk, rebuilt and reloaded on a change
 //! cargo xtask test    every check there is, stage by stage
 //! cargo xtask bench   figures beside those of other programs, kept in docs/measured/
+//! cargo xtask dist    one static binary, its licences, its bill of materials, a Debian package
 //! cargo xtask soak    ten thousand births and deaths, and what is left of them
 //! ```
 //!
@@ -26,6 +27,7 @@ mod web;
 
 mod bench;
 mod dev;
+mod dist;
 mod run;
 mod soak;
 mod stage;
@@ -60,6 +62,8 @@ enum Command {
     Bench(Measure),
     /// Start and end machines and containers, thousands of them, and count what is left
     Soak(Soak),
+    /// Build what is handed on: one static binary, licence notices, SBOM, unit, manual pages
+    Dist(Dist),
 }
 
 #[derive(Args)]
@@ -91,6 +95,18 @@ struct Measure {
     /// List what can be measured and stop
     #[arg(long)]
     list: bool,
+}
+
+#[derive(Args)]
+struct Dist {
+    #[command(flatten)]
+    consent: Consent,
+    /// A Debian package too, unpacked and started once
+    #[arg(long)]
+    deb: bool,
+    /// Where everything goes [default: target/dist]
+    #[arg(long, value_name = "DIR")]
+    out: Option<std::path::PathBuf>,
 }
 
 #[derive(Args)]
@@ -131,6 +147,7 @@ fn main() -> ExitCode {
             let project = Project::find(measure.consent.yes);
             bench::bench(&project, &measure.only, measure.rounds.into())
         }
+        Command::Dist(dist) => dist::dist(&Project::find(dist.consent.yes), dist.out, dist.deb),
         Command::Soak(soak) => {
             soak::soak(&Project::find(soak.consent.yes), soak.cycles, soak.minutes)
         }
@@ -190,7 +207,7 @@ mod tests {
     #[test]
     fn a_mistake_is_told_what_is_allowed() {
         let commands = allowed(ErrorKind::InvalidSubcommand, "frob").unwrap();
-        assert_eq!(commands, "run, test, dev, web, bench, soak, help");
+        assert_eq!(commands, "run, test, dev, web, bench, soak, dist, help");
         let flags = allowed(ErrorKind::UnknownArgument, "test").unwrap();
         assert_eq!(flags, "--yes, --only, --list, --help");
         assert!(allowed(ErrorKind::DisplayHelp, "test").is_none());

@@ -5,13 +5,13 @@ use anyhow::{Result, bail};
 use crate::bench::{Table, keep, needs_root};
 use crate::project::Project;
 use crate::setup::{self, Need};
-use crate::{run, say, tool};
+use crate::{dist, say, tool};
 
 /// Runs the soak, keeps its tables, and fails when something leaked or grew.
 pub(crate) fn soak(project: &Project, cycles: u32, minutes: u32) -> Result<()> {
     needs_root("soak")?;
     setup::ensure(project, &[Need::Busybox])?;
-    run::build_server(project, "release")?;
+    let measured = dist::binary(project, &project.path("target/dist"))?;
     say::step(say::words(
         format!("{cycles} cycles, {minutes} minutes at most"),
         format!("{cycles} 个周期，最多 {minutes} 分钟"),
@@ -19,7 +19,7 @@ pub(crate) fn soak(project: &Project, cycles: u32, minutes: u32) -> Result<()> {
     let mut bench = project.cargo();
     bench.args(["bench", "--quiet", "--package", "vitrine-tests", "--bench", "soak", "--"]);
     bench.args([cycles.to_string(), minutes.to_string()]);
-    let output = tool::output(bench.env("VITRINE_BIN", project.server()))?;
+    let output = tool::output(bench.env("VITRINE_BIN", measured))?;
     let tables = Table::read_all(&output)?;
     for table in &tables {
         say::table(table.text());

@@ -21,12 +21,12 @@
 //! Two rules of the kernel shape it. `clone3(CLONE_NEWPID)` wants the caller to *be in* the PID
 //! namespace for its children, so after `setns` a second helper is forked there. And a mount
 //! namespace belongs to the user namespace of its creator: made as host root, no capability
-//! inside can undo a mount in it.
+//! inside can undo a mount in it. In a machine of profile `lab` it is meant to: see `delegated`.
 
+mod delegated;
 mod newborn;
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -35,7 +35,8 @@ use vitrine_shared::message::{Step, StepName};
 use vitrine_shared::namespace::{Namespace, NamespaceSet};
 
 use super::kill::RootId;
-use super::mounts::ProcView;
+pub(crate) use super::mounts::Stage;
+use super::mounts::{CgroupMount, ProcView};
 use super::privilege::Privilege;
 use super::step::{At as _, StepError, Steps};
 use super::sys::{self, Side};
@@ -58,13 +59,25 @@ pub(crate) enum Root<'a> {
     /// A new one, put together from an image.
     New {
         /// Where it is put together.
-        stage: PathBuf,
+        stage: Stage<'a>,
         /// The image.
         lower: &'a OwnedFd,
         /// Which `/proc`.
         proc: ProcView,
         /// Room for containers' stages, in a machine.
         stages: Option<&'static str>,
+    },
+    /// The same for a machine whose mounts, host name and cgroups are its owner's: everything
+    /// but its network belongs to its user namespace.
+    Delegated {
+        /// Where it is put together.
+        stage: Stage<'a>,
+        /// The image.
+        lower: &'a OwnedFd,
+        /// Room for containers' stages.
+        stages: &'static str,
+        /// The hierarchies that it has below `/sys/fs/cgroup`.
+        cgroups: &'a [CgroupMount],
     },
     /// The root of a process that is there already.
     Of(BorrowedFd<'a>),
@@ -82,6 +95,17 @@ pub(crate) enum Stdio {
         /// Standard input too.
         stdin: bool,
     },
+}
+
+/// What it may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rights {
+    /// No capability, but no filter either.
+    Unfiltered,
+    /// No capability, the strict filter.
+    Strict,
+    /// A few capabilities in its user namespace, and the calls that go with them.
+    Lab,
 }
 
 /// What it will run.
@@ -122,8 +146,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) program: Program<'a>,
     /// Its environment, beside the usual.
     pub(crate) env: Vec<(String, String)>,
-    /// Load the strict filters.
-    pub(crate) seccomp: bool,
+    /// What it may do.
+    pub(crate) rights: Rights,
 }
 
 /// What was born.
@@ -157,7 +181,7 @@ pub(crate) fn start(plan: &Plan<'_>, mut steps: Steps) -> Result<Born, StepError
     let first = match &plan.into {
         None => {
             prepare_time(plan)?;
-            sys::clone3(direct_flags(plan.namespaces.clone_flags()))
+            sys::clone3(plan.direct_flags())
         }
         Some(_) => sys::clone3(0),
     };
@@ -276,18 +300,31 @@ impl Heard {
     }
 }
 
-/// NEWTIME was unshared before, NEWCGROUP comes after the move, NEWUSER is entered last.
-fn direct_flags(flags: u64) -> u64 {
-    let later = [Namespace::Time, Namespace::Cgroup, Namespace::User];
-    later.iter().fold(flags, |flags, ns| flags & !ns.clone_flag())
+impl Plan<'_> {
+    /// Namespaces that do not come with the clone: NEWTIME was unshared before, NEWCGROUP comes
+    /// after the move, NEWUSER is entered last.
+    fn comes_later(&self, namespace: Namespace) -> bool {
+        match namespace {
+            Namespace::Time | Namespace::Cgroup | Namespace::User => true,
+            other => {
+                let delegated = matches!(self.root, Root::Delegated { .. });
+                delegated && delegated::LATER.has(other)
+            }
+        }
+    }
+
+    fn direct(&self) -> impl Iterator<Item = Namespace> {
+        self.namespaces.iter().filter(|&namespace| !self.comes_later(namespace))
+    }
+
+    fn direct_flags(&self) -> u64 {
+        self.direct().fold(0, |flags, namespace| flags | namespace.clone_flag())
+    }
 }
 
 /// The call as `strace` would write it, for the page.
 fn clone_call(plan: &Plan<'_>) -> String {
-    let later =
-        |ns: &Namespace| matches!(ns, Namespace::Time | Namespace::Cgroup | Namespace::User);
-    let mut flags: Vec<_> =
-        plan.namespaces.iter().filter(|ns| !later(ns)).map(Namespace::flag_name).collect();
+    let mut flags: Vec<_> = plan.direct().map(Namespace::flag_name).collect();
     flags.push("CLONE_PIDFD");
     if plan.into.is_some() {
         flags.push("CLONE_PARENT");

@@ -4,11 +4,12 @@
 //! that has a controller we use. Which is which is decided per controller (hybrid hosts mix them),
 //! and everything above the file names is the same code.
 
+mod delegate;
 mod end;
 mod hierarchies;
 mod knobs;
 mod make;
-mod tree;
+pub(crate) mod tree;
 
 use std::fs;
 use std::io;

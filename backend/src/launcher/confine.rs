@@ -10,7 +10,7 @@ use nix::sched::{CloneFlags, setns};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, signal, sigprocmask};
 use nix::unistd::{Gid, Uid, setresgid, setresuid};
-use vitrine_shared::limits::{MACHINE_MEMORY, MACHINE_PIDS, ROOTFS_BYTES};
+use vitrine_shared::limits::{LAB_NAMESPACES, MACHINE_MEMORY, MACHINE_PIDS, ROOTFS_BYTES};
 use vitrine_shared::message::StepName;
 
 use super::privilege::Privilege;
@@ -24,6 +24,10 @@ pub(crate) mod filter {
     /// Loaded after [`STRICT`]: calls that must say ENOSYS.
     pub(crate) const STRICT_ERRNO: &[u8] =
         include_bytes!(concat!(env!("OUT_DIR"), "/strict-errno.bpf"));
+    /// For what runs in a machine of profile `lab` itself.
+    pub(crate) const LAB: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/lab.bpf"));
+    /// Loaded after [`LAB`].
+    pub(crate) const LAB_ERRNO: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/lab-errno.bpf"));
     /// For the launcher and everything below it.
     pub(crate) const LAUNCHER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/launcher.bpf"));
     /// For web.
@@ -38,6 +42,16 @@ pub(crate) const CAP_DAC_READ_SEARCH: u32 = 2;
 pub(crate) const CAP_SYS_PTRACE: u32 = 19;
 /// From `linux/securebits.h`: NOROOT, NO_SETUID_FIXUP, NO_CAP_AMBIENT_RAISE and their locks.
 pub(crate) const SECUREBITS_NONE: u64 = 0b1110_1111;
+/// NOROOT and NO_SETUID_FIXUP locked *off*, so that uid 0 keeps what its bounding set allows over
+/// `execve` and everybody else has nothing; NO_CAP_AMBIENT_RAISE on, and locked.
+const SECUREBITS_LAB: u64 = 0b1100_1010;
+/// What the root of a machine of profile `lab` has, in the machine's user namespace only:
+/// CHOWN, DAC_OVERRIDE, FOWNER, KILL, SETGID, SETUID, SYS_CHROOT, SYS_ADMIN, SETFCAP. No NET_ADMIN,
+/// no NET_RAW, no SYS_PTRACE, no SYS_RESOURCE (which could raise the limits below), no MKNOD.
+///
+/// SETFCAP is for `unshare --map-root-user`: since 5.12 nobody maps the 0 of their user namespace
+/// into a new one without it. Nothing here heeds file capabilities: `nosuid`, `no_new_privs`.
+const LAB_CAPABILITIES: &[u32] = &[0, 1, 3, 5, 6, 7, 18, 21, 31];
 /// Limits of a user namespace on what is counted per user: without them 128 `inotify_init` in
 /// one machine would starve host root (the count is charged to whoever made the namespace).
 const USER_LIMITS: &[(&str, &str)] = &[
@@ -46,8 +60,8 @@ const USER_LIMITS: &[(&str, &str)] = &[
     ("max_fanotify_groups", "0"),
     ("max_fanotify_marks", "0"),
 ];
-/// Namespaces that may not be nested in a container's own user namespace.
-const NO_NESTING: &[&str] = &[
+/// Limits on the namespaces of each kind.
+const NAMESPACES: &[&str] = &[
     "max_user_namespaces",
     "max_mnt_namespaces",
     "max_pid_namespaces",
@@ -57,6 +71,31 @@ const NO_NESTING: &[&str] = &[
     "max_cgroup_namespaces",
     "max_time_namespaces",
 ];
+
+/// Which namespaces may be made in a user namespace and below it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Nesting {
+    /// None: a container's.
+    None,
+    /// The host's own limits: a strict machine's, where a filter refuses them, and which needs
+    /// room for the containers that the page starts.
+    Host,
+    /// So many of each kind, but for network namespaces: over one of their own, people inside
+    /// would have CAP_NET_ADMIN. (The launcher makes those of containers in the initial user
+    /// namespace, and is not counted here.)
+    Lab,
+}
+
+impl Nesting {
+    fn limit(self, name: &str) -> Option<String> {
+        match self {
+            Nesting::None => Some("0".into()),
+            Nesting::Host => None,
+            Nesting::Lab if name == "max_net_namespaces" => Some("0".into()),
+            Nesting::Lab => Some(LAB_NAMESPACES.value.to_string()),
+        }
+    }
+}
 
 /// Enters a user namespace and becomes its root.
 pub(crate) fn become_root_of(
@@ -74,12 +113,13 @@ pub(crate) fn become_root_of(
 ///
 /// `sys` is `/proc/sys/user`, opened before the root was changed; the kernel looks the entries
 /// up in the caller's own namespace.
-pub(crate) fn limit_user_namespace(sys: BorrowedFd<'_>, nesting: bool) -> Result<(), StepError> {
+pub(crate) fn limit_user_namespace(sys: BorrowedFd<'_>, nesting: Nesting) -> Result<(), StepError> {
     use nix::fcntl::{OFlag, openat};
     use nix::sys::stat::Mode;
     let step = StepName::EnterUser;
-    let none = NO_NESTING.iter().filter(|_| !nesting).map(|&name| (name, "0"));
-    for (name, value) in USER_LIMITS.iter().copied().chain(none) {
+    let users = USER_LIMITS.iter().map(|&(name, value)| (name, value.to_string()));
+    let nested = NAMESPACES.iter().filter_map(|&name| Some((name, nesting.limit(name)?)));
+    for (name, value) in users.chain(nested) {
         let file = match openat(sys, name, OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty()) {
             // A kernel without fanotify has no limit for it.
             Err(Errno::ENOENT) => continue,
@@ -97,6 +137,17 @@ pub(crate) fn drop_capabilities() -> Result<(), StepError> {
     sys::prctl(libc::PR_SET_SECUREBITS, SECUREBITS_NONE, 0).at(step, "PR_SET_SECUREBITS")?;
     clear_ambient().at(step, "PR_CAP_AMBIENT_CLEAR_ALL")?;
     sys::capset(0, 0).at(step, "capset")?;
+    no_new_privs().at(step, "PR_SET_NO_NEW_PRIVS")
+}
+
+/// Gives up every capability but those that a machine of profile `lab` is for.
+pub(crate) fn keep_lab_capabilities() -> Result<(), StepError> {
+    let step = StepName::Capabilities;
+    let set = LAB_CAPABILITIES.iter().fold(0, |set, &capability| set | 1 << capability);
+    drop_bounding(LAB_CAPABILITIES).at(step, "PR_CAPBSET_DROP")?;
+    sys::prctl(libc::PR_SET_SECUREBITS, SECUREBITS_LAB, 0).at(step, "PR_SET_SECUREBITS")?;
+    clear_ambient().at(step, "PR_CAP_AMBIENT_CLEAR_ALL")?;
+    sys::capset(set, 0).at(step, "capset")?;
     no_new_privs().at(step, "PR_SET_NO_NEW_PRIVS")
 }
 
@@ -181,10 +232,12 @@ pub(crate) fn reset_signals() -> nix::Result<()> {
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
 }
 
-/// Loads the filters of a strict machine.
-pub(crate) fn seccomp_strict() -> Result<(), StepError> {
-    sys::seccomp(filter::STRICT).at(StepName::Seccomp, "seccomp(strict)")?;
-    sys::seccomp(filter::STRICT_ERRNO).at(StepName::Seccomp, "seccomp(strict-errno)")
+/// Loads the filters of a strict machine, or of a machine of profile `lab`.
+pub(crate) fn seccomp(lab: bool) -> Result<(), StepError> {
+    let (first, second) =
+        if lab { (filter::LAB, filter::LAB_ERRNO) } else { (filter::STRICT, filter::STRICT_ERRNO) };
+    sys::seccomp(first).at(StepName::Seccomp, "seccomp(allowed calls)")?;
+    sys::seccomp(second).at(StepName::Seccomp, "seccomp(calls that say ENOSYS)")
 }
 
 /// Points standard input at a descriptor.

@@ -10,6 +10,8 @@ use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::Mode;
 use vitrine_shared::cgroup::{Controller, GroupId, Knob};
 use vitrine_shared::id::{ContainerId, MachineId, ParticipantId, TerminalId};
 use vitrine_shared::limits;
@@ -19,11 +21,13 @@ use vitrine_shared::spec::DEFAULT_PERIOD_USEC;
 
 pub(crate) use container::Live;
 
-use super::birth::{self, Born, Plan, Program, Root, Stdio};
+use super::birth::{self, Born, Plan, Program, Rights, Root, Stage, Stdio};
+use super::cage::Cage;
 use super::cgroup::{BASE, Cgroup, CgroupError, Hierarchies};
+use super::confine::Nesting;
 use super::images::{Images, STAGES};
 use super::kill::RootId;
-use super::mounts::{self, ProcView};
+use super::mounts::{self, CgroupMount, ProcView};
 use super::privilege::Privilege;
 use super::step::{At as _, StepError, Steps};
 use super::sys;
@@ -66,12 +70,43 @@ pub(crate) struct Machine {
     cap: Cgroup,
     root: Cgroup,
     shell: Cgroup,
+    /// Its groups in the hierarchies that are not used.
+    cage: Option<Cage>,
+    /// Where containers that share its mounts have their roots: host root's, and by descriptor,
+    /// because the owner of a `lab` machine decides what its paths mean.
+    stages: OwnedFd,
     uids: UidRange,
     privilege: Privilege,
     own_root: RootId,
     named: u32,
     /// The last entry of the feed that web was told of.
     told: u64,
+}
+
+/// What a birth has made.
+struct Made {
+    born: Born,
+    userns: OwnedFd,
+    root: Cgroup,
+    shell: Cgroup,
+    stages: OwnedFd,
+    cage: Option<Cage>,
+}
+
+/// Groups of a machine that has ended, still to be removed: its owner may have made thousands,
+/// and nobody is to wait for that. Its uids are not given out again before.
+#[derive(Debug)]
+pub(crate) struct Left {
+    cap: Cgroup,
+    _cage: Option<Cage>,
+    _uids: Option<UidRange>,
+}
+
+impl Left {
+    /// Removes some more; says whether that was all.
+    pub(crate) fn remove_within(&self, patience: Duration) -> bool {
+        self.cap.remove_within(patience).is_ok()
+    }
 }
 
 impl From<CgroupError> for StepError {
@@ -92,18 +127,14 @@ impl Machine {
         owner: ParticipantId,
         profile: Profile,
     ) -> Result<Self, StepError> {
-        if profile == Profile::Lab {
-            let what = "machines of profile lab come with the next change";
-            return Err(StepError::new(StepName::Clone, what, Errno::ENOSYS));
-        }
         let steps = Steps::begin();
         let uids = host.pool.take().at(StepName::IdMap, "take a uid range")?.ok_or_else(|| {
             StepError::new(StepName::IdMap, "all uid ranges are taken", Errno::EAGAIN)
         })?;
         let path = format!("{BASE}/{}/{}", host.instance, &id.to_string()[..12]);
         let cap = Cgroup::create(&host.hierarchies, &path)?;
-        match Self::start_in(host, id, &uids, &cap, steps) {
-            Ok((born, userns, root, shell)) => {
+        match Self::start_in(host, id, profile, &uids, &cap, steps) {
+            Ok(Made { born, userns, root, shell, stages, cage }) => {
                 let record = Record {
                     id,
                     owner,
@@ -124,6 +155,8 @@ impl Machine {
                     cap,
                     root,
                     shell,
+                    cage,
+                    stages,
                     uids,
                     privilege: host.privilege,
                     own_root: born.root,
@@ -146,10 +179,12 @@ impl Machine {
     fn start_in(
         host: &Host,
         id: MachineId,
+        profile: Profile,
         uids: &UidRange,
         cap: &Cgroup,
         mut steps: Steps,
-    ) -> Result<(Born, OwnedFd, Cgroup, Cgroup), StepError> {
+    ) -> Result<Made, StepError> {
+        let lab = profile == Profile::Lab;
         let root = cap.child("root")?;
         let shell = root.child_for_processes("shell")?;
         for knob in cap_knobs() {
@@ -159,28 +194,46 @@ impl Machine {
         }
         cap.forbid_swap(limits::MACHINE_MEMORY.value)?;
         steps.done(StepName::Cgroup, format!("mkdir(…/{}, …/root, …/root/shell)", cap.path()));
-        let userns = userns::for_machine(uids, host.privilege)?;
+        let mut procs = root.procs()?;
+        let mut cage = None;
+        if lab {
+            cap.limit_groups(limits::LAB_CGROUPS.value, limits::LAB_CGROUP_DEPTH.value)?;
+            root.delegate(uids.base())?;
+            shell.delegate(uids.base())?;
+        }
+        // An ordinary user can make none, and their machines see what the user sees.
+        if lab && !host.privilege.is_rootless() {
+            let made = Cage::make(&host.hierarchies, cap.path());
+            let made = made.at(StepName::Cgroup, "make groups in the other hierarchies")?;
+            procs.extend(made.procs().at(StepName::Cgroup, "open their tasks")?);
+            cage = Some(made);
+        }
+        let nesting = if lab { Nesting::Lab } else { Nesting::Host };
+        let userns = userns::for_machine(uids, nesting, host.privilege)?;
         let image = host
             .images
-            .busybox()
+            .lab()
             .map_err(|err| StepError::new(StepName::Rootfs, err.to_string(), Errno::ENOENT))?;
         let lower = mounts::lower_layer(&image, Some(userns.as_fd()), host.privilege)?;
         let map = format!("write(uid_map, \"0 {} {}\")", uids.base(), uids.count());
         steps.done(StepName::IdMap, map);
         let hostname = format!("machine-{}", &id.to_string()[..4]);
+        let cgroups = if lab { cgroup_mounts(host)? } else { Vec::new() };
+        let run_directory = host.privilege.run_directory();
+        let stage = Stage::On(&run_directory);
         let plan = Plan {
             into: None,
             namespaces: NamespaceSet::ALL,
             join_all: false,
             time_offset_secs: 0,
-            procs: root.procs()?,
+            procs,
             then_procs: shell.procs()?,
             hostname: Some(&hostname),
-            root: Root::New {
-                stage: host.privilege.run_directory(),
-                lower: &lower,
-                proc: ProcView::Remounted,
-                stages: Some(STAGES),
+            root: if lab {
+                Root::Delegated { stage, lower: &lower, stages: STAGES, cgroups: &cgroups }
+            } else {
+                let (proc, stages) = (ProcView::Remounted, Some(STAGES));
+                Root::New { stage, lower: &lower, proc, stages }
             },
             userns: Some(userns.as_fd()),
             uid_base: uids.base(),
@@ -188,14 +241,22 @@ impl Machine {
             stdio: Stdio::Null,
             program: Program::Init(&host.init, &[]),
             env: Vec::new(),
-            seccomp: true,
+            rights: rights_of(profile),
         };
         let born = birth::start(&plan, steps)?;
-        Ok((born, userns, root, shell))
+        match open_stages(born.pid) {
+            Ok(stages) => Ok(Made { born, userns, root, shell, stages, cage }),
+            Err(err) => {
+                // The first error is the one to tell.
+                let _ = userns::end(&born.pidfd);
+                Err(err)
+            }
+        }
     }
 
-    /// Ends the machine and everything in it.
-    pub(crate) fn end(mut self) -> Vec<(TerminalId, i32)> {
+    /// Ends the machine and everything in it; gives what could not be removed in a moment, and how
+    /// its terminals ended.
+    pub(crate) fn end(mut self) -> (Option<Left>, Vec<(TerminalId, i32)>) {
         // Everybody at once, from the cap down; containers are then found dead.
         let mut dead = match self.cap.is_nowhere() {
             // Its PID namespace ends with its first process.
@@ -211,17 +272,22 @@ impl Machine {
             Some((terminal?, status))
         });
         let ended = ended.collect();
+        let mut uids = Some(self.uids);
         let reaped = sys::wait_pidfd_within(self.pidfd.as_fd(), DEATH);
         dead = dead.and(reaped.map(drop).map_err(|errno| errno.to_string()));
         if let Err(err) = dead {
             tracing::error!(%err, "a machine does not die; its uids are not given out again");
             // Never shared, whatever happens: the range stays locked as long as this process lives.
-            std::mem::forget(self.uids);
+            std::mem::forget(uids.take());
         }
-        if let Err(err) = self.cap.remove() {
-            tracing::error!(%err, "a machine's cgroup is left");
+        match self.cap.remove() {
+            Ok(()) => (None, ended),
+            Err(err) => {
+                tracing::warn!(%err, "a machine's cgroups take longer to remove");
+                let left = Left { cap: self.cap, _cage: self.cage, _uids: uids };
+                (Some(left), ended)
+            }
         }
-        ended
     }
 
     /// One of its groups; a container's only while it lives.
@@ -284,6 +350,44 @@ impl Machine {
         }
         entry
     }
+}
+
+impl Machine {
+    /// Where a new process of one of its groups must write `0`: there, and in its cage.
+    fn procs_of(&self, group: &Cgroup) -> Result<Vec<OwnedFd>, StepError> {
+        let mut procs = group.procs()?;
+        if let Some(cage) = &self.cage {
+            procs.extend(cage.procs().at(StepName::Cgroup, "open the cage's tasks")?);
+        }
+        Ok(procs)
+    }
+}
+
+/// What the processes of the machine itself may do; its containers are strict in either.
+fn rights_of(profile: Profile) -> Rights {
+    match profile {
+        Profile::Strict => Rights::Strict,
+        Profile::Lab => Rights::Lab,
+    }
+}
+
+fn cgroup_mounts(host: &Host) -> Result<Vec<CgroupMount>, StepError> {
+    let read = |path| std::fs::read_to_string(path).at(StepName::Cgroup, format!("read {path}"));
+    let (mountinfo, controllers) = (read("/proc/self/mountinfo")?, read("/proc/cgroups")?);
+    Ok(mounts::cgroup_mounts(host.hierarchies.iter(), &mountinfo, &controllers))
+}
+
+/// Opened before anybody but PID 1 is in the machine.
+fn open_stages(init: i32) -> Result<OwnedFd, StepError> {
+    let root = root_of(init)?;
+    mounts::directory_in(root.as_fd(), STAGES).at(StepName::Rootfs, format!("open {STAGES}"))
+}
+
+/// The root of a process.
+fn root_of(pid: i32) -> Result<OwnedFd, StepError> {
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let path = format!("/proc/{pid}/root");
+    open(path.as_str(), flags, Mode::empty()).at(StepName::Setns, "open its root")
 }
 
 /// A limit that cannot be set is a machine that cannot be had.

@@ -4,22 +4,29 @@
 //! mount namespace does too: nothing inside, not even with capabilities in a user namespace of
 //! its own, can unmount a mask. Every path is below a stage that only host root can write.
 
+mod delegated;
+
 use std::ffi::CString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, openat2};
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, OpenHow, ResolveFlag, openat2};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
-use nix::sys::stat::{FchmodatFlags, Mode, SFlag, fchmodat, fstat, lstat, makedev, mknod, stat};
-use nix::unistd::{chdir, chroot, mkdir, pivot_root, symlinkat};
+use nix::sys::stat::{
+    FchmodatFlags, Mode, SFlag, fchmodat, fstat, lstat, makedev, mkdirat, mknod, stat,
+};
+use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
+use nix::unistd::{chdir, chroot, fchdir, fchownat, mkdir, pivot_root, symlinkat};
 use vitrine_shared::limits::{CONTAINER_PTYS, ROOTFS_BYTES, ROOTFS_INODES};
 use vitrine_shared::message::StepName;
 
 use super::privilege::Privilege;
 use super::step::{At as _, StepError};
 use super::sys;
+
+pub(crate) use delegated::{CgroupMount, bind_to_itself, cgroup_mounts, mount_cgroups, mount_proc};
 
 const NONE: Option<&str> = None;
 
@@ -79,10 +86,23 @@ pub(crate) enum ProcView {
     Inherited,
 }
 
+/// Where a new root is put together. Nothing that is mounted there can be reached by a path that
+/// somebody inside could have changed: from here on every path is relative to the new tmpfs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Stage<'a> {
+    /// On a directory of the host's, in a mount namespace of one's own.
+    On(&'a Path),
+    /// On top of the root itself, in a mount namespace of one's own: in a machine there is no
+    /// other directory that its owner could not have replaced.
+    Top,
+    /// On a directory that is made for it below another, in a mount namespace that is shared.
+    New(BorrowedFd<'a>, &'a str),
+}
+
 /// How the new root is put together.
 pub(crate) struct RootPlan<'a> {
-    /// Where: an empty directory that only host root can write.
-    pub(crate) stage: &'a Path,
+    /// Where.
+    pub(crate) stage: Stage<'a>,
     /// The image: a detached, id-mapped, read-only mount.
     pub(crate) lower: &'a OwnedFd,
     /// Which uid and gid of the launcher's are 0 inside.
@@ -120,45 +140,64 @@ pub(crate) fn make_private() -> Result<(), StepError> {
         .at(StepName::Rootfs, "make / private")
 }
 
-/// Puts the overlay together and gives the path of the new root.
+/// Puts the overlay together and gives the path of the new root, relative to the directory that
+/// is the current one from here on: the root of a tmpfs that is host root's alone.
 pub(crate) fn build_root(plan: &RootPlan<'_>) -> Result<PathBuf, StepError> {
     let step = StepName::Rootfs;
+    let (bytes, inodes) = (ROOTFS_BYTES.value.to_string(), ROOTFS_INODES.value.to_string());
+    let (bytes, inodes) = (c_path(Path::new(&bytes)), c_path(Path::new(&inodes)));
+    let options = [(c"size", &*bytes), (c"nr_inodes", &*inodes), (c"mode", c"0700")];
+    let tmpfs = sys::new_tmpfs(&options, sys::MOUNT_ATTR_NOSUID | sys::MOUNT_ATTR_NODEV)
+        .at(step, "make a tmpfs for the upper layer")?;
+    attach(&tmpfs, plan.stage).at(step, "attach the tmpfs")?;
+    fchdir(&tmpfs).at(step, "fchdir to the tmpfs")?;
+    for name in ["lower", "upper", "work", "root"] {
+        mkdir(name, Mode::from_bits_truncate(0o755)).at(step, format!("mkdir {name}"))?;
+    }
+    // The upper layer's root is what the root of the overlay looks like.
     let base = plan.uid_base;
-    let options = format!(
-        "size={},nr_inodes={},mode=755,uid={base},gid={base}",
-        ROOTFS_BYTES.value, ROOTFS_INODES.value
-    );
+    fchownat(AT_FDCWD, "upper", Some(base.into()), Some(base.into()), AtFlags::AT_SYMLINK_NOFOLLOW)
+        .at(step, "chown upper")?;
+    sys::move_mount(plan.lower.as_fd(), c"lower").at(step, "move_mount the image")?;
     let quiet = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-    mount(Some("tmpfs"), plan.stage, Some("tmpfs"), quiet, Some(options.as_str()))
-        .at(step, "mount tmpfs for the upper layer")?;
-    let dir = |name: &str| {
-        let path = plan.stage.join(name);
-        mkdir(&path, Mode::from_bits_truncate(0o755)).at(step, format!("mkdir {name}"))?;
-        nix::unistd::chown(&path, Some(base.into()), Some(base.into()))
-            .at(step, format!("chown {name}"))?;
-        Ok::<_, StepError>(path)
-    };
-    let (lower, upper, work, root) = (dir("lower")?, dir("upper")?, dir("work")?, dir("root")?);
-    sys::move_mount(plan.lower.as_fd(), &c_path(&lower)).at(step, "move_mount the image")?;
-    let layers = format!(
-        "lowerdir={},upperdir={},workdir={}{}",
-        lower.display(),
-        upper.display(),
-        work.display(),
-        plan.privilege.overlay_options()
-    );
-    mount(Some("overlay"), &root, Some("overlay"), quiet, Some(layers.as_str()))
+    let options = plan.privilege.overlay_options();
+    let layers = format!("lowerdir=lower,upperdir=upper,workdir=work{options}");
+    mount(Some("overlay"), "root", Some("overlay"), quiet, Some(layers.as_str()))
         .at(step, "mount overlay")?;
+    // The overlay has a mount of its own of it. This one would only tell where the host has it.
+    umount2("lower", MntFlags::MNT_DETACH).at(step, "detach the image")?;
+    let root = PathBuf::from("root");
     for name in ["proc", "dev"] {
         real_directory(&root.join(name)).at(step, format!("the image's /{name}"))?;
     }
     if let Some(stages) = plan.stages {
+        real_directories(&root, stages).at(step, format!("the image's /{stages}"))?;
         let options = Some("size=64k,nr_inodes=256,mode=711");
-        let path = root.join(stages);
-        mount(Some("tmpfs"), &path, Some("tmpfs"), quiet, options)
+        mount(Some("tmpfs"), &root.join(stages), Some("tmpfs"), quiet, options)
             .at(step, format!("mount tmpfs on {stages}"))?;
     }
     Ok(root)
+}
+
+fn attach(mount: &OwnedFd, stage: Stage<'_>) -> nix::Result<()> {
+    match stage {
+        Stage::On(path) => sys::move_mount(mount.as_fd(), &c_path(path)),
+        Stage::Top => sys::move_mount(mount.as_fd(), c"/"),
+        Stage::New(dir, name) => {
+            mkdirat(dir, name, Mode::from_bits_truncate(0o700))?;
+            sys::move_mount_in(mount.as_fd(), dir, &c_path(Path::new(name)))
+        }
+    }
+}
+
+/// Every directory on the way is a real one, or is made.
+fn real_directories(root: &Path, below: &str) -> nix::Result<()> {
+    let mut path = root.to_path_buf();
+    for name in below.split('/') {
+        path.push(name);
+        real_directory(&path)?;
+    }
+    Ok(())
 }
 
 /// Makes sure that a mount goes where it should: an image with a symbolic link in the place of
@@ -183,8 +222,9 @@ pub(crate) fn build_proc(root: &Path, view: ProcView) -> Result<usize, StepError
             mount(Some("proc"), &proc, Some("proc"), strict, NONE).at(step, "mount proc")?
         }
         ProcView::Inherited => {
-            let bind = MsFlags::MS_BIND | MsFlags::MS_REC;
-            mount(Some("/proc"), &proc, NONE, bind, NONE).at(step, "bind the machine's /proc")?;
+            let inherited = inherited_proc().at(step, "the machine's /proc")?;
+            sys::move_mount(inherited.as_fd(), &c_path(&proc))
+                .at(step, "bind the machine's /proc")?;
         }
     }
     let mut covered = 0;
@@ -198,31 +238,42 @@ pub(crate) fn build_proc(root: &Path, view: ProcView) -> Result<usize, StepError
         mount(NONE, &path, NONE, flags, NONE).at(step, format!("make {name} read-only"))?;
         covered += 1;
     }
-    // The device that covers files is looked at first: an image that could put something else
-    // in its place would make a mask writable (CVE-2025-31133). This one is not the image's but
-    // the host's, or in a machine the one that `build_dev` has made there.
-    let null = stat("/dev/null").at(step, "stat /dev/null")?;
-    let is_null = null.st_rdev == makedev(1, 3) && null.st_mode & libc::S_IFMT == libc::S_IFCHR;
-    if !is_null {
-        return Err(StepError::new(step, "/dev/null is not the null device", Errno::ENODEV));
-    }
+    // What covers files is the new root's own null device, which `build_dev` has made: an image,
+    // or a machine's owner, who could put something else in its place would make a mask writable
+    // (CVE-2025-31133).
+    let null = root.join("dev/null");
     for name in MASKED {
         let path = proc.join(name);
         let Ok(found) = stat(&path) else { continue };
-        mask(&path, found.st_mode).at(step, format!("mask {name}"))?;
+        mask(&path, found.st_mode, &null).at(step, format!("mask {name}"))?;
         covered += 1;
     }
     Ok(covered)
 }
 
-fn mask(path: &Path, mode: libc::mode_t) -> nix::Result<()> {
+/// A copy of what is mounted at `/proc`, which must be a `/proc`: the owner of a machine of profile
+/// `lab` may have mounted something else there.
+fn inherited_proc() -> nix::Result<OwnedFd> {
+    /// `PROC_ROOT_INO` of the kernel's `proc_fs.h`.
+    const ROOT_INODE: u64 = 1;
+    let how = OpenHow::new().flags(OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC);
+    let no_links = ResolveFlag::RESOLVE_NO_SYMLINKS | ResolveFlag::RESOLVE_NO_MAGICLINKS;
+    let proc = openat2(AT_FDCWD, "/proc", how.resolve(no_links))?;
+    let is_root = fstat(&proc)?.st_ino == ROOT_INODE;
+    if fstatfs(&proc)?.filesystem_type() != PROC_SUPER_MAGIC || !is_root {
+        return Err(Errno::ENODEV);
+    }
+    sys::clone_mount(proc.as_fd(), true)
+}
+
+fn mask(path: &Path, mode: libc::mode_t, null: &Path) -> nix::Result<()> {
     if mode & libc::S_IFMT == libc::S_IFDIR {
         let flags =
             MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
         let options = Some("size=0,nr_inodes=2,mode=555");
         return mount(Some("tmpfs"), path, Some("tmpfs"), flags, options);
     }
-    mount(Some("/dev/null"), path, NONE, MsFlags::MS_BIND, NONE)
+    mount(Some(null), path, NONE, MsFlags::MS_BIND, NONE)
 }
 
 /// A minimal `/dev` below the new root: six devices, its own devpts, a small shm.
@@ -336,6 +387,13 @@ fn open_device(path: &Path, device: libc::dev_t) -> nix::Result<OwnedFd> {
     Ok(opened)
 }
 
+/// A directory below a root, reached by real directories only.
+pub(crate) fn directory_in(root: BorrowedFd<'_>, path: &str) -> nix::Result<OwnedFd> {
+    let how = OpenHow::new().flags(OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC);
+    let inside = ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS;
+    openat2(root, path, how.resolve(inside))
+}
+
 /// Is there such a file below a root? Links are followed, but not out of it.
 pub(crate) fn is_there(root: BorrowedFd<'_>, path: &str) -> bool {
     let how = OpenHow::new().flags(OFlag::O_PATH | OFlag::O_CLOEXEC);
@@ -343,12 +401,16 @@ pub(crate) fn is_there(root: BorrowedFd<'_>, path: &str) -> bool {
     openat2(root, path, how.resolve(inside)).is_ok()
 }
 
-/// Makes the new root `/`, in a mount namespace of its own: the old one is gone from view.
-pub(crate) fn pivot(root: &Path) -> Result<(), StepError> {
+/// Makes the new root `/`, in a mount namespace of its own: the old one is gone, and with it what
+/// the new one was put together on.
+pub(crate) fn pivot(root: &Path, stage: Stage<'_>) -> Result<(), StepError> {
     let step = StepName::PivotRoot;
     chdir(root).at(step, "chdir to the new root")?;
     // Old root onto new root: no directory inside is needed for it (pivot_root(2), NOTES).
     pivot_root(".", ".").at(step, "pivot_root")?;
+    if matches!(stage, Stage::Top) {
+        umount2(".", MntFlags::MNT_DETACH).at(step, "detach the stage on the old root")?;
+    }
     umount2(".", MntFlags::MNT_DETACH).at(step, "detach the old root")?;
     chdir("/").at(step, "chdir /")
 }

@@ -1,5 +1,7 @@
 //! Commands from web, looked at again as if web were hostile, and done.
 
+use std::time::Duration;
+
 use nix::errno::Errno;
 use vitrine_shared::cgroup::{
     BadWrite, Controller, Dialect, FILES, GroupId, Knob, Write, check_write,
@@ -13,7 +15,7 @@ use vitrine_shared::role::Identity;
 use vitrine_shared::spec::{ContainerSpec, Limits, Rootfs, SpecError, check_argv};
 
 use super::cgroup::{Cgroup, CgroupError, Wrote};
-use super::machine::{Host, Machine};
+use super::machine::{Host, Left, Machine};
 use super::missing;
 use super::step::{StepError, errno_name};
 use super::{explain, random_id};
@@ -107,6 +109,8 @@ pub(crate) struct State {
     pub(crate) profiles: Vec<Profile>,
     /// Those that live.
     pub(crate) machines: Vec<Machine>,
+    /// What machines that have ended have left, for a while.
+    pub(crate) left: Vec<Left>,
     /// What web and the observer have not heard of yet.
     pub(crate) news: Vec<News>,
 }
@@ -125,6 +129,14 @@ pub(crate) enum News {
 }
 
 impl State {
+    /// Removes more of what machines have left, without holding anybody up.
+    pub(crate) fn remove_left(&mut self) {
+        const SLICE: Duration = Duration::from_millis(50);
+        if let Some(index) = self.left.iter().position(|left| left.remove_within(SLICE)) {
+            self.left.remove(index);
+        }
+    }
+
     /// Does what a command asks, if it may.
     pub(crate) fn command(&mut self, by: Identity, command: &Command) -> Outcome {
         if !by.may_send(command) {
@@ -409,7 +421,9 @@ impl State {
     /// Ends a machine and tells.
     pub(crate) fn end_machine(&mut self, id: MachineId) {
         if let Some(index) = self.machines.iter().position(|machine| machine.record.id == id) {
-            for (terminal, status) in self.machines.remove(index).end() {
+            let (left, ended) = self.machines.remove(index).end();
+            self.left.extend(left);
+            for (terminal, status) in ended {
                 self.news.push(News::TerminalEnded(terminal, status));
             }
             self.news.push(News::MachineGone(id));

@@ -17,7 +17,7 @@ use vitrine_shared::message::StepName;
 use vitrine_shared::namespace::Namespace;
 use vitrine_shared::spec::ContainerSpec;
 
-use super::birth::{self, Born, Plan, Program, Root, Stdio};
+use super::birth::{self, Born, Plan, Program, Rights, Root, Stage, Stdio};
 use super::cgroup::{BASE, Cgroup, Hierarchies};
 use super::images::Images;
 use super::kill::RootId;
@@ -170,6 +170,12 @@ impl Ground {
         // Of the host's own PID namespace a user may bind `/proc`, which shows the same.
         let own_pids = spec.namespaces.has(Namespace::Pid);
         let remount = spec.remount_proc && (own_pids || self.privilege.mounts_hosts_proc());
+        let here = self.privilege.run_directory();
+        let run_directory = std::fs::File::open(&here)?;
+        let stage = match self.stage.as_ref().and_then(|path| path.file_name()?.to_str()) {
+            Some(name) => Stage::New(run_directory.as_fd(), name),
+            None => Stage::On(&here),
+        };
         let plan = Plan {
             into: None,
             namespaces: spec.namespaces,
@@ -179,7 +185,7 @@ impl Ground {
             then_procs: Vec::new(),
             hostname: spec.hostname.as_deref(),
             root: Root::New {
-                stage: self.stage.clone().unwrap_or_else(|| self.privilege.run_directory()),
+                stage,
                 lower: &lower,
                 proc: if remount { ProcView::Remounted } else { ProcView::Inherited },
                 stages: None,
@@ -197,7 +203,7 @@ impl Ground {
                 None => Program::Argv(&spec.argv),
             },
             env: Vec::new(),
-            seccomp: options.seccomp,
+            rights: if options.seccomp { Rights::Strict } else { Rights::Unfiltered },
         };
         Ok(birth::start(&plan, Steps::begin())?)
     }

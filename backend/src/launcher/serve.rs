@@ -77,6 +77,10 @@ const SLOWEST_RESTART: Duration = Duration::from_secs(5);
 const DESCRIPTORS: u64 = 65_536;
 /// Machines whose time is over are found within this time.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// While there is something of ended machines to be removed.
+const WAIT_WITH_REST: Duration = Duration::from_millis(50);
+/// What is left after that is for the next start to sweep.
+const LAST_REMOVAL: Duration = Duration::from_secs(10);
 
 /// Serves until a signal says to stop; then ends every machine and returns.
 pub fn serve(options: &Options) -> anyhow::Result<()> {
@@ -221,6 +225,7 @@ impl Server {
                 host,
                 profiles: info.profiles.clone(),
                 machines: Vec::new(),
+                left: Vec::new(),
                 news: Vec::new(),
             },
             web: Slot::new(place(web)),
@@ -337,6 +342,7 @@ impl Server {
                 self.tell_news();
             }
             self.end_old_machines();
+            self.state.remove_left();
             let due = |slot: &Slot| slot.again_at.is_some_and(|at| at <= Instant::now());
             if due(&self.observer) {
                 self.start_observer();
@@ -354,7 +360,8 @@ impl Server {
         let again = [self.web.again_at, self.observer.again_at].into_iter().flatten().min();
         let mut left =
             again.map_or(LONGEST_WAIT, |at| at.saturating_duration_since(Instant::now()));
-        left = (left + Duration::from_millis(1)).min(LONGEST_WAIT);
+        let longest = if self.state.left.is_empty() { LONGEST_WAIT } else { WAIT_WITH_REST };
+        left = (left + Duration::from_millis(1)).min(longest);
         match poll(&mut fds, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
             Err(Errno::EINTR) => return Ok(Vec::new()),
             other => other?,
@@ -480,7 +487,11 @@ impl Server {
     /// Ends every machine, then the services.
     fn stop(&mut self) {
         for machine in std::mem::take(&mut self.state.machines) {
-            machine.end();
+            let (left, _) = machine.end();
+            self.state.left.extend(left);
+        }
+        for left in std::mem::take(&mut self.state.left) {
+            left.remove_within(LAST_REMOVAL);
         }
         for slot in [&mut self.web, &mut self.observer] {
             if let Some(service) = slot.service.take() {

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use nix::mount::{MntFlags, umount2};
 
+use super::cage;
 use super::cgroup::{BASE, Cgroup, CgroupError, Hierarchies};
 
 /// The name of this launcher's directory.
@@ -42,6 +43,7 @@ pub(crate) fn sweep(hierarchies: &Rc<Hierarchies>) -> Result<usize, CgroupError>
         group.kill_all(Duration::from_secs(5))?;
         group.remove()?;
     }
+    cage::remove_instances(hierarchies, is_orphan);
     if !names.is_empty() {
         // Made above in hierarchies that this launcher may not use itself.
         remove_common(hierarchies);
@@ -51,6 +53,7 @@ pub(crate) fn sweep(hierarchies: &Rc<Hierarchies>) -> Result<usize, CgroupError>
 
 /// Removes this launcher's own directory, and the common one when nobody else has any in it.
 pub(crate) fn remove_own(hierarchies: &Rc<Hierarchies>, instance: &str) {
+    cage::remove_instances(hierarchies, |name| name == instance);
     for hierarchy in hierarchies.iter() {
         // Not there, or somebody is in it: both are as they should be.
         let _ = fs::remove_dir(hierarchy.root.join(BASE).join(instance));

@@ -234,15 +234,67 @@ pub(crate) fn mount_setattr(
     Errno::result(result).map(drop)
 }
 
+/// A new tmpfs that is mounted nowhere yet, with these options: `fsopen(2)` and kin. Until it is
+/// attached nobody else can reach it, and no path leads to it.
+pub(crate) fn new_tmpfs(options: &[(&CStr, &CStr)], attributes: u64) -> nix::Result<OwnedFd> {
+    const FSOPEN_CLOEXEC: u32 = 1;
+    const FSCONFIG_SET_STRING: u32 = 1;
+    const FSCONFIG_CMD_CREATE: u32 = 6;
+    const FSMOUNT_CLOEXEC: u32 = 1;
+    let none = std::ptr::null::<libc::c_char>();
+    // SAFETY: every string is a C string that outlives its call, or null where the command takes
+    // none; the first and the last call give descriptors that are ours.
+    unsafe {
+        let made = libc::syscall(libc::SYS_fsopen, c"tmpfs".as_ptr(), FSOPEN_CLOEXEC);
+        let context = new_fd(made)?;
+        let config = |command: u32, key: *const libc::c_char, value: *const libc::c_char| {
+            let fd = context.as_raw_fd();
+            Errno::result(libc::syscall(libc::SYS_fsconfig, fd, command, key, value, 0)).map(drop)
+        };
+        for (key, value) in options {
+            config(FSCONFIG_SET_STRING, key.as_ptr(), value.as_ptr())?;
+        }
+        config(FSCONFIG_CMD_CREATE, none, none)?;
+        let fd = context.as_raw_fd();
+        new_fd(libc::syscall(libc::SYS_fsmount, fd, FSMOUNT_CLOEXEC, attributes))
+    }
+}
+
+/// A detached copy of the mount behind a descriptor, with everything that is mounted below it
+/// when `recursive`.
+pub(crate) fn clone_mount(mount: BorrowedFd<'_>, recursive: bool) -> nix::Result<OwnedFd> {
+    let below = if recursive { libc::AT_RECURSIVE.unsigned_abs() } else { 0 };
+    let flags = OPEN_TREE_CLONE
+        | libc::O_CLOEXEC.unsigned_abs()
+        | below
+        | libc::AT_EMPTY_PATH.unsigned_abs();
+    let fd = mount.as_raw_fd();
+    // SAFETY: the path is an empty C string; on success the kernel gives a descriptor of ours.
+    unsafe { new_fd(libc::syscall(libc::SYS_open_tree, fd, c"".as_ptr(), flags)) }
+}
+
 /// Attaches a detached mount at `path`: `move_mount(2)`.
 pub(crate) fn move_mount(mount: BorrowedFd<'_>, path: &CStr) -> nix::Result<()> {
+    move_mount_at(mount, libc::AT_FDCWD, path)
+}
+
+/// The same at a path below a directory.
+pub(crate) fn move_mount_in(
+    mount: BorrowedFd<'_>,
+    dir: BorrowedFd<'_>,
+    path: &CStr,
+) -> nix::Result<()> {
+    move_mount_at(mount, dir.as_raw_fd(), path)
+}
+
+fn move_mount_at(mount: BorrowedFd<'_>, dir: RawFd, path: &CStr) -> nix::Result<()> {
     // SAFETY: both paths are C strings.
     let result = unsafe {
         libc::syscall(
             libc::SYS_move_mount,
             mount.as_raw_fd(),
             c"".as_ptr(),
-            libc::AT_FDCWD,
+            dir,
             path.as_ptr(),
             MOVE_MOUNT_F_EMPTY_PATH,
         )
@@ -365,6 +417,30 @@ pub(crate) fn set_window_size(tty: BorrowedFd<'_>, size: libc::winsize) -> nix::
     // SAFETY: TIOCSWINSZ reads a `winsize`.
     Errno::result(unsafe { libc::ioctl(tty.as_raw_fd(), libc::TIOCSWINSZ, &raw const size) })
         .map(drop)
+}
+
+/// The user namespace that owns a namespace. `EPERM`: it is not the caller's or below.
+pub(crate) fn namespace_owner(namespace: BorrowedFd<'_>) -> nix::Result<OwnedFd> {
+    related_namespace(namespace, libc::NS_GET_USERNS)
+}
+
+/// The parent of a PID or user namespace. `EPERM`: it is not the caller's or below.
+pub(crate) fn namespace_parent(namespace: BorrowedFd<'_>) -> nix::Result<OwnedFd> {
+    related_namespace(namespace, libc::NS_GET_PARENT)
+}
+
+fn related_namespace(namespace: BorrowedFd<'_>, relation: libc::Ioctl) -> nix::Result<OwnedFd> {
+    // SAFETY: these requests take no argument and give a new descriptor (with O_CLOEXEC) or -1.
+    unsafe { new_fd(libc::ioctl(namespace.as_raw_fd(), relation).into()) }
+}
+
+/// The user that made a user namespace, as the caller's user namespace numbers it.
+pub(crate) fn namespace_owner_uid(user_namespace: BorrowedFd<'_>) -> nix::Result<u32> {
+    let mut uid: libc::uid_t = 0;
+    let fd = user_namespace.as_raw_fd();
+    // SAFETY: the kernel writes one uid_t to the address of a live one.
+    Errno::result(unsafe { libc::ioctl(fd, libc::NS_GET_OWNER_UID, &raw mut uid) })?;
+    Ok(uid)
 }
 
 /// Brings the loopback device of this network namespace up: `SIOCSIFFLAGS`.

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use vitrine_shared::limits::MACHINE_PIDS;
 use vitrine_shared::message::StepName;
 
-use super::confine;
+use super::confine::{self, Nesting};
 use super::privilege::Privilege;
 use super::step::{At as _, StepError};
 use super::sys::{self, Side};
@@ -42,17 +42,6 @@ enum Word {
     Made,
 }
 
-/// What a namespace is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum For {
-    /// A machine: containers' are nested in it.
-    Machine,
-    /// A container in a machine.
-    Container,
-    /// A container straight on the host.
-    Run,
-}
-
 /// Which ids a namespace has, and whose it is.
 #[derive(Clone, Copy, Debug)]
 struct Ids {
@@ -62,16 +51,18 @@ struct Ids {
     first: u32,
     /// How many.
     count: u32,
+    /// Does what is in it count as its parent's, for want of a cgroup?
+    counted: bool,
 }
 
 /// A user namespace for a machine: 0 inside is the range's first.
-pub(crate) fn for_machine(uids: &UidRange, privilege: Privilege) -> Result<OwnedFd, StepError> {
-    begin(
-        Ids { owner: uids.base(), first: uids.base(), count: uids.count() },
-        For::Machine,
-        privilege,
-    )?
-    .map()
+pub(crate) fn for_machine(
+    uids: &UidRange,
+    nesting: Nesting,
+    privilege: Privilege,
+) -> Result<OwnedFd, StepError> {
+    let ids = Ids { owner: uids.base(), first: uids.base(), count: uids.count(), counted: false };
+    begin(ids, nesting, privilege)?.map()
 }
 
 /// A user namespace for a container, a child of the machine's and with the same ids.
@@ -89,10 +80,10 @@ pub(crate) fn for_container(
     match sys::clone3(0).at(STEP, "clone3(helper)")? {
         Side::Child => {
             drop(here);
-            let ids = Ids { owner: uids.count() - 1, first: 0, count: uids.count() };
+            let ids = Ids { owner: uids.count() - 1, first: 0, count: uids.count(), counted: true };
             let made = confine::become_root_of(machine, privilege)
                 .and_then(|()| sys::prctl(libc::PR_SET_DUMPABLE, 1, 0).at(STEP, "PR_SET_DUMPABLE"))
-                .and_then(|()| begin(ids, For::Container, privilege)?.map());
+                .and_then(|()| begin(ids, Nesting::None, privilege)?.map());
             let sent = match &made {
                 Ok(userns) => there.tell(&Word::Made, &[userns.as_fd()]),
                 Err(err) => there.fail(err),
@@ -127,11 +118,9 @@ pub(crate) struct Making {
 impl Making {
     /// Begins one for a container straight on the host: nothing of ours is nested in it.
     pub(crate) fn for_run(uids: &UidRange, privilege: Privilege) -> Result<Self, StepError> {
-        begin(
-            Ids { owner: uids.base(), first: uids.base(), count: uids.count() },
-            For::Run,
-            privilege,
-        )
+        let ids =
+            Ids { owner: uids.base(), first: uids.base(), count: uids.count(), counted: false };
+        begin(ids, Nesting::None, privilege)
     }
 
     /// Waits until it is there, maps it, and gives it by descriptor.
@@ -150,12 +139,12 @@ impl Drop for Making {
     }
 }
 
-fn begin(ids: Ids, purpose: For, privilege: Privilege) -> Result<Making, StepError> {
+fn begin(ids: Ids, nesting: Nesting, privilege: Privilege) -> Result<Making, StepError> {
     let (here, there) = Talk::pair().at(STEP, "socketpair")?;
     match sys::clone3(0).at(STEP, "clone3(owner)")? {
         Side::Child => {
             drop(here);
-            let result = match own(ids.owner, purpose, privilege) {
+            let result = match own(ids, nesting, privilege) {
                 Ok(()) => there.tell(&Word::Unshared, &[]),
                 Err(err) => there.fail(&err),
             };
@@ -170,8 +159,8 @@ fn begin(ids: Ids, purpose: For, privilege: Privilege) -> Result<Making, StepErr
 }
 
 /// In the new process: becomes the owner and unshares.
-fn own(owner: u32, purpose: For, privilege: Privilege) -> Result<(), StepError> {
-    let (uid, gid) = (Uid::from_raw(owner), Gid::from_raw(owner));
+fn own(ids: Ids, nesting: Nesting, privilege: Privilege) -> Result<(), StepError> {
+    let (uid, gid) = (Uid::from_raw(ids.owner), Gid::from_raw(ids.owner));
     privilege.drop_groups().at(STEP, "setgroups")?;
     sys::prctl(libc::PR_SET_KEEPCAPS, 1, 0).at(STEP, "PR_SET_KEEPCAPS")?;
     setresgid(gid, gid, gid).at(STEP, "setresgid")?;
@@ -179,7 +168,7 @@ fn own(owner: u32, purpose: For, privilege: Privilege) -> Result<(), StepError> 
     sys::capset(KEPT, 0).at(STEP, "capset")?;
     // Its /proc files must belong to it, not to host root, for the maps to be written.
     sys::prctl(libc::PR_SET_DUMPABLE, 1, 0).at(STEP, "PR_SET_DUMPABLE")?;
-    if purpose == For::Container && privilege.tolerates_no_cap() {
+    if ids.counted && privilege.tolerates_no_cap() {
         // For want of `pids.max`: what is in the new namespace counts in its parent, the machine's,
         // and this is how many may (`rlimit_max` of a user namespace, since Linux 5.14).
         let most = MACHINE_PIDS.value;
@@ -189,7 +178,7 @@ fn own(owner: u32, purpose: For, privilege: Privilege) -> Result<(), StepError> 
     unshare(CloneFlags::CLONE_NEWUSER).at(STEP, "unshare(CLONE_NEWUSER)")?;
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let limits = open("/proc/sys/user", flags, Mode::empty()).at(STEP, "open /proc/sys/user")?;
-    confine::limit_user_namespace(limits.as_fd(), purpose == For::Machine)
+    confine::limit_user_namespace(limits.as_fd(), nesting)
 }
 
 fn map(pid: i32, ids: Ids) -> Result<OwnedFd, StepError> {
@@ -233,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_map_is_cut_where_its_parents_is() {
-        let ids = |first, count| Ids { owner: 0, first, count };
+        let ids = |first, count| Ids { owner: 0, first, count, counted: false };
         let root = "         0          0 4294967295\n";
         assert_eq!(lines(ids(2_000_000_000, 65_536), root), "0 2000000000 65536\n");
         let user = "         0       1000          1\n         1     100000      65536\n";

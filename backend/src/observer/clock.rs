@@ -1,13 +1,13 @@
 //! Two clocks of the kernel: monotonic time, and the CPU time of any process.
 
 /// Reads a process's CPU time by PID; a parameter, so that tests can stand without it.
-pub(super) type CpuClock = fn(u32) -> Option<u64>;
+pub(crate) type CpuClock = fn(u32) -> Option<u64>;
 
 /// Clock ticks of `/proc/PID/stat` in a second (`USER_HZ`, 100 in every Linux ABI we build for).
 const TICKS_PER_SEC: u64 = 100;
 
 /// Nanoseconds of `CLOCK_MONOTONIC`.
-pub(super) fn monotonic_nsec() -> u64 {
+pub(crate) fn monotonic_nsec() -> u64 {
     read(libc::CLOCK_MONOTONIC).unwrap_or(0)
 }
 
@@ -15,7 +15,7 @@ pub(super) fn monotonic_nsec() -> u64 {
 ///
 /// `/proc/PID/schedstat` has the same resolution but tells of the first thread only: of a process
 /// that spins in its second thread it shows nothing. This clock needs no descriptor.
-pub(super) fn process_cpu_nsec(pid: u32) -> Option<u64> {
+pub(crate) fn process_cpu_nsec(pid: u32) -> Option<u64> {
     // `make_process_cpuclock(pid, CPUCLOCK_SCHED)` of linux/posix-timers.h.
     const CPUCLOCK_SCHED: i32 = 2;
     let pid = i32::try_from(pid).ok()?;
@@ -23,12 +23,12 @@ pub(super) fn process_cpu_nsec(pid: u32) -> Option<u64> {
 }
 
 /// Clock ticks as nanoseconds.
-pub(super) fn ticks_nsec(ticks: u64) -> u64 {
+pub(crate) fn ticks_nsec(ticks: u64) -> u64 {
     ticks.saturating_mul(1_000_000_000 / TICKS_PER_SEC)
 }
 
 /// CPU time used in some elapsed time, in thousandths of one CPU.
-pub(super) fn permille(cpu_nsec: u64, elapsed_nsec: u64) -> u32 {
+pub(crate) fn permille(cpu_nsec: u64, elapsed_nsec: u64) -> u32 {
     let permille = u128::from(cpu_nsec) * 1_000 / u128::from(elapsed_nsec.max(1));
     u32::try_from(permille).unwrap_or(u32::MAX)
 }

@@ -19,11 +19,13 @@ const DEADLINE: Duration = Duration::from_millis(500);
 const MAX_STUCK: usize = 4;
 /// Most requests in the queue; each holds a descriptor.
 const QUEUE: usize = 1_024;
+/// How often it is looked whether all is answered.
+const SETTLE_STEP: Duration = Duration::from_micros(200);
 const CMDLINE: &CStr = c"cmdline";
 
 /// Where the command line of one process will be.
 #[derive(Debug, Default)]
-pub(super) struct Slot(Mutex<Text>);
+pub(crate) struct Slot(Mutex<Text>);
 
 #[derive(Debug, Default)]
 struct Text {
@@ -33,17 +35,21 @@ struct Text {
 
 impl Slot {
     /// What has been read; `None` before that, and empty for a kernel thread.
-    pub(super) fn text(&self) -> Option<String> {
+    pub(crate) fn text(&self) -> Option<String> {
         lock(&self.0).text.clone()
     }
 }
 
+/// What is kept of a command line's bytes.
+pub(crate) type Keep = fn(&[u8]) -> String;
+
 /// The reading thread and its queue.
 #[derive(Debug)]
-pub(super) struct CommandLines(Arc<Shared>);
+pub(crate) struct CommandLines(Arc<Shared>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
+    keep: Keep,
     state: Mutex<State>,
     wake: Condvar,
 }
@@ -62,16 +68,21 @@ struct State {
 }
 
 impl CommandLines {
-    /// No thread until the first request.
-    pub(super) fn new() -> Self {
-        CommandLines(Arc::default())
+    /// Kept as a page may show them. No thread until the first request.
+    pub(crate) fn new() -> Self {
+        CommandLines::kept(parse::command_line)
+    }
+
+    /// Kept in this way.
+    pub(crate) fn kept(keep: Keep) -> Self {
+        CommandLines(Arc::new(Shared { keep, state: Mutex::default(), wake: Condvar::new() }))
     }
 
     /// Asks for the command line of the process with this `/proc/PID`.
     ///
     /// Says whether the answer will be of now: a question that is under way is not repeated, and
     /// a full queue takes none.
-    pub(super) fn ask(&self, directory: &Arc<OwnedFd>, slot: &Arc<Slot>) -> bool {
+    pub(crate) fn ask(&self, directory: &Arc<OwnedFd>, slot: &Arc<Slot>) -> bool {
         let mut state = lock(&self.0.state);
         let mut text = lock(&slot.0);
         if text.asked || state.queue.len() >= QUEUE {
@@ -84,7 +95,7 @@ impl CommandLines {
     }
 
     /// Gives up on a thread that is stuck and starts another; called once a tick.
-    pub(super) fn supervise(&self) {
+    pub(crate) fn supervise(&self) {
         let mut state = lock(&self.0.state);
         if state.alive && state.reading.is_some_and(|since| since.elapsed() > DEADLINE) {
             state.alive = false;
@@ -100,6 +111,26 @@ impl CommandLines {
                 // The queue stays; the next tick tries again.
                 Err(err) => tracing::debug!(%err, "start the thread that reads command lines"),
             }
+        }
+    }
+
+    /// How many requests wait for a thread.
+    pub(crate) fn n_waiting(&self) -> usize {
+        lock(&self.0.state).queue.len()
+    }
+
+    /// Waits until everything that was asked is answered, but no longer than it takes to know
+    /// that the rest is stuck.
+    pub(crate) fn settle(&self) {
+        loop {
+            self.supervise();
+            let state = lock(&self.0.state);
+            let is_done = state.queue.is_empty() && state.reading.is_none();
+            if is_done || state.n_stuck >= MAX_STUCK {
+                return;
+            }
+            drop(state);
+            std::thread::sleep(SETTLE_STEP);
         }
     }
 
@@ -119,7 +150,7 @@ impl Drop for CommandLines {
 impl Shared {
     fn work(&self, worker: u64) {
         while let Some((directory, slot)) = self.next() {
-            let text = read(&directory);
+            let text = read(&directory, self.keep);
             let mut found = lock(&slot.0);
             found.asked = false;
             found.text = text.or(found.text.take());
@@ -148,11 +179,11 @@ impl Shared {
     }
 }
 
-fn read(directory: &OwnedFd) -> Option<String> {
+fn read(directory: &OwnedFd, keep: Keep) -> Option<String> {
     let mut buffer = Vec::new();
     let file = file::open_in(directory, CMDLINE).ok()?;
     file::read_page(&file, &mut buffer).ok()?;
-    Some(parse::command_line(&buffer))
+    Some(keep(&buffer))
 }
 
 /// Nothing here panics while it holds a lock; if it did, the values would still be whole.

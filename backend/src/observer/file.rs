@@ -21,34 +21,39 @@ const LIST_BYTES: usize = 1024 * 1024;
 const RESERVED_FDS: u64 = 6_144;
 
 /// Opens a directory.
-pub(super) fn open_directory(path: &Path) -> nix::Result<OwnedFd> {
+pub(crate) fn open_directory(path: &Path) -> nix::Result<OwnedFd> {
     openat(AT_FDCWD, path, READ.union(OFlag::O_DIRECTORY), Mode::empty())
 }
 
 /// Opens a directory in another.
-pub(super) fn open_directory_in(directory: impl AsFd, name: &CStr) -> nix::Result<OwnedFd> {
+pub(crate) fn open_directory_in(directory: impl AsFd, name: &CStr) -> nix::Result<OwnedFd> {
     openat(directory, name, READ.union(OFlag::O_DIRECTORY), Mode::empty())
 }
 
+/// Opens what a link of the kernel's leads to, such as `ns/net` or `self`: only for `/proc`.
+pub(crate) fn open_through(directory: impl AsFd, name: &CStr) -> nix::Result<OwnedFd> {
+    openat(directory, name, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())
+}
+
 /// Opens a file.
-pub(super) fn open(path: &Path) -> nix::Result<OwnedFd> {
+pub(crate) fn open(path: &Path) -> nix::Result<OwnedFd> {
     openat(AT_FDCWD, path, READ, Mode::empty())
 }
 
 /// Opens a file in a directory.
-pub(super) fn open_in(directory: impl AsFd, name: &CStr) -> nix::Result<OwnedFd> {
+pub(crate) fn open_in(directory: impl AsFd, name: &CStr) -> nix::Result<OwnedFd> {
     openat(directory, name, READ, Mode::empty())
 }
 
 /// Reads the first page of a file from its start, without moving it. A kernel file is written
 /// anew for each such read.
-pub(super) fn read_page(file: impl AsFd, buffer: &mut Vec<u8>) -> nix::Result<()> {
+pub(crate) fn read_page(file: impl AsFd, buffer: &mut Vec<u8>) -> nix::Result<()> {
     buffer.clear();
     append(file, buffer, PAGE_BYTES).map(drop)
 }
 
 /// Reads a list that may be longer than a page.
-pub(super) fn read_list(file: impl AsFd, buffer: &mut Vec<u8>) -> nix::Result<()> {
+pub(crate) fn read_list(file: impl AsFd, buffer: &mut Vec<u8>) -> nix::Result<()> {
     buffer.clear();
     while buffer.len() < LIST_BYTES && append(&file, buffer, 4 * PAGE_BYTES)? > 0 {}
     Ok(())
@@ -71,33 +76,33 @@ fn append(file: impl AsFd, buffer: &mut Vec<u8>, max_bytes: usize) -> nix::Resul
 
 /// How many processes' descriptors may be kept; the others are opened for each reading.
 #[derive(Clone, Debug)]
-pub(super) struct Ledger(Rc<Cell<u64>>);
+pub(crate) struct Ledger(Rc<Cell<u64>>);
 
 /// One place in the ledger, given back when it is dropped.
 #[derive(Debug)]
-pub(super) struct Place(Ledger);
+pub(crate) struct Place(Ledger);
 
 impl Ledger {
     /// As many as this process may have open, two each, with some in reserve.
-    pub(super) fn of_this_process() -> Self {
+    pub(crate) fn of_this_process() -> Self {
         let (soft, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((1_024, 1_024));
         Ledger::new(soft.saturating_sub(RESERVED_FDS.min(soft / 2)) / 2)
     }
 
     /// So many.
-    pub(super) fn new(places: u64) -> Self {
+    pub(crate) fn new(places: u64) -> Self {
         Ledger(Rc::new(Cell::new(places)))
     }
 
     /// A place, if one is free.
-    pub(super) fn take(&self) -> Option<Place> {
+    pub(crate) fn take(&self) -> Option<Place> {
         self.0.set(self.0.get().checked_sub(1)?);
         Some(Place(self.clone()))
     }
 
     /// Places that are free.
     #[cfg(test)]
-    pub(super) fn free(&self) -> u64 {
+    pub(crate) fn free(&self) -> u64 {
         self.0.get()
     }
 }

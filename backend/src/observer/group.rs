@@ -17,7 +17,7 @@ const VALUE_BYTES: usize = 512;
 
 /// One group and its files in all hierarchies.
 #[derive(Debug)]
-pub(super) struct Group {
+pub(crate) struct Group {
     id: GroupId,
     path: String,
     dialect: Dialect,
@@ -35,7 +35,7 @@ struct GroupFile {
 
 impl Group {
     /// The group at this path below the machine's cap; nothing is opened yet.
-    pub(super) fn new(id: GroupId, path: &str, hierarchies: &[ObservedHierarchy]) -> Self {
+    pub(crate) fn new(id: GroupId, path: &str, hierarchies: &[ObservedHierarchy]) -> Self {
         let files = FILES.iter().filter_map(|rule| {
             let hierarchy = home(rule, hierarchies)?;
             Some(GroupFile { rule, path: directory(hierarchy, path).join(rule.name), file: None })
@@ -53,12 +53,12 @@ impl Group {
     }
 
     /// Is this still the group that the launcher means?
-    pub(super) fn is(&self, id: GroupId, path: &str) -> bool {
+    pub(crate) fn is(&self, id: GroupId, path: &str) -> bool {
         self.id == id && self.path == path
     }
 
     /// Reads every file that exists.
-    pub(super) fn read(&mut self, buffer: &mut Vec<u8>) -> CgroupSample {
+    pub(crate) fn read(&mut self, buffer: &mut Vec<u8>) -> CgroupSample {
         let mut sample = CgroupSample {
             group: self.id,
             path: self.path.clone(),
@@ -112,22 +112,22 @@ impl GroupFile {
 }
 
 /// The directory of a group in a hierarchy.
-pub(super) fn directory(hierarchy: &ObservedHierarchy, path: &str) -> PathBuf {
+pub(crate) fn directory(hierarchy: &ObservedHierarchy, path: &str) -> PathBuf {
     // Joining an empty path would add a slash.
     if path.is_empty() { hierarchy.directory.clone() } else { hierarchy.directory.join(path) }
 }
 
 /// The hierarchy whose `cgroup.procs` says who belongs to the machine: one that containers are
 /// always moved in. On v2 there is only the one.
-pub(super) fn membership(machine: &ObservedMachine) -> Option<&ObservedHierarchy> {
+pub(crate) fn membership(hierarchies: &[ObservedHierarchy]) -> Option<&ObservedHierarchy> {
     ["pids", "freezer", "cpu"]
         .iter()
-        .find_map(|name| machine.hierarchies.iter().find(|hierarchy| mounts(hierarchy, name)))
-        .or(machine.hierarchies.first())
+        .find_map(|name| hierarchies.iter().find(|hierarchy| mounts(hierarchy, name)))
+        .or(hierarchies.first())
 }
 
 /// The file that counts the processes killed for memory.
-pub(super) fn oom_file(machine: &ObservedMachine) -> Option<(&ObservedHierarchy, &'static Path)> {
+pub(crate) fn oom_file(machine: &ObservedMachine) -> Option<(&ObservedHierarchy, &'static Path)> {
     let hierarchy = machine.hierarchies.iter().find(|hierarchy| mounts(hierarchy, "memory"))?;
     let name = match hierarchy.dialect {
         Dialect::V1 => "memory.oom_control",

@@ -5,22 +5,22 @@
 
 /// The fields used of `/proc/PID/stat`, see `proc_pid_stat(5)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Stat<'a> {
+pub(crate) struct Stat<'a> {
     /// The command's name, as raw as the process chose it.
-    pub(super) comm: &'a [u8],
+    pub(crate) comm: &'a [u8],
     /// State letter.
-    pub(super) state: char,
+    pub(crate) state: char,
     /// The parent's PID.
-    pub(super) parent: u32,
+    pub(crate) parent: u32,
     /// User and system time of all its threads, in clock ticks.
-    pub(super) cpu_ticks: u64,
+    pub(crate) cpu_ticks: u64,
     /// Clock ticks from boot to its start.
-    pub(super) start_ticks: u64,
+    pub(crate) start_ticks: u64,
 }
 
 /// Reads `/proc/PID/stat`. The name stands in parentheses and may itself hold `)` and newlines,
 /// so it ends at the last `)` of the text; everything behind that is the kernel's own.
-pub(super) fn stat(text: &[u8]) -> Option<Stat<'_>> {
+pub(crate) fn stat(text: &[u8]) -> Option<Stat<'_>> {
     let open = text.iter().position(|&b| b == b'(')?;
     let close = text.iter().rposition(|&b| b == b')')?;
     let comm = text.get(open + 1..close)?;
@@ -39,20 +39,20 @@ pub(super) fn stat(text: &[u8]) -> Option<Stat<'_>> {
 
 /// The fields used of `/proc/PID/status`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Status {
+pub(crate) struct Status {
     /// `NSpid`: the PID in each namespace, the reader's first.
-    pub(super) pids: Vec<u32>,
+    pub(crate) pids: Vec<u32>,
     /// Effective user id.
-    pub(super) euid: u32,
+    pub(crate) euid: u32,
     /// `VmRSS`; 0 for a zombie.
-    pub(super) rss_bytes: u64,
+    pub(crate) rss_bytes: u64,
 }
 
 /// Levels of PID namespaces the kernel allows (`MAX_PID_NS_LEVEL`), and the initial one.
 const MAX_PID_LEVELS: usize = 33;
 
 /// Reads `/proc/PID/status`. The kernel escapes newlines in `Name`, so no line can be forged.
-pub(super) fn status(text: &[u8]) -> Option<Status> {
+pub(crate) fn status(text: &[u8]) -> Option<Status> {
     let mut status = Status::default();
     let mut euid = None;
     for (key, value) in text.split(|&b| b == b'\n').filter_map(|line| split_once(line, b':')) {
@@ -71,31 +71,31 @@ pub(super) fn status(text: &[u8]) -> Option<Status> {
 }
 
 /// The inode number in the text of a link below `/proc/PID/ns`, such as `net:[4026531833]`.
-pub(super) fn namespace_link(text: &[u8]) -> Option<u64> {
+pub(crate) fn namespace_link(text: &[u8]) -> Option<u64> {
     let (_, rest) = split_once(text, b'[')?;
     number(rest.strip_suffix(b"]")?)
 }
 
 /// Adds the PIDs of a `cgroup.procs`. 0 stands for a process that the reader cannot see.
-pub(super) fn procs(text: &[u8]) -> impl Iterator<Item = u32> {
+pub(crate) fn procs(text: &[u8]) -> impl Iterator<Item = u32> {
     words(text).filter_map(pid).filter(|&pid| pid != 0)
 }
 
 /// `cpu.stat` of either dialect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct CpuStat {
+pub(crate) struct CpuStat {
     /// CPU time used; only v2 says it here.
-    pub(super) usage_nsec: Option<u64>,
+    pub(crate) usage_nsec: Option<u64>,
     /// Periods that passed under a quota.
-    pub(super) nr_periods: u64,
+    pub(crate) nr_periods: u64,
     /// Of these, the throttled ones.
-    pub(super) nr_throttled: u64,
+    pub(crate) nr_throttled: u64,
     /// Time its run queues stood throttled.
-    pub(super) throttled_usec: u64,
+    pub(crate) throttled_usec: u64,
 }
 
 /// Reads `cpu.stat` of either dialect; v1 writes nanoseconds where v2 writes microseconds.
-pub(super) fn cpu_stat(text: &[u8]) -> CpuStat {
+pub(crate) fn cpu_stat(text: &[u8]) -> CpuStat {
     let mut stat = CpuStat::default();
     for (key, value) in pairs(text) {
         match key {
@@ -111,7 +111,7 @@ pub(super) fn cpu_stat(text: &[u8]) -> CpuStat {
 }
 
 /// `cpu.max`: the quota (`None` is `max`) and the period.
-pub(super) fn cpu_max(text: &[u8]) -> Option<(Option<u64>, u64)> {
+pub(crate) fn cpu_max(text: &[u8]) -> Option<(Option<u64>, u64)> {
     let mut fields = words(text);
     let quota = fields.next().map(limit)?;
     Some((quota, fields.next().and_then(number)?))
@@ -122,17 +122,17 @@ pub(super) fn cpu_max(text: &[u8]) -> Option<(Option<u64>, u64)> {
 const V1_NO_LIMIT: u64 = i64::MAX as u64 - 0xffff;
 
 /// A limit: `max`, `-1` and v1 memory's largest number are none.
-pub(super) fn limit(text: &[u8]) -> Option<u64> {
+pub(crate) fn limit(text: &[u8]) -> Option<u64> {
     value(text).filter(|&limit| limit < V1_NO_LIMIT)
 }
 
 /// The single number of a file such as `pids.current`.
-pub(super) fn value(text: &[u8]) -> Option<u64> {
+pub(crate) fn value(text: &[u8]) -> Option<u64> {
     words(text).next().and_then(number)
 }
 
 /// The counter `oom_kill` of `memory.oom_control` or `memory.events`.
-pub(super) fn oom_kill(text: &[u8]) -> Option<u64> {
+pub(crate) fn oom_kill(text: &[u8]) -> Option<u64> {
     pairs(text).find(|(key, _)| *key == b"oom_kill").map(|(_, value)| value)
 }
 
@@ -141,7 +141,7 @@ pub(super) fn oom_kill(text: &[u8]) -> Option<u64> {
 const COMMAND_BYTES: usize = 200;
 
 /// A command line as a page may show it: words joined by blanks, printable, cut.
-pub(super) fn command_line(text: &[u8]) -> String {
+pub(crate) fn command_line(text: &[u8]) -> String {
     let end = text.iter().rposition(|&b| b != 0).map_or(0, |last| last + 1);
     let spaced: Vec<u8> =
         text[..end].iter().map(|&byte| if byte == 0 { b' ' } else { byte }).collect();
@@ -149,7 +149,7 @@ pub(super) fn command_line(text: &[u8]) -> String {
 }
 
 /// Text that cannot move a cursor or break a line, cut to so many bytes.
-pub(super) fn printable(text: &[u8], max_bytes: usize) -> String {
+pub(crate) fn printable(text: &[u8], max_bytes: usize) -> String {
     let show = |c: char| if c.is_control() || is_invisible(c) { '?' } else { c };
     let mut shown = String::new();
     for c in String::from_utf8_lossy(text).chars().map(show) {
@@ -162,7 +162,7 @@ pub(super) fn printable(text: &[u8], max_bytes: usize) -> String {
 }
 
 /// Characters that reorder or hide their neighbours.
-fn is_invisible(c: char) -> bool {
+pub(crate) fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 

@@ -18,6 +18,7 @@ use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
+use nix::errno::Errno;
 use nix::fcntl::readlinkat;
 use vitrine_shared::id::ContainerId;
 use vitrine_shared::process::Process;
@@ -45,22 +46,22 @@ const NS_LINKS: [&CStr; 8] =
 
 /// What all machines' processes are read with.
 #[derive(Debug)]
-pub(super) struct Means {
+pub(crate) struct Means {
     /// The directory `/proc`.
-    pub(super) proc: OwnedFd,
+    pub(crate) proc: OwnedFd,
     /// Reads CPU time; where it cannot, `stat`'s clock ticks must do.
-    pub(super) cpu_clock: CpuClock,
+    pub(crate) cpu_clock: CpuClock,
     /// Reads command lines.
-    pub(super) commands: CommandLines,
+    pub(crate) commands: CommandLines,
     /// How many descriptors may be kept.
-    pub(super) ledger: Ledger,
+    pub(crate) ledger: Ledger,
     /// What the host's ids are called here.
-    pub(super) own_ids: OwnIds,
+    pub(crate) own_ids: OwnIds,
 }
 
 /// The processes of one machine that were there at the last reading.
 #[derive(Debug, Default)]
-pub(super) struct Processes {
+pub(crate) struct Processes {
     entries: HashMap<u32, Entry>,
     round: u64,
     buffer: Vec<u8>,
@@ -68,43 +69,114 @@ pub(super) struct Processes {
 
 impl Processes {
     /// Reads these processes and forgets all others.
-    pub(super) fn read(
+    pub(crate) fn read(
         &mut self,
         means: &Means,
         members: &[(u32, Option<ContainerId>)],
         uid_base: u32,
     ) -> Vec<Process> {
-        self.round += 1;
-        let mut processes = Vec::with_capacity(members.len());
-        for &(pid, container) in members {
-            if let Some(mut process) = self.read_one(means, pid) {
-                process.container = container;
-                process.uid = uid_inside(process.host_uid, uid_base);
-                process.host_uid = means.own_ids.on_host(process.host_uid);
-                processes.push(process);
-            }
-        }
-        self.entries.retain(|_, entry| entry.round == self.round);
-        processes
+        self.read_all(means, members.iter().map(|&(pid, _)| pid));
+        let shown = |&(pid, container): &(u32, Option<ContainerId>)| {
+            let mut process = self.reading(pid)?.to_process();
+            process.container = container;
+            process.uid = uid_inside(process.host_uid, uid_base);
+            process.host_uid = means.own_ids.on_host(process.host_uid);
+            Some(process)
+        };
+        members.iter().filter_map(shown).collect()
     }
 
-    fn read_one(&mut self, means: &Means, pid: u32) -> Option<Process> {
+    /// Reads these processes and forgets all others; [`Processes::reading`] has what was read.
+    pub(crate) fn read_all(&mut self, means: &Means, pids: impl Iterator<Item = u32>) {
+        self.round += 1;
+        for pid in pids {
+            self.read_one(means, pid);
+        }
+        self.entries.retain(|_, entry| entry.round == self.round);
+    }
+
+    /// What was last read of a process, if it was there.
+    pub(crate) fn reading(&self, pid: u32) -> Option<Reading<'_>> {
+        self.entries.get(&pid)?.reading()
+    }
+
+    fn read_one(&mut self, means: &Means, pid: u32) -> Option<()> {
         if let Some(entry) = self.entries.get_mut(&pid) {
-            if let Some(process) = entry.read(means, &mut self.buffer, self.round) {
-                return Some(process);
+            if entry.read(means, &mut self.buffer, self.round).is_some() {
+                return Some(());
             }
             // It ended; the number may belong to another process by now.
             self.entries.remove(&pid);
         }
         let mut entry = Entry::open(means, pid)?;
-        let process = entry.read(means, &mut self.buffer, self.round)?;
+        entry.read(means, &mut self.buffer, self.round)?;
         self.entries.insert(pid, entry);
-        Some(process)
+        Some(())
     }
 
     #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.entries.len()
+    }
+}
+
+/// What was read of one process, as raw as the kernel gave it.
+#[derive(Clone, Debug)]
+pub(crate) struct Reading<'a> {
+    /// PID on the host.
+    pub(crate) pid: u32,
+    /// Its user and its PIDs in all its namespaces.
+    pub(crate) status: &'a parse::Status,
+    /// What `stat` said.
+    pub(crate) stat: KeptStat,
+    /// Its name, as raw as it chose it.
+    pub(crate) comm: &'a [u8],
+    /// CPU time so far.
+    pub(crate) cpu_nsec: u64,
+    /// CPU since the reading before, in thousandths of one CPU.
+    pub(crate) cpu_permille: u32,
+    /// Inode numbers in the order of `Namespace::ALL`; 0 where they cannot be read.
+    pub(crate) namespaces: [u64; 8],
+    command: &'a Slot,
+}
+
+impl Reading<'_> {
+    /// Its command line; `None` when it is not there yet, and empty where there is none.
+    pub(crate) fn command(&self) -> Option<String> {
+        self.command.text()
+    }
+
+    /// Its PID in each namespace, the host's first.
+    pub(crate) fn pids(&self) -> Vec<u32> {
+        if self.status.pids.is_empty() { vec![self.pid] } else { self.status.pids.clone() }
+    }
+
+    /// Resident memory; a zombie has none.
+    pub(crate) fn rss_bytes(&self) -> u64 {
+        if self.stat.state == 'Z' { 0 } else { self.status.rss_bytes }
+    }
+
+    fn to_process(&self) -> Process {
+        let KeptStat { state, parent, start_ticks } = self.stat;
+        let name = parse::printable(self.comm, NAME_BYTES);
+        // The name in brackets, as `ps` writes it, where there is no command line (yet).
+        let command = self.command().filter(|text| !text.is_empty());
+        let command = command.unwrap_or_else(|| format!("[{name}]"));
+        Process {
+            pids: self.pids(),
+            parent,
+            container: None,
+            host_uid: self.status.euid,
+            uid: OVERFLOW_UID,
+            state,
+            command: if state == 'Z' { String::new() } else { command },
+            name,
+            cpu_permille: self.cpu_permille,
+            cpu_msec: self.cpu_nsec / MSEC,
+            rss_bytes: self.rss_bytes(),
+            start_ticks,
+            namespaces: self.namespaces,
+        }
     }
 }
 
@@ -129,6 +201,21 @@ impl Files {
     }
 }
 
+/// The namespaces of the process with this `/proc/PID`, in the order of `Namespace::ALL`; 0 for
+/// what cannot be read.
+pub(crate) fn namespaces_of(directory: impl AsFd) -> [u64; 8] {
+    NS_LINKS.map(|link| {
+        let text = readlinkat(&directory, link);
+        text.ok().and_then(|text| parse::namespace_link(text.as_encoded_bytes())).unwrap_or(0)
+    })
+}
+
+/// Does the process with this `/proc/PID` hide its namespaces from us? One that ends has none.
+pub(crate) fn hides_namespaces(directory: impl AsFd) -> bool {
+    // Every process, even one that has ended, has a user namespace.
+    matches!(readlinkat(&directory, c"ns/user"), Err(Errno::EACCES | Errno::EPERM))
+}
+
 /// When something was read, and how much CPU its process had used by then.
 #[derive(Clone, Copy, Debug)]
 struct Mark {
@@ -150,10 +237,13 @@ impl Mark {
 
 /// What is kept of `stat`.
 #[derive(Clone, Copy, Debug)]
-struct KeptStat {
-    state: char,
-    parent: u32,
-    start_ticks: u64,
+pub(crate) struct KeptStat {
+    /// State letter.
+    pub(crate) state: char,
+    /// The parent's PID.
+    pub(crate) parent: u32,
+    /// Clock ticks from boot to its start.
+    pub(crate) start_ticks: u64,
 }
 
 #[derive(Debug)]
@@ -165,6 +255,7 @@ struct Entry {
     /// What `stat` said last, and when; the start time in it never changes.
     stat: Option<(KeptStat, Mark)>,
     last: Option<Mark>,
+    cpu_permille: u32,
     status: parse::Status,
     status_at: Option<Mark>,
     namespaces: [u64; 8],
@@ -186,6 +277,7 @@ impl Entry {
             comm: Vec::new(),
             stat: None,
             last: None,
+            cpu_permille: 0,
             status: parse::Status::default(),
             status_at: None,
             namespaces: [0; 8],
@@ -196,13 +288,14 @@ impl Entry {
     }
 
     /// One reading; `None` when the process has ended, or is another one.
-    fn read(&mut self, means: &Means, buffer: &mut Vec<u8>, round: u64) -> Option<Process> {
+    fn read(&mut self, means: &Means, buffer: &mut Vec<u8>, round: u64) -> Option<()> {
         self.round = round;
         let cpu_nsec = (means.cpu_clock)(self.pid);
-        if let (Some(cpu_nsec), Some((stat, at))) = (cpu_nsec, self.stat) {
+        if let (Some(cpu_nsec), Some((_, at))) = (cpu_nsec, self.stat) {
             let now = Mark { at_nsec: clock::monotonic_nsec(), cpu_nsec };
             if !at.has_run(now) && !at.is_older(now, self.spread(IDLE_STAT_MSEC)) {
-                return Some(self.process(stat, now));
+                self.mark(now);
+                return Some(());
             }
         }
         let opened;
@@ -227,14 +320,14 @@ impl Entry {
         if renamed {
             self.comm = stat.comm.to_vec();
         }
-        let kept = KeptStat { state, parent, start_ticks };
-        self.stat = Some((kept, now));
+        self.stat = Some((KeptStat { state, parent, start_ticks }, now));
         self.read_status(&directory, buffer, now)?;
         if state != 'Z' {
             self.read_namespaces(&directory, now);
             self.ask_command(means, &directory, now, renamed);
         }
-        Some(self.process(kept, now))
+        self.mark(now);
+        Some(())
     }
 
     fn spread(&self, msec: u64) -> u64 {
@@ -260,10 +353,8 @@ impl Entry {
         if self.namespaces_at.is_some_and(is_fresh) {
             return;
         }
-        for (inode, link) in self.namespaces.iter_mut().zip(NS_LINKS) {
-            if let Ok(text) = readlinkat(directory, link) {
-                *inode = parse::namespace_link(text.as_encoded_bytes()).unwrap_or(*inode);
-            }
+        for (inode, found) in self.namespaces.iter_mut().zip(namespaces_of(directory)) {
+            *inode = if found == 0 { *inode } else { found };
         }
         self.namespaces_at = Some(now);
     }
@@ -278,40 +369,24 @@ impl Entry {
         }
     }
 
-    fn process(&mut self, stat: KeptStat, now: Mark) -> Process {
-        let KeptStat { state, parent, start_ticks } = stat;
-        let used = self.last.replace(now).map_or(0, |last| {
+    fn mark(&mut self, now: Mark) {
+        self.cpu_permille = self.last.replace(now).map_or(0, |last| {
             let elapsed_nsec = now.at_nsec.saturating_sub(last.at_nsec);
             clock::permille(now.cpu_nsec.saturating_sub(last.cpu_nsec), elapsed_nsec)
         });
-        let name = parse::printable(&self.comm, NAME_BYTES);
-        let mut pids = self.status.pids.clone();
-        if pids.is_empty() {
-            pids.push(self.pid);
-        }
-        Process {
-            pids,
-            parent,
-            container: None,
-            host_uid: self.status.euid,
-            uid: OVERFLOW_UID,
-            state,
-            command: self.command(state, &name),
-            name,
-            cpu_permille: used,
-            cpu_msec: now.cpu_nsec / MSEC,
-            rss_bytes: if state == 'Z' { 0 } else { self.status.rss_bytes },
-            start_ticks,
-            namespaces: self.namespaces,
-        }
     }
 
-    /// The command line; the name in brackets, as `ps` writes it, where there is none (yet).
-    fn command(&self, state: char, name: &str) -> String {
-        if state == 'Z' {
-            return String::new();
-        }
-        self.command.text().filter(|text| !text.is_empty()).unwrap_or_else(|| format!("[{name}]"))
+    fn reading(&self) -> Option<Reading<'_>> {
+        Some(Reading {
+            pid: self.pid,
+            status: &self.status,
+            stat: self.stat?.0,
+            comm: &self.comm,
+            cpu_nsec: self.last?.cpu_nsec,
+            cpu_permille: self.cpu_permille,
+            namespaces: self.namespaces,
+            command: &self.command,
+        })
     }
 }
 

@@ -18,12 +18,14 @@ use super::oom::OomWatch;
 use super::parse;
 use super::process::{Means, Processes};
 use super::roots::{self, OwnIds, Roots};
-use crate::ipc::ObservedMachine;
+use crate::ipc::{ObservedHierarchy, ObservedMachine};
 
 /// How old the number of all processes may be.
 const LISTING_NSEC: u64 = 450_000_000;
 /// Most processes of one machine that are read.
 const MAX_PROCESSES: usize = 4_096;
+/// Groups of a machine's owner that are looked at; the machine has room for more.
+const MAX_OWNERS_GROUPS: usize = 256;
 
 /// Everything that is known and kept open.
 #[derive(Debug)]
@@ -207,22 +209,52 @@ impl Machine {
 /// `cgroup.procs` is opened anew each time: v1 keeps the list of an open file for a second after
 /// the last read, so that a kept one that is read often never changes.
 fn members(machine: &ObservedMachine, buffer: &mut Vec<u8>) -> Vec<(u32, Option<ContainerId>)> {
-    let Some(hierarchy) = group::membership(machine) else { return Vec::new() };
+    let Some(hierarchy) = group::membership(&machine.hierarchies) else { return Vec::new() };
     let mut members = BTreeMap::new();
-    for (group, path) in &machine.groups {
+    let mut read = |path: &str, container: Option<ContainerId>| {
         let procs = group::directory(hierarchy, path).join("cgroup.procs");
-        let Ok(file) = file::open(&procs) else { continue };
-        if file::read_list(&file, buffer).is_err() {
-            continue;
+        let Ok(file) = file::open(&procs) else { return };
+        if file::read_list(&file, buffer).is_ok() {
+            // A process that moves down meanwhile is met twice; the deeper group is where it is
+            // now.
+            members.extend(parse::procs(buffer).map(|pid| (pid, container)));
         }
+    };
+    for (group, path) in &machine.groups {
         let container = match group {
             GroupId::Container(id) => Some(*id),
             GroupId::Cap | GroupId::Root | GroupId::Shell => None,
         };
-        // A process that moves down meanwhile is met twice; the deeper group is where it is now.
-        members.extend(parse::procs(buffer).map(|pid| (pid, container)));
+        read(path, container);
+    }
+    if machine.delegated {
+        for path in owners_groups(machine, hierarchy) {
+            read(&path, None);
+        }
     }
     members.into_iter().take(MAX_PROCESSES).collect()
+}
+
+/// The groups that a machine's owner has made below its root, as many as can be looked at in a
+/// tick.
+fn owners_groups(machine: &ObservedMachine, hierarchy: &ObservedHierarchy) -> Vec<String> {
+    let is_ours = |path: &String| machine.groups.iter().any(|(_, ours)| ours == path);
+    let mut found: Vec<String> = vec!["root".into()];
+    let mut at = 0;
+    while at < found.len() && found.len() < MAX_OWNERS_GROUPS {
+        let dir = group::directory(hierarchy, &found[at]);
+        let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+        let is_group = |entry: &std::fs::DirEntry| entry.file_type().is_ok_and(|t| t.is_dir());
+        let names = entries.filter(is_group).filter_map(|e| e.file_name().into_string().ok());
+        let below: Vec<_> = names.map(|name| format!("{}/{name}", found[at])).collect();
+        // Nobody but the launcher makes groups in a container's.
+        let is_container = |path: &String| is_ours(path) && path != "root/shell";
+        let room = MAX_OWNERS_GROUPS - found.len();
+        found.extend(below.into_iter().filter(|path| !is_container(path)).take(room));
+        at += 1;
+    }
+    found.retain(|path| !is_ours(path));
+    found
 }
 
 /// How many processes the whole host has.

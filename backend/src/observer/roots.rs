@@ -104,11 +104,11 @@ pub(super) fn measure(groups: &mut [CgroupSample], processes: &[Process]) {
 /// Whom this process's own user namespace makes of the host's users: an ordinary user's launcher,
 /// and everything it starts, sees itself as 0.
 #[derive(Debug, Default)]
-pub(super) struct OwnIds(Vec<(u32, u32, u32)>);
+pub(crate) struct OwnIds(Vec<(u32, u32, u32)>);
 
 impl OwnIds {
     /// From `/proc/PID/uid_map` of this process (`self` is a link, and links are not followed there).
-    pub(super) fn read(proc: &OwnedFd, buffer: &mut Vec<u8>) -> Self {
+    pub(crate) fn read(proc: &OwnedFd, buffer: &mut Vec<u8>) -> Self {
         let name = CString::new(format!("{}/uid_map", std::process::id())).unwrap_or_default();
         let read = file::open_in(proc, &name).and_then(|file| file::read_page(&file, buffer));
         if read.is_err() {
@@ -126,7 +126,7 @@ impl OwnIds {
     }
 
     /// The host's number for one of ours; one that is not mapped is told as it is.
-    pub(super) fn on_host(&self, uid: u32) -> u32 {
+    pub(crate) fn on_host(&self, uid: u32) -> u32 {
         let found = self.0.iter().find_map(|&(inside, outside, count)| {
             let offset = uid.checked_sub(inside).filter(|offset| *offset < count)?;
             outside.checked_add(offset)

@@ -9,17 +9,19 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::stat::{Mode, umask};
-use nix::unistd::{AccessFlags, access, chdir, execve, fchdir, mkdir, sethostname, setsid};
+use nix::unistd::{AccessFlags, access, chdir, execve, fchdir, sethostname, setsid};
 use vitrine_shared::message::StepName;
 use vitrine_shared::namespace::Namespace;
 
 use super::super::kill::RootId;
 use super::super::mounts::{self, ProcView, RootPlan};
+use super::super::privilege::Privilege;
 use super::super::step::{At as _, StepError, Steps};
 use super::super::sys::{self, Side};
 use super::super::talk::Talk;
 use super::super::{confine, memfd};
-use super::{Destination, Plan, Program, Root, Stdio, Word, clone_call, direct_flags};
+use super::delegated;
+use super::{Destination, Plan, Program, Rights, Root, Stage, Stdio, Word, clone_call};
 
 const HOME: &str = "/root";
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -27,11 +29,17 @@ const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 /// From here on we are a new process: a helper, or already the one to be.
 pub(super) fn in_child(plan: &Plan<'_>, talk: &Talk) -> ! {
     let mut steps = Steps::begin();
-    let result = keep_own_fds(plan, talk).and_then(|()| match &plan.into {
-        None => Ok(()),
-        Some(machine) => enter_machine(plan, machine, talk, &mut steps),
+    let result = keep_own_fds(plan, talk).and_then(|()| {
+        match (&plan.into, &plan.root) {
+            (Some(machine), _) => enter_machine(plan, machine, talk, &mut steps)?,
+            (None, Root::Delegated { .. }) => {
+                delegated::enter(plan, &mut steps)?;
+                return finish(plan, talk, &mut steps, None);
+            }
+            (None, _) => {}
+        }
+        become_program(plan, talk, &mut steps)
     });
-    let result = result.and_then(|()| become_program(plan, talk, &mut steps));
     let Err(err) = result;
     // Nobody hears: then nobody is there to be told.
     let _ = talk.fail(&err);
@@ -45,7 +53,12 @@ fn keep_own_fds(plan: &Plan<'_>, talk: &Talk) -> Result<(), StepError> {
     keep.extend(plan.userns.iter().map(AsRawFd::as_raw_fd));
     keep.extend(plan.into.iter().map(|machine| machine.init.as_raw_fd()));
     match &plan.root {
-        Root::New { lower, .. } => keep.push(lower.as_raw_fd()),
+        Root::New { lower, stage, .. } | Root::Delegated { lower, stage, .. } => {
+            keep.push(lower.as_raw_fd());
+            if let Stage::New(dir, _) = stage {
+                keep.push(dir.as_raw_fd());
+            }
+        }
         Root::Of(root) => keep.push(root.as_raw_fd()),
     }
     if let Program::Init(init, _) = &plan.program {
@@ -84,7 +97,7 @@ fn enter_machine(
         hand_over(sys::clone3(sys::CLONE_PARENT), &Word::Helper, talk)?;
     }
     steps.done(StepName::Setns, "setns(pidfd, …)");
-    let flags = direct_flags(plan.namespaces.clone_flags());
+    let flags = plan.direct_flags();
     hand_over(sys::clone3(sys::CLONE_PARENT | flags), &Word::Child, talk)?;
     steps.done(StepName::Clone, clone_call(plan));
     Ok(())
@@ -137,21 +150,45 @@ fn become_program(
         steps.done(StepName::Loopback, "ioctl(SIOCSIFFLAGS, {lo, IFF_UP})");
     }
     let pty = enter_root(plan, steps)?;
-    let (path, argv) = resolve(&plan.program)?;
+    set_null(plan)?;
+    if let Some(userns) = plan.userns {
+        confine::become_root_of(userns, plan.privilege)?;
+        steps.done(StepName::EnterUser, "setns(user); setresuid(0, 0, 0)");
+    }
+    finish(plan, talk, steps, pty)
+}
+
+/// Puts the null device where nothing else is.
+pub(super) fn set_null(plan: &Plan<'_>) -> Result<(), StepError> {
     if let Stdio::Null | Stdio::Inherit { stdin: false } = plan.stdio {
         let null = mounts::open_null().at(StepName::Dev, "open /dev/null")?;
         let set = if plan.stdio == Stdio::Null { confine::set_stdio } else { confine::set_stdin };
         set(null.as_fd()).at(StepName::Dev, "dup2")?;
     }
-    if let Some(userns) = plan.userns {
-        confine::become_root_of(userns, plan.privilege)?;
-        steps.done(StepName::EnterUser, "setns(user); setresuid(0, 0, 0)");
+    Ok(())
+}
+
+/// The last part: what it runs, what it gives up, and off.
+fn finish(
+    plan: &Plan<'_>,
+    talk: &Talk,
+    steps: &mut Steps,
+    pty: Option<OwnedFd>,
+) -> Result<std::convert::Infallible, StepError> {
+    let (path, argv) = resolve(&plan.program)?;
+    match plan.rights {
+        Rights::Unfiltered | Rights::Strict => {
+            confine::drop_capabilities()?;
+            let call = "capset(0); prctl(PR_SET_SECUREBITS); prctl(PR_SET_NO_NEW_PRIVS)";
+            steps.done(StepName::Capabilities, call);
+        }
+        Rights::Lab => {
+            confine::keep_lab_capabilities()?;
+            let call =
+                "prctl(PR_CAPBSET_DROP); capset(CAP_SYS_ADMIN|…); prctl(PR_SET_NO_NEW_PRIVS)";
+            steps.done(StepName::Capabilities, call);
+        }
     }
-    confine::drop_capabilities()?;
-    steps.done(
-        StepName::Capabilities,
-        "capset(0); prctl(PR_SET_SECUREBITS); prctl(PR_SET_NO_NEW_PRIVS)",
-    );
     confine::limit_process(plan.into.is_some(), plan.privilege)?;
     steps.done(StepName::Rlimits, "setrlimit; keyctl; prctl(PR_SET_PDEATHSIG, SIGKILL)");
     umask(Mode::from_bits_truncate(0o022));
@@ -160,8 +197,8 @@ fn become_program(
         let _ = chdir(HOME);
     }
     let env = environment(plan);
-    if plan.seccomp {
-        confine::seccomp_strict()?;
+    if plan.rights != Rights::Unfiltered {
+        confine::seccomp(plan.rights == Rights::Lab)?;
         steps.done(StepName::Seccomp, "seccomp(SECCOMP_SET_MODE_FILTER, …)");
     }
     let done = std::mem::replace(steps, Steps::begin()).finish();
@@ -198,43 +235,51 @@ fn enter_cgroup(plan: &Plan<'_>, steps: &mut Steps) -> Result<(), StepError> {
 fn enter_root(plan: &Plan<'_>, steps: &mut Steps) -> Result<Option<OwnedFd>, StepError> {
     let own_mounts = plan.namespaces.has(Namespace::Mount);
     let (stage, lower, proc, stages) = match &plan.root {
+        Root::New { stage, lower, proc, stages } => (*stage, *lower, *proc, *stages),
+        // A delegated one is entered elsewhere; there is nothing to put together here.
+        Root::Delegated { .. } => return Ok(None),
         Root::Of(root) => {
             fchdir(root).at(StepName::PivotRoot, "fchdir(root)")?;
             mounts::change_root(Path::new("."))?;
             return terminal(plan, Path::new("/"), steps);
         }
-        Root::New { stage, lower, proc, stages } => (stage, lower, *proc, *stages),
     };
     if own_mounts {
         mounts::make_private()?;
-    } else {
-        mkdir(stage, Mode::from_bits_truncate(0o700)).at(StepName::Rootfs, "mkdir the stage")?;
     }
     let (uid_base, privilege) = (plan.uid_base, plan.privilege);
     let root = mounts::build_root(&RootPlan { stage, lower, uid_base, stages, privilege })?;
-    let attributes = if privilege.maps_mounts() { "MOUNT_ATTR_IDMAP" } else { "MOUNT_ATTR_RDONLY" };
-    let call = format!("mount_setattr({attributes}); mount(overlay, upperdir=tmpfs)");
-    steps.done(StepName::Rootfs, call);
+    steps.done(StepName::Rootfs, rootfs_call(privilege));
+    mounts::build_dev(&root, uid_base, privilege)?;
+    steps.done(StepName::Dev, dev_call(privilege));
     let covered = mounts::build_proc(&root, proc)?;
     let mounted = match proc {
         ProcView::Remounted => "mount(proc)",
-        ProcView::Inherited => "mount(/proc, MS_BIND|MS_REC)",
+        ProcView::Inherited => "open_tree(/proc, OPEN_TREE_CLONE); move_mount",
     };
     steps.done(StepName::Proc, format!("{mounted}; mount(…, MS_BIND) ×{covered}"));
-    mounts::build_dev(&root, uid_base, privilege)?;
-    let devices = mounts::DEVICES.len();
-    let made = if privilege.makes_devices() { "mknod" } else { "mount(…, MS_BIND)" };
-    let call = format!("mount(tmpfs); {made} ×{devices}; mount(devpts, newinstance)");
-    steps.done(StepName::Dev, call);
     let master = terminal(plan, &root, steps)?;
     if own_mounts {
-        mounts::pivot(&root)?;
+        mounts::pivot(&root, stage)?;
         steps.done(StepName::PivotRoot, "pivot_root(\".\", \".\"); umount2(\".\", MNT_DETACH)");
     } else {
         mounts::change_root(&root)?;
         steps.done(StepName::PivotRoot, "chroot(root)");
     }
     Ok(master)
+}
+
+/// What `build_root` does, for the page.
+pub(super) fn rootfs_call(privilege: Privilege) -> String {
+    let attributes = if privilege.maps_mounts() { "MOUNT_ATTR_IDMAP" } else { "MOUNT_ATTR_RDONLY" };
+    format!("mount_setattr({attributes}); mount(overlay, upperdir=tmpfs)")
+}
+
+/// What `build_dev` does, for the page.
+pub(super) fn dev_call(privilege: Privilege) -> String {
+    let devices = mounts::DEVICES.len();
+    let made = if privilege.makes_devices() { "mknod" } else { "mount(…, MS_BIND)" };
+    format!("mount(tmpfs); {made} ×{devices}; mount(devpts, newinstance)")
 }
 
 /// A terminal of its own, if it is to have one; gives the master.

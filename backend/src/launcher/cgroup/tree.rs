@@ -85,7 +85,7 @@ pub(super) fn for_each(
 }
 
 /// Removes a group and everything below it. Already gone is gone.
-pub(super) fn remove(top: &Path, deadline: Instant) -> nix::Result<()> {
+pub(crate) fn remove(top: &Path, deadline: Instant) -> nix::Result<()> {
     loop {
         let below = walk(
             top,

@@ -1,29 +1,27 @@
 //! A container in its machine: how it starts, takes one more command, and ends.
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open};
 use nix::mount::{MntFlags, umount2};
 use nix::sched::{CloneFlags, setns};
-use nix::sys::stat::Mode;
+use nix::unistd::{UnlinkatFlags, fchdir, unlinkat};
 use vitrine_shared::id::{ContainerId, TerminalId};
 use vitrine_shared::limits;
-use vitrine_shared::message::{Container, ContainerState, FeedEntry, Happening, StepName};
+use vitrine_shared::message::{Container, ContainerState, FeedEntry, Happening, Profile, StepName};
 use vitrine_shared::namespace::{Namespace, NamespaceSet};
 use vitrine_shared::spec::{ContainerSpec, Rootfs};
 
-use super::super::birth::{self, Born, Destination, Plan, Program, Root, Stdio};
+use super::super::birth::{self, Born, Destination, Plan, Program, Rights, Root, Stage, Stdio};
 use super::super::cgroup::Cgroup;
-use super::super::images::{Image, STAGES};
+use super::super::images::Image;
 use super::super::kill::{self, RootId};
 use super::super::mounts::{self, ProcView};
 use super::super::step::{At as _, StepError, Steps};
 use super::super::sys::{self, Ended, Side};
 use super::super::{memfd, userns};
-use super::{DEATH, Host, Machine, no_controller, total, unix_msec};
+use super::{DEATH, Host, Machine, no_controller, rights_of, root_of, total, unix_msec};
 use crate::ipc::RING_FILE_BYTES;
 
 /// How long the processes of a shell may take to die.
@@ -49,7 +47,7 @@ pub(crate) struct Live {
     userns: Option<OwnedFd>,
     pub(super) root: RootId,
     /// Where its root is mounted in the machine, when that has to be unmounted by hand.
-    stage: Option<PathBuf>,
+    stage: Option<String>,
     /// Its files stay while it lives.
     _image: Option<Image>,
 }
@@ -58,7 +56,7 @@ pub(crate) struct Live {
 struct Started {
     born: Born,
     userns: Option<OwnedFd>,
-    stage: Option<PathBuf>,
+    stage: Option<String>,
     image: Option<Image>,
 }
 
@@ -133,7 +131,7 @@ impl Machine {
             Err(err) => {
                 // The first error is the one to tell.
                 let _ = group.kill_all(DEATH);
-                let _ = self.unstage(&stage_of(&name));
+                let _ = self.unstage(&name);
                 let _ = group.remove();
                 Err(err)
             }
@@ -167,14 +165,14 @@ impl Machine {
     /// A shell in the machine itself: its root, all of its namespaces, beside its PID 1.
     fn start_shell_in(&self, spec: &ContainerSpec, steps: Steps) -> Result<Started, StepError> {
         let _lifted = [self.root.lift_quota(), self.shell.lift_quota()];
-        let root = self.own_root()?;
+        let root = root_of(self.record.init_pid.cast_signed())?;
         let argv = argv_there(&root, &spec.argv);
         let plan = Plan {
             into: Some(Destination { init: self.pidfd.as_fd() }),
             namespaces: NamespaceSet::NONE,
             join_all: true,
             time_offset_secs: 0,
-            procs: self.shell.procs()?,
+            procs: self.procs_of(&self.shell)?,
             then_procs: Vec::new(),
             hostname: None,
             root: Root::Of(root.as_fd()),
@@ -184,17 +182,10 @@ impl Machine {
             stdio: if spec.tty { Stdio::Terminal } else { Stdio::Null },
             program: Program::Argv(&argv),
             env: Vec::new(),
-            seccomp: true,
+            rights: rights_of(self.record.profile),
         };
         let born = birth::start(&plan, steps)?;
         Ok(Started { born, userns: None, stage: None, image: None })
-    }
-
-    /// The root of the machine's PID 1.
-    fn own_root(&self) -> Result<OwnedFd, StepError> {
-        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let path = format!("/proc/{}/root", self.record.init_pid);
-        open(path.as_str(), flags, Mode::empty()).at(StepName::Setns, "open the machine's root")
     }
 
     fn start_container_in(
@@ -230,17 +221,19 @@ impl Machine {
         let lower = mounts::lower_layer(&image.root, Some(self.userns.as_fd()), self.privilege)?;
         steps.skip();
         let own_mounts = spec.namespaces.has(Namespace::Mount);
-        let stage = if own_mounts { PathBuf::from(format!("/{STAGES}")) } else { stage_of(name) };
+        // In a mount namespace of its own the tmpfs goes on top of everything, by no path that
+        // somebody in the machine could have changed.
+        let stage = if own_mounts { Stage::Top } else { Stage::New(self.stages.as_fd(), name) };
         let plan = Plan {
             into: Some(Destination { init: self.pidfd.as_fd() }),
             namespaces: spec.namespaces,
             join_all: false,
             time_offset_secs: spec.time_offset_secs,
-            procs: group.procs()?,
+            procs: self.procs_of(group)?,
             then_procs: Vec::new(),
             hostname: spec.hostname.as_deref(),
             root: Root::New {
-                stage: stage.clone(),
+                stage,
                 lower: &lower,
                 proc: if spec.remount_proc { ProcView::Remounted } else { ProcView::Inherited },
                 stages: None,
@@ -255,28 +248,32 @@ impl Machine {
                 Program::Argv(&spec.argv)
             },
             env: Vec::new(),
-            seccomp: true,
+            // Containers of the page's are strict, wherever they are.
+            rights: Rights::Strict,
         };
         let born = birth::start(&plan, steps)?;
-        Ok(Started { born, userns: own, stage: (!own_mounts).then_some(stage), image: Some(image) })
+        Ok(Started {
+            born,
+            userns: own,
+            stage: (!own_mounts).then(|| name.into()),
+            image: Some(image),
+        })
     }
 
     /// Runs one more command in a container; gives its PID on the host.
     pub(crate) fn exec(&mut self, id: ContainerId, argv: &[String]) -> Result<i32, StepError> {
-        let Some(live) = self.containers.iter_mut().find(|live| live.id == id) else {
+        let Some(index) = self.containers.iter().position(|live| live.id == id) else {
             return Err(StepError::new(StepName::Setns, "the container has ended", Errno::ESRCH));
         };
+        let live = &self.containers[index];
         let _lifted = [self.root.lift_quota(), live.group.lift_quota()];
-        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-        let path = format!("/proc/{}/root", live.pid);
-        let root =
-            open(path.as_str(), flags, Mode::empty()).at(StepName::Setns, "open its root")?;
+        let root = root_of(live.pid)?;
         let plan = Plan {
             into: Some(Destination { init: live.pidfd.as_fd() }),
             namespaces: NamespaceSet::NONE,
             join_all: true,
             time_offset_secs: 0,
-            procs: live.group.procs()?,
+            procs: self.procs_of(&live.group)?,
             then_procs: Vec::new(),
             hostname: None,
             root: Root::Of(root.as_fd()),
@@ -286,10 +283,10 @@ impl Machine {
             stdio: Stdio::Null,
             program: Program::Argv(argv),
             env: Vec::new(),
-            seccomp: true,
+            rights: if live.is_shell { rights_of(self.record.profile) } else { Rights::Strict },
         };
         let born = birth::start(&plan, Steps::begin())?;
-        live.execs.push(born.pidfd);
+        self.containers[index].execs.push(born.pidfd);
         let name = self.name_of(id);
         let pid = born.pid.unsigned_abs();
         self.happened(Happening::ExecStarted { name, command: argv.join(" "), pid });
@@ -353,10 +350,17 @@ impl Machine {
     /// Kills, reaps, unmounts and removes whatever is left of a container.
     fn clear(&self, live: &Live) -> Ended {
         let _lifted = self.root.lift_quota();
-        let killed = match live.group.is_nowhere() {
-            true => kill::by_root(live.root, DEATH).map_err(|err| err.to_string()),
-            false => live.group.kill_all(DEATH).map_err(|err| err.to_string()),
+        let kill = |patience| match live.group.is_nowhere() {
+            true => kill::by_root(live.root, patience).map_err(|err| err.to_string()),
+            false => live.group.kill_all(patience).map_err(|err| err.to_string()),
         };
+        let mut killed = kill(SESSION_DEATH);
+        if killed.is_err() {
+            // Something above it is frozen, or in a `lab` machine its owner has moved a process
+            // of it to a group of their own, and frozen that.
+            self.root.thaw(SESSION_DEATH);
+            killed = kill(DEATH);
+        }
         if let Err(err) = killed {
             tracing::error!(%err, "a container does not die");
         }
@@ -364,7 +368,7 @@ impl Machine {
             // It was killed with its group.
             let _ = sys::wait_pidfd_within(exec.as_fd(), DEATH);
         }
-        let ended = sys::wait_pidfd_within(live.pidfd.as_fd(), DEATH);
+        let ended = self.await_end(live);
         if let Some(stage) = &live.stage
             && let Err(err) = self.unstage(stage)
         {
@@ -374,6 +378,19 @@ impl Machine {
             tracing::error!(%err, "a container's cgroup is left");
         }
         ended.unwrap_or(Ended { status: 255, cpu_msec: 0, max_rss_bytes: 0 })
+    }
+
+    /// Waits until the first process of a container has ended. In a `lab` machine its owner may
+    /// have moved it to another group in every hierarchy, and frozen that.
+    fn await_end(&self, live: &Live) -> nix::Result<Ended> {
+        // It may have been killed with its group.
+        let _ = sys::pidfd_signal(live.pidfd.as_fd(), libc::SIGKILL);
+        let ended = sys::wait_pidfd_within(live.pidfd.as_fd(), SESSION_DEATH);
+        if ended.is_ok() || self.record.profile == Profile::Strict {
+            return ended;
+        }
+        self.root.thaw(SESSION_DEATH);
+        sys::wait_pidfd_within(live.pidfd.as_fd(), DEATH)
     }
 
     /// Ends a shell in the machine: the processes of its session, and nobody else's. Those that
@@ -407,26 +424,21 @@ impl Machine {
     }
 
     /// Unmounts a container's root in the machine's mount namespace, by a helper in there.
-    fn unstage(&self, stage: &std::path::Path) -> Result<(), StepError> {
+    fn unstage(&self, stage: &str) -> Result<(), StepError> {
         let step = StepName::Rootfs;
         let pidfd = match sys::clone3(0).at(step, "clone3(helper)")? {
             Side::Child => {
+                let gone = |result| match result {
+                    // It was never there, or not mounted.
+                    Err(Errno::EINVAL | Errno::ENOENT) => Ok(()),
+                    other => other,
+                };
+                let flags = MntFlags::MNT_DETACH | MntFlags::UMOUNT_NOFOLLOW;
+                let remove = || unlinkat(&self.stages, stage, UnlinkatFlags::RemoveDir);
                 let done = setns(&self.pidfd, CloneFlags::CLONE_NEWNS)
-                    .and_then(|()| match umount2(stage, MntFlags::MNT_DETACH) {
-                        // It was never mounted.
-                        Err(Errno::EINVAL | Errno::ENOENT) => Ok(()),
-                        other => other,
-                    })
-                    .and_then(|()| {
-                        match nix::unistd::unlinkat(
-                            nix::fcntl::AT_FDCWD,
-                            stage,
-                            nix::unistd::UnlinkatFlags::RemoveDir,
-                        ) {
-                            Err(Errno::ENOENT) => Ok(()),
-                            other => other,
-                        }
-                    });
+                    .and_then(|()| fchdir(&self.stages))
+                    .and_then(|()| gone(umount2(stage, flags)))
+                    .and_then(|()| gone(remove()));
                 sys::exit_now(done.err().map_or(0, |errno| errno as i32))
             }
             Side::Parent { pidfd, .. } => pidfd,
@@ -475,10 +487,6 @@ fn argv_there(root: &OwnedFd, argv: &[String]) -> Vec<String> {
         argv[0] = "/bin/sh".into();
     }
     argv
-}
-
-fn stage_of(name: &str) -> PathBuf {
-    PathBuf::from(format!("/{STAGES}/{name}"))
 }
 
 /// Which level of PIDs the container's `/proc` shows.

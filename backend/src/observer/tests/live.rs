@@ -45,6 +45,7 @@ impl Cgroups {
     fn machine(&self) -> ObservedMachine {
         ObservedMachine {
             roots: Vec::new(),
+            delegated: false,
             machine: MACHINE,
             uid_base: 0,
             hierarchies: self.0.clone(),

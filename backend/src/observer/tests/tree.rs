@@ -79,6 +79,7 @@ impl Tree {
             });
         ObservedMachine {
             roots: Vec::new(),
+            delegated: false,
             machine: MACHINE,
             uid_base: UID_BASE,
             hierarchies: hierarchies.collect(),

@@ -1,0 +1,90 @@
+//! `docs/cli-json.md` and what the commands print, compared in both directions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+use vitrine_shared::spec::ContainerSpec;
+
+use super::{busy, vitrine};
+use crate::harness::server::Server;
+
+const DOC: &str = include_str!("../../docs/cli-json.md");
+
+/// The documented fields of a command, each with its type.
+fn documented(command: &str) -> BTreeMap<String, String> {
+    let title = format!("## `vitrine {command} --json`\n");
+    let section = DOC.split(&title).nth(1).unwrap_or_else(|| panic!("no section {title}"));
+    let section = section.split("\n## ").next().unwrap();
+    let row = |line: &str| {
+        let mut cells = line.strip_prefix("| `")?.split(" | ");
+        Some((cells.next()?.trim_end_matches('`').to_string(), cells.next()?.to_string()))
+    };
+    section.lines().filter_map(row).collect()
+}
+
+/// Notes the path and type of every value: `processes[].pid` is a `number`.
+fn note(value: &Value, path: &str, seen: &mut BTreeMap<String, BTreeSet<&'static str>>) {
+    let kind = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
+    if !path.is_empty() {
+        seen.entry(path.to_string()).or_default().insert(kind);
+    }
+    match value {
+        Value::Array(values) => values.iter().for_each(|one| note(one, &format!("{path}[]"), seen)),
+        Value::Object(fields) => {
+            for (name, one) in fields {
+                let dot = if path.is_empty() { "" } else { "." };
+                note(one, &format!("{path}{dot}{name}"), seen);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn every_field_is_documented_and_every_documented_field_is_there() {
+    let server = Server::start();
+    let mut page = server.client();
+    page.start(None, ContainerSpec::one_click());
+    let _running = busy();
+    let mut ps = documented("ps");
+    for (command, words) in [
+        ("ps", &["ps", "-a"][..]),
+        ("top", &["top", "-a", "--interval", "0.3"]),
+        ("cgroups", &["cgroups", "--all"]),
+        ("namespaces", &["namespaces"]),
+    ] {
+        let outcome = vitrine(&[words, &["--json"]].concat());
+        let json: Value = serde_json::from_str(&outcome.out).unwrap();
+        let mut seen = BTreeMap::new();
+        note(&json, "", &mut seen);
+        let mut fields = documented(command);
+        if command == "top" {
+            // "All fields of vitrine ps, and:".
+            ps.append(&mut fields);
+            fields.clone_from(&ps);
+        }
+        for (path, kinds) in &seen {
+            let said = fields.get(path).unwrap_or_else(|| panic!("{command}: {path} has no line"));
+            for kind in kinds {
+                let allowed = said.split(" or ").any(|word| word == *kind);
+                assert!(allowed, "{command}: {path} is {kind}, documented is {said}");
+            }
+        }
+        for path in fields.keys().filter(|path| *path != "not_read[]") {
+            assert!(seen.contains_key(path), "{command}: {path} is documented and not there");
+        }
+    }
+    // The one that is only there when something could not be read; see `piped`.
+    assert!(
+        ["ps", "top", "cgroups", "namespaces"]
+            .iter()
+            .all(|command| documented(command).contains_key("not_read[]"))
+    );
+}
