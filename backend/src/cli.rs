@@ -3,6 +3,7 @@
 mod cgroups;
 mod completions;
 mod doctor;
+mod image;
 mod man;
 mod namespaces;
 mod ps;
@@ -20,6 +21,7 @@ use crate::config;
 pub use cgroups::Cgroups;
 pub use completions::Completions;
 pub use doctor::Doctor;
+pub use image::{Image, image};
 pub use man::Man;
 pub use namespaces::Namespaces;
 pub use ps::Ps;
@@ -59,6 +61,8 @@ pub enum Command {
     Serve(Serve),
     /// Run one container on this host, as `docker run` does.
     Run(Box<Run>),
+    /// Add, list and remove the root file systems that containers can have.
+    Image(Image),
     /// List the processes of machines and containers, with their PIDs inside and out.
     Ps(Ps),
     /// The same live: CPU, throttling and memory.
@@ -141,7 +145,9 @@ mod tests {
     fn typed_wrong_it_says_what_is_allowed() {
         let wrong = |line: &str| Cli::try_parse_from(line.split(' ')).unwrap_err().to_string();
         assert!(wrong("vitrine rum").contains("run"));
-        assert!(wrong("vitrine run").contains("<CMD>"));
+        assert!(wrong("vitrine image").contains("add"));
+        assert!(wrong("vitrine image add x").contains("<SOURCE>"));
+        assert!(wrong("vitrine image rm x").contains("remove"));
         // A flag typed wrong is no program.
         assert!(wrong("vitrine run --memroy 64m true").contains("--memory"));
         assert!(wrong("vitrine run --cpus x true").contains("0.5"));

@@ -90,6 +90,11 @@ pub enum ToWeb {
     },
     /// Everything that was there at the start has been told.
     Synced,
+    /// Images were added or removed: these are there now.
+    Images {
+        /// Their names, in order.
+        names: Vec<String>,
+    },
     /// The observer was restarted. Descriptor: the new channel to it.
     Observer,
 }

@@ -9,7 +9,7 @@
 //! - [`mounts`], [`confine`], [`userns`]: the steps themselves
 //! - [`cgroup`], [`uids`], [`images`]: what machines are made of
 //! - [`privilege`]: root of the host, or of a user namespace of one's own; [`missing`]: what it lacks
-//! - [`run`]: `vitrine run`, the same without a server
+//! - [`run`]: `vitrine run`, the same without a server; [`image`]: `vitrine image`
 //! - [`supervise`], [`sweep`], [`kill`], [`talk`], [`memfd`], [`sys`]: tools
 //!
 //! **Invariant:** it has one thread, so that a child of `clone3` may run ordinary Rust. It never
@@ -22,6 +22,7 @@ pub(crate) mod confine;
 pub(crate) mod directories;
 pub(crate) mod explain;
 pub(crate) mod host;
+pub mod image;
 pub(crate) mod images;
 pub(crate) mod kill;
 pub(crate) mod machine;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::CommandFactory as _;
 use tracing_subscriber::EnvFilter;
-use vitrine::cli::{Cli, Command};
+use vitrine::cli::{Cli, Command, image};
 use vitrine::config;
 use vitrine::doctor;
 use vitrine::launcher::{run, serve};
@@ -58,6 +58,10 @@ fn command(cli: &Cli) -> ExitCode {
             }
             ExitCode::from(u8::try_from(status).unwrap_or(125))
         }
+        Command::Image(args) => match image(args) {
+            Ok(text) => print(&text),
+            Err(error) => finish(Err(error)),
+        },
         Command::Ps(args) => finish(ps::ps(&args.into())),
         Command::Top(args) => top(&args.into()),
         Command::Cgroups(args) => finish(cgroups::cgroups(&args.into())),

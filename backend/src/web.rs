@@ -41,7 +41,7 @@ mod tls;
 mod upgrade;
 
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -76,6 +76,8 @@ struct Web {
     sockets: Arc<Sockets>,
     assets: Assets,
     host: HostInfo,
+    /// The images that there are now; the others of `host` stay as they are.
+    images: Mutex<Vec<String>>,
 }
 
 /// Serves until the launcher closes its channel.
@@ -135,8 +137,21 @@ impl Web {
             proxies: Proxies::new(setup.trusted_proxies),
             sockets: Arc::default(),
             assets: Assets::new(setup.assets),
+            images: Mutex::new(setup.host.images.clone()),
             host: setup.host,
         }
+    }
+}
+
+impl Web {
+    fn set_images(&self, names: Vec<String>) {
+        *self.images.lock().unwrap_or_else(PoisonError::into_inner) = names;
+    }
+
+    /// What a page is told of the host when it comes.
+    fn host(&self) -> HostInfo {
+        let images = self.images.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        HostInfo { images, ..self.host.clone() }
     }
 }
 
@@ -185,6 +200,7 @@ impl Server {
             }
             ToWeb::TerminalEnded { terminal, status } => web.terminals.ended(terminal, status),
             ToWeb::Answer { request, answer } => web.requests.answer(request, answer),
+            ToWeb::Images { names } => web.set_images(names),
             ToWeb::Observer => match <[OwnedFd; 1]>::try_from(fds) {
                 Ok([channel]) => self.observe(channel),
                 Err(_) => tracing::error!("a new observer comes with its channel"),

@@ -89,6 +89,20 @@ pub const ROOTFS_INODES: Limit = limit("rootfs-inodes", 16_384, "inodes");
 /// Pseudo-terminals in one container: with every machine and container there can be, fewer than
 /// the kernel gives out to the whole host (`kernel.pty.max`, 4096).
 pub const CONTAINER_PTYS: Limit = limit("container-ptys", 8, "terminals");
+/// Images that were added.
+pub const IMAGES: Limit = limit("images", 64, "images");
+/// Bytes of one image unpacked, and of an archive that is decompressed on the way.
+pub const IMAGE_BYTES: Limit = limit("image-bytes", 4 << 30, "bytes");
+/// Entries of one image's archives, all layers together.
+pub const IMAGE_FILES: Limit = limit("image-files", 500_000, "files");
+/// Layers of one image.
+pub const IMAGE_LAYERS: Limit = limit("image-layers", 128, "layers");
+/// Bytes of one manifest, index or configuration of an image.
+pub const IMAGE_MANIFEST_BYTES: Limit = limit("image-manifest-bytes", 4 << 20, "bytes");
+/// Bytes of what an archive says about one entry: a long name, extended attributes.
+pub const IMAGE_ENTRY_BYTES: Limit = limit("image-entry-bytes", 1 << 20, "bytes");
+/// Directories within each other in an image.
+pub const IMAGE_DEPTH: Limit = limit("image-depth", 256, "directories");
 
 /// All of them, for the documentation and the tests.
 pub const ALL: &[Limit] = &[
@@ -125,6 +139,13 @@ pub const ALL: &[Limit] = &[
     ROOTFS_BYTES,
     ROOTFS_INODES,
     CONTAINER_PTYS,
+    IMAGES,
+    IMAGE_BYTES,
+    IMAGE_FILES,
+    IMAGE_LAYERS,
+    IMAGE_MANIFEST_BYTES,
+    IMAGE_ENTRY_BYTES,
+    IMAGE_DEPTH,
 ];
 
 /// A limit as a message carries it.

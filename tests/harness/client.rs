@@ -53,6 +53,8 @@ pub(crate) struct Client {
     host: Option<HostInfo>,
     /// How the server closed it.
     pub(crate) closed: Option<u16>,
+    /// The images that the welcome named.
+    pub(crate) images: Vec<String>,
 }
 
 /// Opens a WebSocket at a path of the server.
@@ -94,10 +96,12 @@ impl Client {
             unreadable: Vec::new(),
             host: None,
             closed: None,
+            images: Vec::new(),
         };
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(ServerMessage::Welcome { host, .. }) = client.receive() {
+                client.images.clone_from(&host.images);
                 client.host = Some(host);
                 return client;
             }

@@ -29,6 +29,12 @@ pub(crate) enum Need {
     Procps,
     /// Runs the client of `docs/protocol.md`.
     Python,
+    /// `newuidmap`: an ordinary user's subordinate ids.
+    UidMap,
+    /// Makes OCI images that are not ours.
+    Umoci,
+    /// What the lab image is put together from: `ps`, `ip`, `unshare`.
+    LabTools,
 }
 
 impl Need {
@@ -44,6 +50,9 @@ impl Need {
             Need::Runc => &["runc"],
             Need::Procps => &["procps"],
             Need::Python => &["python3"],
+            Need::UidMap => &["uidmap"],
+            Need::Umoci => &["umoci"],
+            Need::LabTools => &["procps", "iproute2", "util-linux", "ncurses-base", "ncurses-bin"],
         }
     }
 
@@ -58,6 +67,11 @@ impl Need {
             Need::Runc => tool::which("runc").is_some(),
             Need::Procps => tool::which("top").is_some(),
             Need::Python => tool::which("python3").is_some(),
+            Need::UidMap => tool::which("newuidmap").is_some(),
+            Need::Umoci => tool::which("umoci").is_some(),
+            Need::LabTools => {
+                ["ps", "ip", "unshare", "tput"].iter().all(|name| tool::which(name).is_some())
+            }
         }
     }
 }

@@ -68,7 +68,14 @@ impl Stage {
     pub(crate) fn needs(self) -> &'static [Need] {
         match self {
             Stage::Js | Stage::Web => &[Need::Npm],
-            Stage::Kernel => &[Need::Busybox, Need::Bubblewrap, Need::Crun, Need::Python],
+            Stage::Kernel => &[
+                Need::Busybox,
+                Need::Bubblewrap,
+                Need::Crun,
+                Need::Python,
+                Need::Umoci,
+                Need::LabTools,
+            , Need::UidMap],
             Stage::Browser => &[Need::Npm, Need::Busybox, Need::Chromium, Need::ChineseFont],
             _ => &[],
         }

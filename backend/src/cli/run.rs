@@ -27,6 +27,8 @@ Examples:
   vitrine run -it -- sh                         # all eight namespaces, a terminal
   vitrine run --pid -- ps                       # the classic surprise: the host's processes
   vitrine run --pid --mount -- ps               # with /proc remounted: PID 1
+  vitrine run --rootfs lab -it -- bash          # bash, procps, util-linux, iproute2
+  vitrine run --rootfs alpine -it               # an image (vitrine image add), its own command
   vitrine run --cpu-quota 20000 --cpu-period 100000 -- sh -c 'while : ; do : ; done'")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct Run {
@@ -118,8 +120,8 @@ pub struct Run {
     #[arg(long, value_name = "N", help_heading = "Limits")]
     pids_limit: Option<u64>,
 
-    /// The program and its arguments.
-    #[arg(required = true, trailing_var_arg = true, value_name = "CMD")]
+    /// The program and its arguments; without them the image's own, where it has one.
+    #[arg(trailing_var_arg = true, value_name = "CMD")]
     argv: Vec<String>,
 }
 

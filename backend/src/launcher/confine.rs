@@ -32,6 +32,8 @@ pub(crate) mod filter {
     pub(crate) const LAUNCHER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/launcher.bpf"));
     /// For web.
     pub(crate) const WEB: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/web.bpf"));
+    /// For the process that unpacks images.
+    pub(crate) const UNPACK: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/unpack.bpf"));
     /// For the observer.
     pub(crate) const OBSERVER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/observer.bpf"));
 }

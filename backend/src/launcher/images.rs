@@ -7,11 +7,14 @@
 //! | `image-NAME/{root,image.json}` | what `vitrine image add` has unpacked |
 //! | `new-…`, `old-…` | being made, being removed: swept when nobody holds them ([`store`]) |
 
+mod add;
 mod busybox;
 mod elf;
 mod lab;
 mod skeleton;
 mod store;
+mod unpack;
+mod watch;
 
 use std::cell::RefCell;
 use std::fs;
@@ -22,10 +25,14 @@ use std::rc::Rc;
 
 use vitrine_shared::spec::{Rootfs, check_image_name};
 
+pub(crate) use add::Added;
 pub(crate) use busybox::CANDIDATES;
 pub(crate) use elf::is_static;
+pub(crate) use lab::State as LabState;
 pub(crate) use skeleton::STAGES;
 use store::Held;
+pub(crate) use unpack::Config;
+pub(crate) use watch::Watcher;
 
 /// The image directory of a server or of the command line.
 #[derive(Clone, Debug)]
@@ -40,6 +47,8 @@ pub(crate) struct Images {
 pub(crate) struct Image {
     /// Where it is.
     pub(crate) root: PathBuf,
+    /// What it says about how it is run; nothing for those of our own.
+    pub(crate) config: Config,
     _held: Option<Rc<Held>>,
 }
 
@@ -77,6 +86,18 @@ pub(crate) enum ImageError {
         "there is no machine here; --rootfs takes busybox, lab, the name of an image, or a directory"
     )]
     NoMachine,
+    /// No image of this name can be added.
+    #[error("{reason}")]
+    Name {
+        /// Why.
+        reason: String,
+    },
+    /// An archive is not what it should be.
+    #[error("{reason}; nothing was added")]
+    Refused {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A file system call failed.
     #[error("{}: {source}", path.display())]
     Io {
@@ -115,13 +136,20 @@ impl Images {
         Ok(Images { directory, lab: Rc::default() })
     }
 
+    /// Images below `data` as they are: nothing is made.
+    pub(crate) fn look(data: &Path) -> Self {
+        Images { directory: data.join("images"), lab: Rc::default() }
+    }
+
     /// The image for a container's root.
     pub(crate) fn find(&self, rootfs: &Rootfs) -> Result<Image, ImageError> {
-        let plain = |root| Ok(Image { root, _held: None });
+        let plain = |root| Ok(Image { root, config: Config::default(), _held: None });
         match rootfs {
             Rootfs::Busybox => plain(self.busybox()?),
-            // Held by this process anyway.
-            Rootfs::Lab => plain(self.lab()?),
+            Rootfs::Lab => {
+                let held = self.hold_lab()?;
+                Ok(Image { root: held.root(), config: Config::default(), _held: Some(held) })
+            }
             Rootfs::Image(name) => self.named(name),
             Rootfs::Machine => Err(ImageError::NoMachine),
             Rootfs::Directory(path) if Path::new(path).is_dir() => plain(path.into()),
@@ -131,7 +159,35 @@ impl Images {
 
     /// Is there an image of this name?
     pub(crate) fn has(&self, name: &str) -> bool {
-        self.named(name).is_ok()
+        check_image_name(name).is_ok() && self.directory.join(format!("image-{name}")).is_dir()
+    }
+
+    /// The names of the images that were added, in order; none where there is no store.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.directory).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            name.strip_prefix("image-").map(str::to_string)
+        });
+        let mut names: Vec<String> = names.filter(|name| check_image_name(name).is_ok()).collect();
+        names.sort();
+        names
+    }
+
+    /// What is known of an image that was added.
+    pub(crate) fn about(&self, name: &str) -> Option<Added> {
+        let held = Held::take(&self.directory.join(format!("image-{name}"))).ok()??;
+        Added::parse(&fs::read(held.about()).ok()?)
+    }
+
+    /// What is known of the lab image: made already, or as it would be.
+    pub(crate) fn about_lab(&self) -> LabState {
+        lab::state(&self.directory)
+    }
+
+    /// Bytes and number of files of the busybox image, when it has been made.
+    pub(crate) fn about_busybox(&self) -> Option<(u64, u64)> {
+        busybox::made(&self.directory)
     }
 
     /// An image that was added under this name.
@@ -141,7 +197,13 @@ impl Images {
         check_image_name(name).map_err(|_| no_such())?;
         let held = Held::take(&self.directory.join(format!("image-{name}")))?;
         let held = Rc::new(held.ok_or_else(no_such)?);
-        Ok(Image { root: held.root(), _held: Some(held) })
+        let about = fs::read(held.about()).map_err(at(&held.about()))?;
+        let added = Added::parse(&about).ok_or_else(|| ImageError::Refused {
+            reason: format!(
+                "the image {name} was added by another version: remove it, and add it again"
+            ),
+        })?;
+        Ok(Image { root: held.root(), config: added.config, _held: Some(held) })
     }
 
     /// The busybox image, put together when it is missing or the host's busybox has changed.
@@ -152,11 +214,14 @@ impl Images {
     /// The lab image, put together when it is missing or one of the host's tools has changed.
     /// One process keeps to the image that it found first.
     pub(crate) fn lab(&self) -> Result<PathBuf, ImageError> {
+        Ok(self.hold_lab()?.root())
+    }
+
+    fn hold_lab(&self) -> Result<Rc<Held>, ImageError> {
         let mut known = self.lab.borrow_mut();
-        let held = match &*known {
-            Some(held) => Rc::clone(held),
-            None => Rc::clone(known.insert(Rc::new(lab::find_or_build(&self.directory)?))),
-        };
-        Ok(held.root())
+        if let Some(held) = &*known {
+            return Ok(Rc::clone(held));
+        }
+        Ok(Rc::clone(known.insert(Rc::new(lab::find_or_build(&self.directory)?))))
     }
 }

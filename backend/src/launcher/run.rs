@@ -15,11 +15,11 @@ use nix::unistd::{isatty, read, write};
 use vitrine_shared::cgroup::Controller;
 use vitrine_shared::message::StepName;
 use vitrine_shared::namespace::Namespace;
-use vitrine_shared::spec::ContainerSpec;
+use vitrine_shared::spec::{ContainerSpec, Rootfs};
 
 use super::birth::{self, Born, Plan, Program, Rights, Root, Stage, Stdio};
 use super::cgroup::{BASE, Cgroup, Hierarchies};
-use super::images::Images;
+use super::images::{Image, Images};
 use super::kill::RootId;
 use super::mounts::{self, ProcView};
 use super::privilege::{self, Privilege};
@@ -46,7 +46,7 @@ const OWN_FAILURE: i32 = 125;
 /// Runs the container to its end and gives the status to exit with: the program's own, or 125
 /// (we failed), 126 (it cannot be executed), 127 (it is not there).
 pub fn run(options: &Options) -> (i32, Option<anyhow::Error>) {
-    match try_run(options) {
+    match with_command(options).and_then(|options| try_run(&options)) {
         Ok(status) => (status, None),
         Err(err) => (status_of(&err), Some(with_hint(err))),
     }
@@ -69,6 +69,29 @@ fn status_of(err: &anyhow::Error) -> i32 {
         },
         _ => OWN_FAILURE,
     }
+}
+
+/// Without a command it is the image's own.
+fn with_command(options: &Options) -> anyhow::Result<Options> {
+    let mut options = options.clone();
+    if options.spec.argv.is_empty() {
+        if let Rootfs::Image(name) = &options.spec.rootfs {
+            let host = privilege::Host::default();
+            let data = options.data.clone();
+            let data = data.unwrap_or_else(|| Privilege::foresee(&host).data_directory());
+            let image = Images::look(&data).find(&options.spec.rootfs)?;
+            options.spec.argv = image.config.command();
+            anyhow::ensure!(
+                !options.spec.argv.is_empty(),
+                "the image {name} names no command; give one: vitrine run --rootfs {name} -- <CMD>"
+            );
+        }
+        anyhow::ensure!(
+            !options.spec.argv.is_empty(),
+            "no program is named; give one: vitrine run [OPTIONS] -- <CMD>..."
+        );
+    }
+    Ok(options)
 }
 
 fn try_run(options: &Options) -> anyhow::Result<i32> {
@@ -113,6 +136,8 @@ struct Ground {
     userns: Option<OwnedFd>,
     /// Mounted on the host itself: without a mount namespace there is no other place.
     stage: Option<PathBuf>,
+    /// Its files stay as long as the container runs.
+    image: Option<Image>,
 }
 
 impl Ground {
@@ -127,6 +152,7 @@ impl Ground {
             making: None,
             userns: None,
             stage: None,
+            image: None,
         };
         directories::prepare(privilege)?;
         let mut pool = Pool::open(privilege)?;
@@ -160,10 +186,10 @@ impl Ground {
         Ok(ground)
     }
 
-    fn start(&self, options: &Options) -> anyhow::Result<Born> {
+    fn start(&mut self, options: &Options) -> anyhow::Result<Born> {
         let spec = &options.spec;
         let data = options.data.clone().unwrap_or_else(|| self.privilege.data_directory());
-        let image = Images::open(&data)?.find(&spec.rootfs)?;
+        let image = self.image.insert(Images::open(&data)?.find(&spec.rootfs)?);
         let userns = self.userns.as_ref().map(AsFd::as_fd);
         let lower = mounts::lower_layer(&image.root, userns, self.privilege)?;
         let init = spec.init.then(|| memfd::sealed(c"vitrine-init", memfd::INIT)).transpose()?;
@@ -202,7 +228,7 @@ impl Ground {
                 Some(init) => Program::Init(init, &spec.argv),
                 None => Program::Argv(&spec.argv),
             },
-            env: Vec::new(),
+            env: image.config.variables(),
             rights: if options.seccomp { Rights::Strict } else { Rights::Unfiltered },
         };
         Ok(birth::start(&plan, Steps::begin())?)

@@ -36,7 +36,7 @@ use vitrine_shared::message::{Happening, HostInfo, Profile};
 use tell::{observed, tell_web_all};
 
 use super::cgroup::Hierarchies;
-use super::images::Images;
+use super::images::{Images, Watcher};
 use super::machine::{CONTROLLERS, Host, Machine, unix_msec};
 use super::privilege::{self, Privilege};
 use super::requests::{News, State};
@@ -87,6 +87,10 @@ pub fn serve(options: &Options) -> anyhow::Result<()> {
     let privilege =
         privilege::enter(&privilege::Host::default()).map_err(|refused| refused.told())?;
     directories::prepare(privilege)?;
+    anyhow::ensure!(
+        options.profile == Profile::Strict || !privilege.is_rootless(),
+        "machines of profile lab need cgroups of their own, which only root can give them here: sudo vitrine serve --profile lab"
+    );
     let signals = block_signals().context("signalfd")?;
     let tls = door::read_tls(options)?;
     let listener = door::listen(options.listen)?;
@@ -162,6 +166,8 @@ struct Server {
     token: Option<String>,
     teacher: ParticipantId,
     info: HostInfo,
+    /// Hears of images that come and go; none when the host has no inotify left.
+    store: Option<Watcher>,
 }
 
 /// What a descriptor in the poll set belongs to.
@@ -175,6 +181,7 @@ enum Watch {
     Machine(MachineId),
     Container(MachineId, ContainerId),
     Exec(MachineId, RawFd),
+    Store,
 }
 
 impl Server {
@@ -198,7 +205,11 @@ impl Server {
         images.busybox()?;
         // Now, while nobody waits, and before this process gives anything up.
         images.lab()?;
+        let store = images.watch().inspect_err(|err| {
+            tracing::warn!(%err, "images that are added from now on are shown after a restart");
+        });
         let mut info = host_info(&Hierarchies::detect()?, options.profile)?;
+        info.images = images.names();
         info.rootless = privilege.is_rootless();
         info.missing =
             missing::missing(&privilege::Host::default(), privilege, &hierarchies, &data);
@@ -235,6 +246,7 @@ impl Server {
             token: Some(format!("{:032x}", random_id()?)),
             teacher: ParticipantId(random_id()?),
             info,
+            store: store.ok(),
         })
     }
 
@@ -377,6 +389,7 @@ impl Server {
 
     fn watched<'a>(&'a self, signals: &'a SignalFd) -> Vec<(Watch, BorrowedFd<'a>)> {
         let mut watched = vec![(Watch::Signals, signals.as_fd())];
+        watched.extend(self.store.iter().map(|store| (Watch::Store, store.as_fd())));
         if let Some(web) = &self.web.service {
             watched.push((Watch::WebMessage, web.channel.as_fd()));
             watched.push((Watch::WebDeath, web.pidfd.as_fd()));
@@ -401,6 +414,7 @@ impl Server {
     fn handle(&mut self, watch: Watch) {
         match watch {
             Watch::Signals => {}
+            Watch::Store => self.look_at_store(),
             Watch::WebMessage => self.hear_web(),
             Watch::WebDeath => {
                 tracing::warn!("web has died; it is started again");
@@ -442,6 +456,18 @@ impl Server {
                 tracing::warn!(%err, "web says what cannot be understood");
                 self.web.died();
             }
+        }
+    }
+
+    /// Pages that come from now on are told of the images that there are now.
+    fn look_at_store(&mut self) {
+        if let Some(store) = &self.store {
+            store.drain();
+        }
+        let names = self.state.host.images.names();
+        if self.info.images != names {
+            self.info.images.clone_from(&names);
+            self.tell_web(&ToWeb::Images { names }, &[]);
         }
     }
 

@@ -81,7 +81,7 @@ pub(crate) async fn serve(
 
 impl Page {
     async fn run(&mut self, socket: &mut WebSocket) -> Result<(), End> {
-        let mut host = self.web.host.clone();
+        let mut host = self.web.host();
         // A proxy with TLS in front: nothing to warn this page about.
         host.plain_http &= !self.secure;
         let welcome = ServerMessage::Welcome { identity: self.identity, host };

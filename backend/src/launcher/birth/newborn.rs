@@ -175,7 +175,8 @@ fn finish(
     steps: &mut Steps,
     pty: Option<OwnedFd>,
 ) -> Result<std::convert::Infallible, StepError> {
-    let (path, argv) = resolve(&plan.program)?;
+    let env = environment(plan);
+    let (path, argv) = resolve(&plan.program, search_path(&env))?;
     match plan.rights {
         Rights::Unfiltered | Rights::Strict => {
             confine::drop_capabilities()?;
@@ -196,7 +197,7 @@ fn finish(
         // Where a login shell begins. A machine without it is none the worse.
         let _ = chdir(HOME);
     }
-    let env = environment(plan);
+    let env = lines(&env);
     if plan.rights != Rights::Unfiltered {
         confine::seccomp(plan.rights == Rights::Lab)?;
         steps.done(StepName::Seccomp, "seccomp(SECCOMP_SET_MODE_FILTER, …)");
@@ -294,17 +295,37 @@ fn terminal(plan: &Plan<'_>, root: &Path, steps: &mut Steps) -> Result<Option<Ow
     Ok(Some(master))
 }
 
-fn environment(plan: &Plan<'_>) -> Vec<CString> {
-    let mut env = vec![format!("PATH={DEFAULT_PATH}"), format!("HOME={HOME}")];
+/// What is given here, and above that what the plan says: a name is there once.
+fn environment(plan: &Plan<'_>) -> Vec<(String, String)> {
+    let mut env = vec![
+        ("PATH".to_string(), DEFAULT_PATH.to_string()),
+        ("HOME".to_string(), HOME.to_string()),
+    ];
     if plan.stdio == Stdio::Terminal {
-        env.push("TERM=xterm-256color".into());
+        env.push(("TERM".into(), "xterm-256color".into()));
     }
-    env.extend(plan.env.iter().map(|(name, value)| format!("{name}={value}")));
-    env.into_iter().filter_map(|line| CString::new(line).ok()).collect()
+    for (name, value) in &plan.env {
+        env.retain(|(other, _)| other != name);
+        env.push((name.clone(), value.clone()));
+    }
+    env
+}
+
+/// Where programs are looked for, as a shell with this environment would.
+fn search_path(env: &[(String, String)]) -> &str {
+    env.iter().find(|(name, _)| name == "PATH").map_or(DEFAULT_PATH, |(_, value)| value)
+}
+
+fn lines(env: &[(String, String)]) -> Vec<CString> {
+    let lines = env.iter().map(|(name, value)| format!("{name}={value}"));
+    lines.filter_map(|line| CString::new(line).ok()).collect()
 }
 
 /// Finds the program in its own root, as a shell would; with an init it is the init's argument.
-fn resolve(program: &Program<'_>) -> Result<(Option<CString>, Vec<CString>), StepError> {
+fn resolve(
+    program: &Program<'_>,
+    path: &str,
+) -> Result<(Option<CString>, Vec<CString>), StepError> {
     let step = StepName::Execve;
     let words = match program {
         Program::Argv(words) | Program::Init(_, words) => *words,
@@ -315,7 +336,7 @@ fn resolve(program: &Program<'_>) -> Result<(Option<CString>, Vec<CString>), Ste
     let mut argv = words.iter().map(|word| c(word)).collect::<Result<Vec<_>, _>>()?;
     let found = match words.first() {
         None => None,
-        Some(name) => Some(c(&find(name).at(step, format!("execve({name:?})"))?)?),
+        Some(name) => Some(c(&find(name, path).at(step, format!("execve({name:?})"))?)?),
     };
     match program {
         Program::Argv(_) => Ok((found, argv)),
@@ -329,12 +350,12 @@ fn resolve(program: &Program<'_>) -> Result<(Option<CString>, Vec<CString>), Ste
     }
 }
 
-fn find(name: &str) -> nix::Result<String> {
+fn find(name: &str, path: &str) -> nix::Result<String> {
     if name.contains('/') {
         return access(name, AccessFlags::F_OK).map(|()| name.to_string());
     }
     let mut refused = Errno::ENOENT;
-    for dir in DEFAULT_PATH.split(':') {
+    for dir in path.split(':') {
         let path = format!("{dir}/{name}");
         match access(path.as_str(), AccessFlags::X_OK) {
             Ok(()) => return Ok(path),

@@ -26,7 +26,7 @@ pub(super) fn program() -> Option<&'static Path> {
 pub(super) fn find_or_build(directory: &Path) -> Result<PathBuf, ImageError> {
     let program = program().ok_or(ImageError::NoBusybox)?;
     let meta = fs::metadata(program).map_err(at(program))?;
-    let name = format!("busybox-{:x}-{:x}", meta.size(), meta.mtime());
+    let name = name_for(&meta);
     let image = directory.join(&name);
     if !image.is_dir() {
         let fresh = Fresh::begin(directory)?;
@@ -34,6 +34,19 @@ pub(super) fn find_or_build(directory: &Path) -> Result<PathBuf, ImageError> {
         fresh.publish(&name)?;
     }
     Ok(image)
+}
+
+/// Bytes and number of files of the image, when it has been made.
+pub(super) fn made(directory: &Path) -> Option<(u64, u64)> {
+    let program = program()?;
+    let meta = fs::metadata(program).ok()?;
+    let bin = directory.join(name_for(&meta)).join("bin");
+    let links = fs::read_dir(bin).ok()?.count();
+    Some((meta.size(), u64::try_from(links).unwrap_or(0)))
+}
+
+fn name_for(program: &fs::Metadata) -> String {
+    format!("busybox-{:x}-{:x}", program.size(), program.mtime())
 }
 
 fn fill(program: &Path, root: &Path) -> Result<(), ImageError> {

@@ -26,20 +26,20 @@ const TRIES: usize = 3;
 
 /// What is known of a lab image, beside its root.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct About {
+struct About {
     version: u32,
     /// Each name and the file of the host that it led to when the image was made.
     tools: BTreeMap<String, PathBuf>,
     /// Names that busybox answers to.
-    pub(crate) busybox: Vec<String>,
+    busybox: Vec<String>,
     /// Names that nobody answers to.
-    pub(crate) missing: Vec<String>,
+    missing: Vec<String>,
     /// The files of the host that were copied: size and time of change.
     sources: BTreeMap<PathBuf, (u64, i64)>,
     /// Bytes of all files.
-    pub(crate) bytes: u64,
+    bytes: u64,
     /// Number of files and links.
-    pub(crate) files: u64,
+    files: u64,
 }
 
 /// The image of the tools that the host has now.
@@ -53,6 +53,31 @@ pub(super) fn find_or_build(directory: &Path) -> Result<Held, ImageError> {
     }
     let path = directory.join("lab");
     Err(at(&path)(std::io::Error::other("the host's tools change while they are copied")))
+}
+
+/// What can be said of the lab image.
+#[derive(Clone, Debug)]
+pub(crate) struct State {
+    /// Bytes and number of its files, when it has been made.
+    pub(crate) made: Option<(u64, u64)>,
+    /// Names that busybox answers to.
+    pub(crate) busybox: Vec<String>,
+    /// Names that nobody answers to.
+    pub(crate) missing: Vec<String>,
+}
+
+/// What is known of the image that is there; else what it would be.
+pub(super) fn state(directory: &Path) -> State {
+    let tools = find_tools();
+    if let Ok(Some((_, about))) = current(directory, &tools) {
+        let made = Some((about.bytes, about.files));
+        return State { made, busybox: about.busybox, missing: about.missing };
+    }
+    let applets = busybox::program().and_then(|program| busybox::applets(program).ok());
+    let applets = applets.unwrap_or_default();
+    let absent = tools::names().filter(|name| !tools.contains_key(*name)).map(str::to_string);
+    let (busybox, missing) = absent.partition(|name| applets.contains(name));
+    State { made: None, busybox, missing }
 }
 
 /// Each name and the file that it leads to on this host.

@@ -49,7 +49,7 @@ pub(crate) struct Live {
     /// Where its root is mounted in the machine, when that has to be unmounted by hand.
     stage: Option<String>,
     /// Its files stay while it lives.
-    _image: Option<Image>,
+    image: Option<Image>,
 }
 
 /// What starting has made, until it is held by a [`Live`].
@@ -110,7 +110,7 @@ impl Machine {
                     userns,
                     root: born.root,
                     stage,
-                    _image: image,
+                    image,
                 };
                 self.record.containers.push(Container {
                     id,
@@ -247,7 +247,7 @@ impl Machine {
             } else {
                 Program::Argv(&spec.argv)
             },
-            env: Vec::new(),
+            env: image.config.variables(),
             // Containers of the page's are strict, wherever they are.
             rights: Rights::Strict,
         };
@@ -282,7 +282,7 @@ impl Machine {
             privilege: self.privilege,
             stdio: Stdio::Null,
             program: Program::Argv(argv),
-            env: Vec::new(),
+            env: live.image.as_ref().map(|image| image.config.variables()).unwrap_or_default(),
             rights: if live.is_shell { rights_of(self.record.profile) } else { Rights::Strict },
         };
         let born = birth::start(&plan, Steps::begin())?;
