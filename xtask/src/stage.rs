@@ -75,7 +75,8 @@ impl Stage {
                 Need::Python,
                 Need::Umoci,
                 Need::LabTools,
-            , Need::UidMap],
+                Need::UidMap,
+            ],
             Stage::Browser => &[Need::Npm, Need::Busybox, Need::Chromium, Need::ChineseFont],
             _ => &[],
         }
