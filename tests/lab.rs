@@ -10,6 +10,7 @@ use vitrine_shared::spec::ContainerSpec;
 use crate::harness::lab::{Lab, server};
 use crate::harness::server::Server;
 use crate::harness::term::Term;
+use crate::harness::user::User;
 use crate::harness::{cgroup, proc};
 
 /// `%CPU` of a process, as `top` shows it over a second.
@@ -220,4 +221,28 @@ fn both_profiles_on_one_server() {
     });
     assert_eq!(profile, Profile::Strict);
     assert!(!cgroup::of_instance(server.pid()).is_empty());
+}
+
+#[test]
+fn a_lab_of_an_ordinary_users() {
+    let user = User::new();
+    let mut command = user.vitrine(&["serve", "--listen", "127.0.0.1:0", "--profile", "lab"]);
+    let server = Server::start_by(&mut command);
+    let mut lab = Lab::start(&server);
+    lab.ok("mount -t tmpfs none /mnt && umount /mnt && hostname teapot");
+    let ps = lab.ok("unshare --pid --fork --mount-proc ps -e -o pid,comm");
+    assert_eq!(ps.split_whitespace().collect::<Vec<_>>(), ["PID", "COMMAND", "1", "ps"]);
+    lab.ok("unshare -Urpf true");
+    // Without groups of its own it sees and mounts none, by no route: they would be the user's.
+    for line in [
+        "mount -t cgroup -o cpu none /mnt",
+        "mount -t cgroup2 none /mnt",
+        "unshare -C true",
+        "unshare -UrCm mount -t cgroup2 none /mnt",
+        "unshare -Urn true",
+        "umount /proc",
+    ] {
+        lab.fails(line);
+    }
+    assert_eq!(lab.ok("ls /sys/fs/cgroup"), "");
 }

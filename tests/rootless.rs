@@ -231,8 +231,8 @@ fn with_subordinate_ids_there_are_many() {
     assert!(!lacks(Feature::ManyIds) && !lacks(Feature::ServiceUsers) && lacks(Feature::OwnIds));
 }
 
-fn serve(command: std::process::Command) -> Server {
-    Server::start_as(command)
+fn serve(mut command: std::process::Command) -> Server {
+    Server::start_by(&mut command)
 }
 
 fn one_id_server(user: &User) -> Server {

@@ -9,7 +9,8 @@ use vitrine_shared::message::{ClientMessage, Command};
 use wasm_bindgen::prelude::wasm_bindgen;
 use yew::prelude::*;
 
-use crate::components::header::Header;
+use crate::components::about::{about, plain_http};
+use crate::components::header::header;
 use crate::components::lab::Lab;
 use crate::components::start::Start;
 use crate::prefs::{self, Theme, key};
@@ -56,22 +57,28 @@ fn App() -> Html {
     let desk = use_desk_of(&state, &line);
     use_line(&state, &line);
     use_subscription(&state, &desk);
+    use_due(&state, &desk);
     use_effect_with(state.made, |made| {
         if *made > 0 {
             route::go(Screen::Lab);
         }
     });
     let known = Rc::new((*state).clone());
+    let top = header(&ui, &desk, &known, screen);
+    let banner = plain_http(&ui, &known);
+    let about = about(&ui, &desk, &known);
     html! {
         <ContextProvider<Ui> context={ui}>
             <ContextProvider<Desk> context={desk}>
-                <Header state={known.clone()} {screen} />
+                {top}
+                {banner}
                 <div class="screen" key="screen">
                     {match screen {
                         Screen::Start => html! { <Start key="start" state={known} /> },
                         Screen::Lab => html! { <Lab key="lab" state={known} /> },
                     }}
                 </div>
+                {about}
             </ContextProvider<Desk>>
         </ContextProvider<Ui>>
     }
@@ -197,6 +204,18 @@ fn action_of(signal: Signal) -> Action {
 fn now_msec() -> u64 {
     let clock = web_sys::window().and_then(|window| window.performance());
     clock.map_or(0, |clock| clock.now() as u64)
+}
+
+/// Starts what was planned for a machine, once the machine is there.
+#[hook]
+fn use_due(state: &UseReducerHandle<State>, desk: &Desk) {
+    let desk = desk.clone();
+    use_effect_with(state.due.clone(), move |due| {
+        if let Some((machine, spec)) = due.clone() {
+            desk.send.emit(Command::StartContainer { machine: Some(machine), spec });
+            desk.act.emit(Action::Begun);
+        }
+    });
 }
 
 /// Subscribes to the machine that is looked at, again after each welcome; and pings.

@@ -1,8 +1,9 @@
 //! What each of the two eyes sees of the same processes.
 
-use vitrine_shared::id::ContainerId;
-use vitrine_shared::message::{Container, ContainerState, Sample};
+use vitrine_shared::message::{Container, Sample};
 use vitrine_shared::process::Process;
+
+use crate::kinds::{is_machine_shell, is_running};
 
 /// One row of one eye.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,19 +27,19 @@ pub(crate) struct Row {
 }
 
 /// The host's eye: every process of the machine, by host PID.
-pub(crate) fn host(sample: &Sample, container: Option<ContainerId>) -> Vec<Row> {
+pub(crate) fn host(sample: &Sample, container: &Container) -> Vec<Row> {
     let mut rows: Vec<Row> = sample
         .processes
         .iter()
         .map(|process| row(process, process.host_pid(), process.host_uid, container))
         .collect();
-    rows.sort_by_key(|row| row.host_pid);
+    in_order(&mut rows, |row| row.host_pid);
     rows
 }
 
 /// The container's eye: what its `/proc` shows, by the PIDs it shows.
 pub(crate) fn container(sample: &Sample, container: &Container) -> Vec<Row> {
-    if let ContainerState::Exited { .. } = container.state {
+    if !is_running(container) {
         return Vec::new();
     }
     let depth = usize::from(container.proc_depth);
@@ -47,15 +48,32 @@ pub(crate) fn container(sample: &Sample, container: &Container) -> Vec<Row> {
         .processes
         .iter()
         .filter(|process| !own_only || process.container == Some(container.id))
-        .filter_map(|process| {
-            Some(row(process, process.pid_at(depth)?, process.uid, Some(container.id)))
-        })
+        .filter_map(|process| Some(row(process, process.pid_at(depth)?, process.uid, container)))
         .collect();
-    rows.sort_by_key(|row| row.pid);
+    in_order(&mut rows, |row| row.pid);
     rows
 }
 
-fn row(process: &Process, pid: u32, uid: u32, container: Option<ContainerId>) -> Row {
+/// Is it of the container? What is in no container is the machine's, and so its shells'.
+fn is_of(process: &Process, container: &Container) -> bool {
+    match is_machine_shell(container) {
+        true => process.container.is_none(),
+        false => process.container == Some(container.id),
+    }
+}
+
+/// Sorts a few hundred rows that are nearly in order: the general sort is 5 KB of program.
+fn in_order(rows: &mut [Row], by: fn(&Row) -> u32) {
+    for at in 1..rows.len() {
+        let mut at = at;
+        while at > 0 && by(&rows[at - 1]) > by(&rows[at]) {
+            rows.swap(at - 1, at);
+            at -= 1;
+        }
+    }
+}
+
+fn row(process: &Process, pid: u32, uid: u32, container: &Container) -> Row {
     Row {
         host_pid: process.host_pid(),
         pid,
@@ -66,7 +84,7 @@ fn row(process: &Process, pid: u32, uid: u32, container: Option<ContainerId>) ->
             true => format!("[{}]", process.name),
             false => process.command.clone(),
         },
-        ours: container.is_some() && process.container == container,
+        ours: is_of(process, container),
         state: process.state,
     }
 }
@@ -94,6 +112,9 @@ pub(crate) fn between(from: Spot, to: Spot, t: f64) -> Spot {
 
 #[cfg(test)]
 mod tests {
+    use vitrine_shared::message::ContainerState;
+    use vitrine_shared::spec::ContainerSpec;
+
     use super::*;
     use crate::fixture;
 
@@ -103,7 +124,7 @@ mod tests {
 
     #[test]
     fn the_host_sees_all_of_the_machine() {
-        let rows = host(&fixture::sample(1), Some(fixture::CONTAINER));
+        let rows = host(&fixture::sample(1), &fixture::container(2));
         assert_eq!(pids(&rows), [(4100, 4100), (4821, 4821), (4907, 4907)]);
         assert_eq!(rows.iter().map(|row| row.ours).collect::<Vec<_>>(), [false, true, true]);
     }
@@ -119,6 +140,15 @@ mod tests {
     fn without_remount_the_machines_processes_stay_in_view() {
         let rows = container(&fixture::sample(1), &fixture::container(1));
         assert_eq!(pids(&rows), [(4100, 1), (4821, 12), (4907, 31)]);
+    }
+
+    #[test]
+    fn a_shell_in_the_machine_sees_all_and_owns_what_is_in_no_container() {
+        let mut shell = fixture::container(1);
+        shell.spec = ContainerSpec::machine_shell();
+        let rows = container(&fixture::sample(1), &shell);
+        assert_eq!(pids(&rows), [(4100, 1), (4821, 12), (4907, 31)]);
+        assert_eq!(rows.iter().map(|row| row.ours).collect::<Vec<_>>(), [true, false, false]);
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! The page. In reading order:
 //!
 //! 1. [`route`], [`session`], [`socket`]: how it gets to the server
-//! 2. [`state`], [`place`], [`history`]: everything it knows, a fold over what was heard
-//! 3. [`eyes`], [`chart`], [`play`]: where the pictures' lines go
-//! 4. [`text`], [`mod@format`], [`prefs`]: words, numbers, choices
+//! 2. [`state`], [`place`], [`history`], [`host`], [`kinds`]: everything it knows, a fold over what
+//!    was heard
+//! 3. [`eyes`], [`rosetta`], [`chart`], [`play`]: what the pictures show, and where their lines go
+//! 4. [`text`], [`mod@format`], [`prefs`], [`command_line`]: words, numbers, choices
 //! 5. [`app`], [`ui`], [`components`], [`xterm`]: what is seen
 //!
 //! **Invariant:** `state` does not render, components do not decide.
@@ -13,15 +14,19 @@
 mod app;
 mod chart;
 mod clipboard;
+mod command_line;
 mod components;
 mod eyes;
 #[cfg(test)]
 mod fixture;
 mod format;
 mod history;
+mod host;
+mod kinds;
 mod place;
 mod play;
 mod prefs;
+mod rosetta;
 mod route;
 mod session;
 mod socket;

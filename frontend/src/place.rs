@@ -1,6 +1,6 @@
 //! Where on the page a refusal belongs: beside the control that asked.
 
-use vitrine_shared::cgroup::GroupId;
+use vitrine_shared::cgroup::{GroupId, Knob};
 use vitrine_shared::id::ContainerId;
 use vitrine_shared::message::{Command, Refusal};
 
@@ -15,7 +15,7 @@ pub(crate) enum Place {
     Quota(GroupId),
     /// One raw file.
     File(GroupId, String),
-    /// Ending a container or machine.
+    /// Freezing or ending a container, ending a machine.
     End,
     /// The connection.
     Link,
@@ -32,6 +32,7 @@ impl Place {
                 Place::Exec(*container)
             }
             Command::StopContainer { .. } | Command::EndMachine { .. } => Place::End,
+            Command::SetKnob { knob: Knob::Freeze(_), .. } => Place::End,
             Command::SetKnob { group, .. } => Place::Quota(*group),
             Command::WriteFile { group, file, .. } => Place::File(*group, file.clone()),
         })

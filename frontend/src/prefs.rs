@@ -103,6 +103,8 @@ pub(crate) mod key {
     pub(crate) const SIZE: &str = "vitrine.size";
     /// Font size of the terminal, in pixels.
     pub(crate) const FONT: &str = "vitrine.font";
+    /// The list of missing things that was read, by its fingerprint.
+    pub(crate) const MISSING: &str = "vitrine.missing";
 }
 
 /// The storage, where the browser gives one: a private window may not.

@@ -9,13 +9,15 @@ use std::rc::Rc;
 use vitrine_shared::cgroup::GroupId;
 use vitrine_shared::id::{ContainerId, MachineId};
 use vitrine_shared::message::{
-    Answer, Command, Container, ContainerState, Event, FeedEntry, HostInfo, Machine, Made, Sample,
-    ServerMessage,
+    Answer, Command, Container, Event, FeedEntry, HostInfo, Machine, Made, Sample, ServerMessage,
 };
 use vitrine_shared::role::{Identity, Role};
+use vitrine_shared::spec::ContainerSpec;
 use yew::Reducible;
 
 use crate::history::History;
+use crate::host;
+use crate::kinds::is_running;
 use crate::place::{Place, Trouble};
 
 /// Entries of a machine's feed that are kept.
@@ -66,6 +68,15 @@ pub(crate) struct Told {
     pub(crate) answer: Answer,
 }
 
+/// A dialog over the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dialog {
+    /// What this server is, and what it cannot do.
+    About,
+    /// Is this machine really to end?
+    EndMachine(MachineId),
+}
+
 /// Everything the page knows.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct State {
@@ -75,7 +86,7 @@ pub(crate) struct State {
     pub(crate) welcomes: u32,
     pub(crate) latency_msec: Option<u32>,
     pub(crate) identity: Option<Identity>,
-    pub(crate) host: Option<HostInfo>,
+    pub(crate) host: Option<Rc<HostInfo>>,
     pub(crate) synced: bool,
     pub(crate) machines: BTreeMap<MachineId, Rc<Machine>>,
     /// The machine that is looked at.
@@ -91,6 +102,12 @@ pub(crate) struct State {
     /// Containers this page has made.
     pub(crate) made: u32,
     pub(crate) troubles: BTreeMap<Place, Trouble>,
+    /// The dialog that is open.
+    pub(crate) dialog: Option<Dialog>,
+    /// What to start in the machine that was asked for, once it is there.
+    planned: Option<ContainerSpec>,
+    /// What can be started now, because its machine is there.
+    pub(crate) due: Option<(MachineId, ContainerSpec)>,
     /// Machines heard since the last welcome.
     heard: BTreeSet<MachineId>,
 }
@@ -129,6 +146,12 @@ pub(crate) enum Action {
     Focus(MachineId),
     /// The text at this place was read.
     Dismiss(Place),
+    /// Open this dialog, or close the one that is open.
+    Dialog(Option<Dialog>),
+    /// Start this in the machine that is asked for next.
+    Plan(ContainerSpec),
+    /// What was due has been asked for.
+    Begun,
 }
 
 impl Reducible for State {
@@ -166,9 +189,14 @@ impl State {
         self.link == Link::Live && self.may_change()
     }
 
-    /// Is a container on its way?
+    /// Is a machine or a container on its way?
     pub(crate) fn is_starting(&self) -> bool {
-        self.pending.values().any(|command| matches!(command, Command::StartContainer { .. }))
+        self.due.is_some() || self.pending.values().any(starts)
+    }
+
+    /// What the large button starts, as far as this host can.
+    pub(crate) fn one_click(&self) -> ContainerSpec {
+        self.host.as_deref().map_or_else(ContainerSpec::one_click, host::one_click)
     }
 
     pub(crate) fn apply(&mut self, action: Action) {
@@ -188,6 +216,9 @@ impl State {
             Action::Dismiss(place) => {
                 self.troubles.remove(&place);
             }
+            Action::Dialog(dialog) => self.dialog = dialog,
+            Action::Plan(spec) => self.planned = Some(spec),
+            Action::Begun => self.due = None,
         }
     }
 
@@ -213,8 +244,16 @@ impl State {
     }
 
     fn not_answered(&mut self, command: &Command) {
+        self.drop_plan(command);
         if let Some(place) = Place::of(command) {
             self.troubles.insert(place, Trouble::NoAnswer);
+        }
+    }
+
+    /// A machine that is not there takes what was planned for it along.
+    fn drop_plan(&mut self, command: &Command) {
+        if matches!(command, Command::StartMachine { .. }) {
+            self.planned = None;
         }
     }
 
@@ -222,7 +261,7 @@ impl State {
         match message {
             ServerMessage::Welcome { identity, host } => {
                 self.identity = Some(identity);
-                self.host = Some(host);
+                self.host = Some(Rc::new(host));
                 self.link = Link::Live;
                 self.welcomes += 1;
                 self.synced = false;
@@ -262,9 +301,11 @@ impl State {
             Answer::Done { made: Some(Made::Machine { machine }), .. } => {
                 self.look_at(Some(*machine));
                 self.made += 1;
+                self.due = self.planned.take().map(|spec| (*machine, spec));
             }
             Answer::Done { .. } => {}
         }
+        self.drop_plan(&command);
         if !by_hand {
             return;
         }
@@ -299,6 +340,9 @@ impl State {
     fn machine_gone(&mut self, id: MachineId) {
         self.machines.remove(&id);
         self.feeds.remove(&id);
+        if self.dialog == Some(Dialog::EndMachine(id)) {
+            self.dialog = None;
+        }
         if self.focus == Some(id) {
             self.look_at(None);
         }
@@ -335,7 +379,7 @@ impl State {
         if exists || (self.chosen.is_some() && machine.containers.is_empty()) {
             return;
         }
-        let running = |c: &&Container| matches!(c.state, ContainerState::Running { .. });
+        let running = |c: &&Container| is_running(c);
         let newest = machine.containers.iter().rev();
         let newest = newest.clone().find(running).or_else(|| newest.clone().next());
         self.chosen = newest.map(|container| container.id).or(self.chosen);
@@ -354,8 +398,8 @@ impl State {
         for group in &sample.groups {
             self.histories.entry(group.group).or_default().push(sample.at_msec, group);
         }
-        let groups: BTreeSet<GroupId> = sample.groups.iter().map(|group| group.group).collect();
-        self.histories.retain(|group, _| groups.contains(group));
+        let is_there = |group: GroupId| sample.groups.iter().any(|one| one.group == group);
+        self.histories.retain(|group, _| is_there(*group));
         self.sample = Some(Rc::new(sample));
     }
 
@@ -369,6 +413,10 @@ impl State {
         let surplus = feed.len().saturating_sub(FEED_KEPT);
         feed.drain(..surplus);
     }
+}
+
+fn starts(command: &Command) -> bool {
+    matches!(command, Command::StartMachine { .. } | Command::StartContainer { .. })
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! Events in, state out.
 
-use vitrine_shared::message::Happening;
-use vitrine_shared::message::Refusal;
+use vitrine_shared::message::{Happening, Profile, Refusal};
 
 use super::*;
 use crate::fixture::{self, CONTAINER, MACHINE};
@@ -151,4 +150,44 @@ fn samples_of_other_machines_are_not_ours() {
     other.machine = MachineId(99);
     state.apply(event(Event::Sample(other)));
     assert_eq!(state, before);
+}
+
+fn started(state: &mut State, answer: Answer) {
+    state.apply(Action::Plan(ContainerSpec::machine_shell()));
+    let command = Command::StartMachine { profile: Profile::Lab };
+    state.apply(Action::Asked { id: 1, command });
+    assert!(state.is_starting());
+    state.apply(heard(ServerMessage::Answer { id: 1, answer }));
+}
+
+#[test]
+fn what_was_planned_is_due_when_its_machine_is_there() {
+    let mut state = State::default();
+    state.apply(heard(fixture::welcome()));
+    let made = Some(Made::Machine { machine: MACHINE });
+    started(&mut state, Answer::Done { deeds: Vec::new(), made });
+    assert_eq!(state.due, Some((MACHINE, ContainerSpec::machine_shell())));
+    assert!(state.is_starting(), "until it has been asked for");
+    state.apply(Action::Begun);
+    assert!(state.due.is_none() && !state.is_starting());
+}
+
+#[test]
+fn a_machine_that_was_refused_takes_the_plan_along() {
+    let mut state = State::default();
+    state.apply(heard(fixture::welcome()));
+    let reason = Refusal::ProfileOff { profile: Profile::Lab };
+    started(&mut state, Answer::Refused { reason, hint: String::new() });
+    assert!(state.due.is_none() && state.planned.is_none() && !state.is_starting());
+    assert!(state.troubles.contains_key(&Place::Start));
+}
+
+#[test]
+fn the_question_goes_when_its_machine_goes() {
+    let mut state = lab();
+    state.apply(Action::Dialog(Some(Dialog::EndMachine(MACHINE))));
+    state.apply(event(Event::MachineGone { machine: MachineId(99) }));
+    assert_eq!(state.dialog, Some(Dialog::EndMachine(MACHINE)));
+    state.apply(event(Event::MachineGone { machine: MACHINE }));
+    assert_eq!(state.dialog, None);
 }

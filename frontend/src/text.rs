@@ -4,8 +4,10 @@
 //! [`Lang::pick`](crate::prefs::Lang::pick) for sentences with something in them.
 
 pub(crate) mod happening;
+pub(crate) mod host;
 pub(crate) mod kernel;
 pub(crate) mod refusal;
+pub(crate) mod rosetta;
 pub(crate) mod step;
 mod words;
 

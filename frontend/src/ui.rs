@@ -77,3 +77,12 @@ pub(crate) fn next_number() -> u32 {
 pub(crate) fn input_text(event: &Event) -> String {
     event.target_dyn_into::<web_sys::HtmlInputElement>().map_or_else(String::new, |i| i.value())
 }
+
+/// The value of the list that an event came from.
+pub(crate) fn select_value(event: &Event) -> String {
+    let value = event
+        .target()
+        .and_then(|target| js_sys::Reflect::get(&target, &"value".into()).ok())
+        .and_then(|value| value.as_string());
+    value.unwrap_or_default()
+}

@@ -154,6 +154,14 @@ for (const lang of ['en', 'zh']) {
       await hook(page, 'end-container').click();
       await until('no container', () => tree(server.pid).every((pid) => pidsOf(pid).length < 3));
       await hook(page, 'end-machine').click();
+      await hook(page, 'end-no').waitFor();
+      await page.keyboard.press('Escape');
+      await until('the question is gone', async () => !await hook(page, 'end-dialog').isVisible());
+      assert.ok(server.machineInit(), 'it was not ended by asking');
+      assert.ok(await hook(page, 'end-machine').evaluate((button) => button === document.activeElement),
+        'the focus is back where it was');
+      await hook(page, 'end-machine').click();
+      await hook(page, 'end-yes').click();
       await until('no machine', () => !server.machineInit());
     });
   });

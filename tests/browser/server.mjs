@@ -1,7 +1,7 @@
 // A `vitrine serve` of the test's own, what the kernel says about it, and the proof that it is gone.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
+import { chownSync, existsSync, mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
@@ -78,19 +78,24 @@ function cgroupsOf(pid) {
 export class Server {
   #child; #output = ''; #data; #cookies = null;
 
-  /** Starts one on a free port with a new data directory. */
-  static async start() {
+  /** Starts one on a free port with a new data directory; `more` are further arguments,
+   *  `uid` an ordinary user to start it as. */
+  static async start(more = [], uid = 0) {
     assert.equal(process.getuid(), 0, 'the browser tests start real containers: run them as root');
     needProgram(resolve(BINARY), 'build it with `cargo xtask run`, or name another in VITRINE_BIN');
     const server = new Server();
     server.#data = mkdtempSync(join(tmpdir(), 'vitrine-browser-'));
-    const args = ['serve', '--listen', '127.0.0.1:0', '--data', server.#data];
-    server.#child = spawn(resolve(BINARY), args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    chownSync(server.#data, uid, uid);
+    const listen = more.includes('--listen') ? [] : ['--listen', '127.0.0.1:0'];
+    const args = ['serve', ...listen, '--data', server.#data, ...more];
+    server.#child = spawn(resolve(BINARY), args, {
+      stdio: ['ignore', 'pipe', 'pipe'], uid, gid: uid,
+    });
     for (const stream of [server.#child.stdout, server.#child.stderr]) {
       stream.on('data', (bytes) => { server.#output += bytes; });
     }
     try {
-      const find = () => server.#child.exitCode === null && server.output.match(/http:\/\/127\.0\.0\.1:\d+\/#token=\S+/);
+      const find = () => server.#child.exitCode === null && server.output.match(/http:\/\/(?:127\.0\.0\.1|localhost):\d+\/#token=\S+/);
       [server.link] = await until('the server prints its link', find, { msec: START_MSEC });
     } catch (err) {
       await server.kill();

@@ -10,11 +10,11 @@ export let browser;
 /** `vitrine serve`; there from the first spec on. */
 export let server;
 
-/** Starts both before the specs of this file, and ends both after them. */
-export function onStage() {
+/** Starts both before the specs of this file, with those arguments, and ends both after them. */
+export function onStage(args = []) {
   before(async () => {
     browser = await launch();
-    server = await Server.start();
+    server = await Server.start(args);
   });
   after(async () => {
     await browser?.close();

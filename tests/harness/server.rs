@@ -39,17 +39,17 @@ impl Server {
     pub(crate) fn untouched(flags: &[&str]) -> (Self, String) {
         let mut command = Command::new(binary());
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data()).args(flags);
-        Server::spawn(command)
+        Server::spawn(&mut command)
     }
 
-    /// Starts the one that this command is, and comes in with its token.
-    pub(crate) fn start_as(command: Command) -> Self {
+    /// Starts one by this command, and comes in with its token.
+    pub(crate) fn start_by(command: &mut Command) -> Self {
         let (mut server, url) = Server::spawn(command);
         server.exchange(url.rsplit_once("#token=").expect("a token").1);
         server
     }
 
-    fn spawn(mut command: Command) -> (Self, String) {
+    fn spawn(command: &mut Command) -> (Self, String) {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -134,7 +134,7 @@ fn prepare(project: &Project, chosen: &[Bench]) -> Result<PathBuf> {
         setup::npm_packages(project)?;
         web::build(project, Kind::Small)?;
     }
-    let measured = dist::binary(project, &project.path("target/dist"))?;
+    let measured = dist::binary(project, &project.path("target/dist-out"))?;
     run::build_server(project, "release")?;
     build(project, &["build", "--release", "--package", "vitrine", "--example", "observer_bench"])?;
     build(project, &["bench", "--quiet", "--package", "vitrine-tests", "--no-run"])?;

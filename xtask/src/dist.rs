@@ -39,7 +39,7 @@ const SHELLS: [(&str, &str); 3] =
 
 /// Builds everything into `out`, and a Debian package of it when asked.
 pub(crate) fn dist(project: &Project, out: Option<PathBuf>, with_deb: bool) -> Result<()> {
-    let out = out.unwrap_or_else(|| project.path("target/dist"));
+    let out = out.unwrap_or_else(|| project.path("target/dist-out"));
     let out = std::path::absolute(&out).context("the directory of --out")?;
     setup::ensure(project, &[Need::Npm])?;
     setup::npm_packages(project)?;

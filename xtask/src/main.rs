@@ -104,7 +104,7 @@ struct Dist {
     /// A Debian package too, unpacked and started once
     #[arg(long)]
     deb: bool,
-    /// Where everything goes [default: target/dist]
+    /// Where everything goes [default: target/dist-out]
     #[arg(long, value_name = "DIR")]
     out: Option<std::path::PathBuf>,
 }

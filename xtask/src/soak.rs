@@ -11,7 +11,7 @@ use crate::{dist, say, tool};
 pub(crate) fn soak(project: &Project, cycles: u32, minutes: u32) -> Result<()> {
     needs_root("soak")?;
     setup::ensure(project, &[Need::Busybox])?;
-    let measured = dist::binary(project, &project.path("target/dist"))?;
+    let measured = dist::binary(project, &project.path("target/dist-out"))?;
     say::step(say::words(
         format!("{cycles} cycles, {minutes} minutes at most"),
         format!("{cycles} 个周期，最多 {minutes} 分钟"),

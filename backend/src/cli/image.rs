@@ -96,8 +96,12 @@ impl Data {
     }
 }
 
-/// Does it, and gives what there is to say.
+/// Does it, and gives what there is to say, with its last line ended.
 pub fn image(args: &Image) -> anyhow::Result<String> {
+    Ok(said(args)? + "\n")
+}
+
+fn said(args: &Image) -> anyhow::Result<String> {
     match &args.command {
         ImageCommand::Add { name, source, common } => {
             let row = image::add(&common.data.directory(), name, source)?;

@@ -86,6 +86,9 @@ pub(crate) enum Nesting {
     /// would have CAP_NET_ADMIN. (The launcher makes those of containers in the initial user
     /// namespace, and is not counted here.)
     Lab,
+    /// The same without cgroup namespaces: where machines have no groups of their own, whoever
+    /// had one could mount those of the user who started the server.
+    LabWithoutCgroups,
 }
 
 impl Nesting {
@@ -93,8 +96,11 @@ impl Nesting {
         match self {
             Nesting::None => Some("0".into()),
             Nesting::Host => None,
-            Nesting::Lab if name == "max_net_namespaces" => Some("0".into()),
-            Nesting::Lab => Some(LAB_NAMESPACES.value.to_string()),
+            Nesting::Lab | Nesting::LabWithoutCgroups if name == "max_net_namespaces" => {
+                Some("0".into())
+            }
+            Nesting::LabWithoutCgroups if name == "max_cgroup_namespaces" => Some("0".into()),
+            Nesting::Lab | Nesting::LabWithoutCgroups => Some(LAB_NAMESPACES.value.to_string()),
         }
     }
 }

@@ -201,14 +201,18 @@ impl Machine {
             root.delegate(uids.base())?;
             shell.delegate(uids.base())?;
         }
-        // An ordinary user can make none, and their machines see what the user sees.
+        // An ordinary user can make none; in their machines no hierarchy can be mounted at all.
         if lab && !host.privilege.is_rootless() {
             let made = Cage::make(&host.hierarchies, cap.path());
             let made = made.at(StepName::Cgroup, "make groups in the other hierarchies")?;
             procs.extend(made.procs().at(StepName::Cgroup, "open their tasks")?);
             cage = Some(made);
         }
-        let nesting = if lab { Nesting::Lab } else { Nesting::Host };
+        let nesting = match (profile, host.privilege.is_rootless()) {
+            (Profile::Strict, _) => Nesting::Host,
+            (Profile::Lab, false) => Nesting::Lab,
+            (Profile::Lab, true) => Nesting::LabWithoutCgroups,
+        };
         let userns = userns::for_machine(uids, nesting, host.privilege)?;
         let image = host
             .images

@@ -5,26 +5,17 @@ use yew::prelude::*;
 
 use crate::format;
 use crate::text::{born_in, step};
-use crate::ui::{Ui, use_ui};
-
-/// The steps of both births.
-#[derive(Properties, PartialEq)]
-pub(crate) struct Props {
-    pub(crate) container: Vec<Step>,
-    pub(crate) machine: Vec<Step>,
-}
+use crate::ui::Ui;
 
 /// The steps.
-#[component]
-pub(crate) fn Birth(props: &Props) -> Html {
-    let ui = use_ui();
+pub(crate) fn birth(ui: &Ui, container: &[Step], machine: &[Step]) -> Html {
     let t = ui.t();
-    let longest = props.container.iter().chain(&props.machine).map(|step| step.took_usec).max();
+    let longest = container.iter().chain(machine).map(|step| step.took_usec).max();
     let longest = f64::from(longest.unwrap_or(1).max(1));
     html! {
         <div class="birth" data-test="steps">
-            {list(&ui, t.steps_container, &props.container, longest)}
-            {list(&ui, t.steps_machine, &props.machine, longest)}
+            {list(ui, t.steps_container, container, longest)}
+            {list(ui, t.steps_machine, machine, longest)}
         </div>
     }
 }

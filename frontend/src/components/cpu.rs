@@ -5,17 +5,18 @@ use std::rc::Rc;
 use gloo::timers::callback::Timeout;
 use vitrine_shared::cgroup::{CgroupSample, GroupId, Knob};
 use vitrine_shared::id::{ContainerId, MachineId};
-use vitrine_shared::message::Command;
+use vitrine_shared::message::{Command, Missing};
 use web_sys::{Element, PointerEvent};
 use yew::prelude::*;
 
-use super::busy::Busy;
+use super::busy::busy;
 use super::figure::use_width;
 use super::quota::Quota;
 use crate::chart::{self, Frame};
 use crate::format;
 use crate::history::{self, History};
 use crate::place::Trouble;
+use crate::text::host::why_missing;
 use crate::text::{chart_in_words, throttled_in};
 use crate::ui::{Desk, use_desk, use_ui};
 
@@ -30,7 +31,11 @@ const GIVE_UP_MSEC: u32 = 2_000;
 pub(crate) struct Props {
     pub(crate) machine: MachineId,
     pub(crate) container: ContainerId,
+    /// Its group.
+    pub(crate) id: GroupId,
     pub(crate) group: Option<CgroupSample>,
+    /// Why there is no cpu controller, where there is none.
+    pub(crate) missing: Option<Missing>,
     pub(crate) history: Option<History>,
     pub(crate) quota_trouble: Option<Trouble>,
     pub(crate) exec_trouble: Option<Trouble>,
@@ -41,11 +46,12 @@ pub(crate) struct Props {
 /// The CPU figure and its controls.
 #[component]
 pub(crate) fn Cpu(props: &Props) -> Html {
-    let ui = use_ui();
+    let (ui, desk) = (use_ui(), use_desk());
     let t = ui.t();
     let cpu = props.group.as_ref().map(|group| group.cpu).unwrap_or_default();
     let period = if cpu.period_usec > 0 { cpu.period_usec } else { 100_000 };
     let measured = history::permille(cpu.quota_usec, period);
+    let may_limit = props.may_change && props.missing.is_none();
     let (wanted, want) = use_wanted(props, measured, period);
     let steady = props.history.as_ref().and_then(History::recent_permille);
     let now = steady.or(props.group.as_ref().map(|group| group.cpu_permille)).map(format::percent);
@@ -66,17 +72,19 @@ pub(crate) fn Cpu(props: &Props) -> Html {
                         None => t.no_periods.into(),
                     }}
                 </p>
-                <Busy machine={props.machine} container={props.container}
-                    may_change={props.may_change} trouble={props.exec_trouble.clone()} />
+                {busy(&ui, &desk, (props.machine, props.container), props.may_change, props.exec_trouble.clone())}
             </div>
             <div class="lens-picture">
                 <Chart history={props.history.clone().unwrap_or_default()} quota={wanted.or(measured)}
-                    want={props.may_change.then(|| want.clone())} />
+                    want={may_limit.then(|| want.clone())} />
             </div>
             <div class="lens-quota">
-                <Quota machine={props.machine} container={props.container} quota_usec={cpu.quota_usec}
-                    period_usec={period} wanted={wanted} {want} may_change={props.may_change}
+                <Quota machine={props.machine} group={props.id} quota_usec={cpu.quota_usec}
+                    period_usec={period} wanted={wanted} {want} may_change={may_limit}
                     trouble={props.quota_trouble.clone()} />
+                <p class="muted" data-test="no-quota" hidden={props.missing.is_none()}>
+                    {props.missing.as_ref().map(|missing| why_missing(ui.lang, missing))}
+                </p>
             </div>
         </section>
     }
@@ -105,7 +113,7 @@ fn use_wanted(props: &Props, measured: Option<u32>, period: u64) -> (Option<u32>
             }
         },
     );
-    let (machine, group) = (props.machine, GroupId::Container(props.container));
+    let (machine, group) = (props.machine, props.id);
     let set = wanted.setter();
     let want = use_callback((machine, group, period, desk), move |permille: u32, deps| {
         let (machine, group, period, desk): (MachineId, GroupId, u64, Desk) = deps.clone();

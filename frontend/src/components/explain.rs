@@ -1,32 +1,22 @@
 //! Explain my click: what was asked, and what was really done for it.
 
-use std::rc::Rc;
-
 use vitrine_shared::message::{Act, Answer, Deed};
 use yew::prelude::*;
 
-use super::feed::{Change, file};
-use super::parts::ShellLine;
+use super::feed::{change, file};
+use super::parts::shell_line;
 use crate::place::Trouble;
 use crate::state::Told;
 use crate::text::{happening, refusal};
-use crate::ui::{Ui, use_ui};
-
-/// The last answer.
-#[derive(Properties, PartialEq)]
-pub(crate) struct Props {
-    pub(crate) told: Option<Rc<Told>>,
-}
+use crate::ui::Ui;
 
 /// What the last click really did.
-#[component]
-pub(crate) fn Explain(props: &Props) -> Html {
-    let ui = use_ui();
+pub(crate) fn explain(ui: &Ui, told: Option<&Told>) -> Html {
     html! {
         <div class="explain" data-test="explain">
-            {match &props.told {
+            {match told {
                 None => html! { <p class="muted">{ui.t().explain_empty}</p> },
-                Some(told) => html! { <div key={told.number}>{answered(&ui, told)}</div> },
+                Some(told) => html! { <div key={told.number}>{answered(ui, told)}</div> },
             }}
         </div>
     }
@@ -43,7 +33,7 @@ fn answered(ui: &Ui, told: &Told) -> Html {
                 }
                 Answer::Done { deeds, .. } => html! {
                     <ol class="deeds">{for deeds.iter().enumerate().map(|(at, deed)| html! {
-                        <li key={at}>{done(deed)}</li>
+                        <li key={at}>{done(ui, deed)}</li>
                     })}</ol>
                 },
                 Answer::Refused { reason, hint } => {
@@ -69,16 +59,16 @@ fn said(ui: &Ui, trouble: &Trouble) -> Html {
     }
 }
 
-fn done(deed: &Deed) -> Html {
+fn done(ui: &Ui, deed: &Deed) -> Html {
     let act = match &deed.act {
         Act::Syscall { call } => html! { <code class="call">{call}</code> },
         Act::Wrote { path, old, new } => html! {
-            <><code class="path" title={path.clone()}>{file(path)}</code>{" "}<Change old={old.clone()} new={new.clone()} /></>
+            <><code class="path" title={path.clone()}>{file(path)}</code>{" "}{change(ui, old, new)}</>
         },
     };
     let shell = match deed.shell.as_str() {
         "" => Html::default(),
-        line => html! { <ShellLine text={line.to_string()} /> },
+        line => shell_line(line),
     };
     html! { <>{act}{shell}</> }
 }

@@ -4,14 +4,15 @@
 
 use std::rc::Rc;
 
-use vitrine_shared::message::{Container, ContainerState, Sample};
-use vitrine_shared::namespace::{Namespace, NamespaceSet};
+use vitrine_shared::message::{Container, Sample};
+use vitrine_shared::namespace::Namespace;
 use yew::prelude::*;
 
-use super::parts::Letter;
+use super::parts::letter;
 use super::threads::use_threads;
 use crate::eyes::{Row, container, host};
 use crate::format;
+use crate::kinds::{is_machine_shell, is_running, panes_of};
 use crate::text::{kernel, other_processes};
 use crate::ui::{Ui, use_ui};
 
@@ -31,16 +32,19 @@ pub(crate) fn Eyes(props: &Props) -> Html {
     let threads = use_node_ref();
     let (host_rows, container_rows, others) = match &props.sample {
         Some(sample) => (
-            host(sample, Some(props.container.id)),
+            host(sample, &props.container),
             container(sample, &props.container),
             sample.other_processes,
         ),
         None => Default::default(),
     };
     use_threads(&region, &threads);
-    let ended = matches!(props.container.state, ContainerState::Exited { .. });
-    let own_pids = props.container.spec.namespaces.has(Namespace::Pid);
-    let machines = props.container.proc_depth < 2 && !ended;
+    let ended = !is_running(&props.container);
+    let own_pids = panes_of(&props.container).has(Namespace::Pid);
+    let of_machine = is_machine_shell(&props.container);
+    let machines = props.container.proc_depth < 2 && !ended && !of_machine;
+    let caption = if of_machine { t.eye_machine } else { t.eye_container };
+    let ended_word = if of_machine { t.shell_ended } else { t.container_ended };
     html! {
         // A region that scrolls must be reachable by keyboard.
         <div class="eyes-scroll" tabindex="0" role="group" aria-label={t.eyes_question}>
@@ -51,11 +55,11 @@ pub(crate) fn Eyes(props: &Props) -> Html {
                 </div>
                 <div class={classes!("eye", "eye-container", (!own_pids).then_some("is-open"))}
                     data-test="eye-container">
-                    {corner(&ui, props.container.spec.namespaces)}
-                    {table(&ui, t.eye_container, &container_rows, false)}
+                    {corner(&ui, &props.container)}
+                    {table(&ui, caption, &container_rows, false)}
                     <p class="muted" hidden={!machines}>{t.machine_proc}</p>
                     <p class="muted" hidden={!container_rows.is_empty()}>
-                        {if ended { t.container_ended } else { t.no_rows }}
+                        {if ended { ended_word } else { t.no_rows }}
                     </p>
                 </div>
                 <svg class="threads" ref={threads} aria-hidden="true"></svg>
@@ -65,13 +69,15 @@ pub(crate) fn Eyes(props: &Props) -> Html {
 }
 
 /// The letters of the panes of glass around it.
-fn corner(ui: &Ui, namespaces: NamespaceSet) -> Html {
-    let new = || Namespace::ALL.into_iter().filter(move |namespace| namespaces.has(*namespace));
+fn corner(ui: &Ui, container: &Container) -> Html {
+    let panes = panes_of(container);
+    let new = || Namespace::ALL.into_iter().filter(move |namespace| panes.has(*namespace));
     let names: Vec<_> = new().map(|namespace| kernel::namespace_name(ui.lang, namespace)).collect();
-    let label = format!("{}: {}", ui.t().panes, names.join(ui.lang.pick(", ", "、")));
+    let whose = if is_machine_shell(container) { ui.t().machine_panes } else { ui.t().panes };
+    let label = format!("{whose}: {}", names.join(ui.lang.pick(", ", "、")));
     html! {
         <span class="letters" role="img" aria-label={label.clone()} title={label}>
-            {for new().map(|namespace| html! { <Letter key={namespace.option()} {namespace} /> })}
+            {for new().map(letter)}
         </span>
     }
 }

@@ -3,30 +3,22 @@
 use vitrine_shared::message::{FeedEntry, Happening};
 use yew::prelude::*;
 
-use super::parts::ShellLine;
+use super::parts::shell_line;
 use crate::format;
 use crate::text::happening::happening;
-use crate::ui::{Ui, use_ui};
+use crate::ui::Ui;
 
-/// The entries, oldest first.
-#[derive(Properties, PartialEq)]
-pub(crate) struct Props {
-    pub(crate) entries: Vec<FeedEntry>,
-}
-
-/// The feed.
-#[component]
-pub(crate) fn Feed(props: &Props) -> Html {
-    let ui = use_ui();
+/// The feed; the entries come oldest first.
+pub(crate) fn feed(ui: &Ui, entries: &[FeedEntry]) -> Html {
     let t = ui.t();
     html! {
         <section class="feed" aria-labelledby="feed-title">
             <h2 id="feed-title">{t.feed}</h2>
-            <p class="muted" hidden={!props.entries.is_empty()}>{t.feed_empty}</p>
+            <p class="muted" hidden={!entries.is_empty()}>{t.feed_empty}</p>
             <div class="scroll" tabindex="0" role="log" aria-labelledby="feed-title" data-test="feed">
                 <ol class="entries" reversed=true>
-                    {for props.entries.iter().rev().map(|entry| html! {
-                        <li key={entry.seq} class={kind(&entry.what)}>{told(&ui, entry)}</li>
+                    {for entries.iter().rev().map(|entry| html! {
+                        <li key={entry.seq} class={kind(&entry.what)}>{told(ui, entry)}</li>
                     })}
                 </ol>
             </div>
@@ -49,8 +41,8 @@ fn told(ui: &Ui, entry: &FeedEntry) -> Html {
         Happening::Wrote { path, old, new, shell } => html! {
             <>
                 {time}{" "}<code class="path" title={path.clone()}>{file(path)}</code>{" "}
-                <Change old={old.clone()} new={new.clone()} />
-                {shell_line(shell)}
+                {change(ui, old, new)}
+                {if shell.is_empty() { Html::default() } else { shell_line(shell) }}
             </>
         },
         Happening::KernelRefused { path, text, errno } => {
@@ -69,32 +61,16 @@ pub(crate) fn file(path: &str) -> String {
     parts.join("/")
 }
 
-fn shell_line(shell: &str) -> Html {
-    match shell {
-        "" => Html::default(),
-        line => html! { <ShellLine text={line.to_string()} /> },
-    }
-}
-
-/// What [`Change`] shows.
-#[derive(Properties, PartialEq)]
-pub(crate) struct ChangeProps {
-    pub(crate) old: AttrValue,
-    pub(crate) new: AttrValue,
-}
-
 /// Old value, arrow, new value.
-#[component]
-pub(crate) fn Change(props: &ChangeProps) -> Html {
-    let ui = use_ui();
-    let shown = |value: &AttrValue| match value.is_empty() {
-        true => AttrValue::Static(ui.t().empty_value),
-        false => value.clone(),
+pub(crate) fn change(ui: &Ui, old: &str, new: &str) -> Html {
+    let shown = |value: &str| match value {
+        "" => ui.t().empty_value.to_string(),
+        value => value.to_string(),
     };
     html! {
         <span class="change">
             <span class="visually-hidden">{ui.t().was}{" "}</span>
-            <code class="old">{shown(&props.old)}</code>{" → "}<code class="new">{shown(&props.new)}</code>
+            <code class="old">{shown(old)}</code>{" → "}<code class="new">{shown(new)}</code>
         </span>
     }
 }

@@ -1,20 +1,28 @@
 //! The flag forge: which namespaces are new. Each switch is the pane of glass that it makes.
 
+mod program;
+
+use std::rc::Rc;
+
 use vitrine_shared::id::MachineId;
-use vitrine_shared::message::Command;
+use vitrine_shared::message::{Feature, HostInfo, Profile};
 use vitrine_shared::namespace::{Namespace, NamespaceSet};
-use vitrine_shared::spec::ContainerSpec;
+use vitrine_shared::spec::{ContainerSpec, Rootfs};
 use yew::prelude::*;
 
-use super::parts::{Letter, TroubleText};
+use super::parts::{TroubleText, letter};
+use super::profile::{begin, offered, profile_choice};
+use crate::command_line;
+use crate::host::{lacks, program_of};
 use crate::place::{Place, Trouble};
-use crate::text::kernel;
+use crate::text::{host as words, kernel};
 use crate::ui::{Ui, input_text, use_desk, use_ui};
 
 /// Where the container will be.
 #[derive(Properties, PartialEq)]
 pub(crate) struct Props {
     pub(crate) machine: Option<MachineId>,
+    pub(crate) host: Option<Rc<HostInfo>>,
     /// Why it cannot be started now; `None` when it can.
     pub(crate) why: Option<Html>,
     pub(crate) starting: bool,
@@ -29,18 +37,55 @@ struct Choice {
     namespaces: NamespaceSet,
     remount: bool,
     hostname: String,
+    rootfs: Rootfs,
+    /// As it was typed; `None` for the program that goes with the root file system.
+    program: Option<String>,
+    profile: Option<Profile>,
 }
 
 impl Choice {
-    fn spec(&self) -> ContainerSpec {
-        let hostname = self.hostname.trim().to_string();
-        let named = self.namespaces.has(Namespace::Uts) && !hostname.is_empty();
-        ContainerSpec {
-            namespaces: self.namespaces,
-            remount_proc: self.remount && self.namespaces.has(Namespace::Mount),
-            hostname: named.then_some(hostname),
-            ..ContainerSpec::one_click()
+    /// All eight, as the large button starts it.
+    fn first() -> Self {
+        Choice {
+            namespaces: NamespaceSet::ALL,
+            remount: true,
+            hostname: "container".into(),
+            rootfs: Rootfs::Busybox,
+            program: None,
+            profile: None,
         }
+    }
+
+    fn namespaces_on(&self, host: Option<&HostInfo>) -> NamespaceSet {
+        let no_time = lacks(host, Feature::TimeNamespaces).is_some();
+        let time = self.namespaces.has(Namespace::Time) && !no_time;
+        self.namespaces.with(Namespace::Time, time)
+    }
+
+    fn rootfs_on(&self, host: Option<&HostInfo>) -> Rootfs {
+        match self.rootfs {
+            Rootfs::Busybox if lacks(host, Feature::Busybox).is_some() => Rootfs::Lab,
+            _ => self.rootfs.clone(),
+        }
+    }
+
+    /// What to start; `None` when the program cannot be read.
+    fn spec(&self, host: Option<&HostInfo>) -> Option<ContainerSpec> {
+        let (namespaces, rootfs) = (self.namespaces_on(host), self.rootfs_on(host));
+        let argv = match &self.program {
+            Some(line) => command_line::split(line)?,
+            None => vec![program_of(&rootfs).into()],
+        };
+        let hostname = self.hostname.trim().to_string();
+        let named = namespaces.has(Namespace::Uts) && !hostname.is_empty();
+        Some(ContainerSpec {
+            namespaces,
+            remount_proc: self.remount && namespaces.has(Namespace::Mount),
+            hostname: named.then_some(hostname),
+            rootfs,
+            argv,
+            ..ContainerSpec::one_click()
+        })
     }
 }
 
@@ -49,19 +94,29 @@ impl Choice {
 pub(crate) fn Forge(props: &Props) -> Html {
     let (ui, desk) = (use_ui(), use_desk());
     let t = ui.t();
-    let choice = use_state_eq(|| Choice {
-        namespaces: NamespaceSet::ALL,
-        remount: true,
-        hostname: "container".into(),
-    });
-    let ready = props.why.is_none() && !props.starting;
+    let choice = use_state_eq(Choice::first);
+    let host = props.host.as_deref();
+    let spec = choice.spec(host);
+    let profiles = offered(host, props.machine);
+    let profile = choice.profile.or(profiles.first().copied()).unwrap_or(Profile::Strict);
+    let ready = props.why.is_none() && !props.starting && spec.is_some();
+    let wrong = spec.is_none();
     let start = {
-        let (spec, machine) = (choice.spec(), props.machine);
+        let (spec, machine) = (spec.clone(), props.machine);
+        // The first one is what a machine has when none is named.
+        let named = (profiles.first() != Some(&profile)).then_some(profile);
+        let named = named.filter(|_| !profiles.is_empty());
         Callback::from(move |event: SubmitEvent| {
             event.prevent_default();
-            if ready {
-                desk.send.emit(Command::StartContainer { machine, spec: spec.clone() });
+            if let Some(spec) = spec.clone().filter(|_| ready) {
+                begin(&desk, machine, named, spec);
             }
+        })
+    };
+    let choose_profile = {
+        let choice = choice.clone();
+        Callback::from(move |profile| {
+            choice.set(Choice { profile: Some(profile), ..(*choice).clone() });
         })
     };
     let all = |namespaces: NamespaceSet| {
@@ -74,12 +129,15 @@ pub(crate) fn Forge(props: &Props) -> Html {
             <p class="lead">{t.forge_lead}</p>
             <form onsubmit={start}>
                 <div class="panes" role="group" aria-labelledby="forge-title">
-                    {for Namespace::ALL.into_iter().map(|namespace| pane(&ui, &choice, namespace))}
+                    {for Namespace::ALL.into_iter().map(|namespace| pane(&ui, &choice, namespace, host))}
                 </div>
                 <div class="forge-more">
                     {remount(&ui, &choice)}
                     {hostname(&ui, &choice)}
+                    {program::rootfs(&ui, &choice, host)}
+                    {program::program(&ui, &choice, host, wrong)}
                 </div>
+                {profile_choice(&ui, &profiles, profile, &choose_profile)}
                 <div class="forge-buttons">
                     <button type="submit" class="large" data-test="forge-start" aria-describedby="forge-why"
                         aria-disabled={(!ready).to_string()}>
@@ -100,8 +158,17 @@ pub(crate) fn Forge(props: &Props) -> Html {
     }
 }
 
-fn pane(ui: &Ui, choice: &UseStateHandle<Choice>, namespace: Namespace) -> Html {
-    let on = choice.namespaces.has(namespace);
+fn pane(
+    ui: &Ui,
+    choice: &UseStateHandle<Choice>,
+    namespace: Namespace,
+    host: Option<&HostInfo>,
+) -> Html {
+    let missing = match namespace {
+        Namespace::Time => lacks(host, Feature::TimeNamespaces),
+        _ => None,
+    };
+    let on = choice.namespaces_on(host).has(namespace);
     let name = namespace.option();
     let flip = {
         let choice = choice.clone();
@@ -113,14 +180,18 @@ fn pane(ui: &Ui, choice: &UseStateHandle<Choice>, namespace: Namespace) -> Html 
     html! {
         <label key={name} class={classes!("pane", format!("ns-{name}"), on.then_some("is-on"))}>
             <span class="pane-head">
-                <Letter {namespace} />
+                {letter(namespace)}
                 <span class="pane-name">{kernel::namespace_name(ui.lang, namespace)}</span>
                 <code class="pane-flag">{namespace.flag_name()}</code>
                 <input type="checkbox" role="switch" class="switch" data-test={format!("forge-{name}")}
-                    checked={on} onchange={flip} aria-describedby={format!("pane-{name}")} />
+                    checked={on} disabled={missing.is_some()} onchange={flip}
+                    aria-describedby={format!("pane-{name}")} />
             </span>
             <span class="pane-meaning" id={format!("pane-{name}")}>
-                {kernel::namespace_meaning(ui.lang, namespace)}
+                {match missing {
+                    Some(missing) => words::because(ui.lang, missing.because),
+                    None => kernel::namespace_meaning(ui.lang, namespace),
+                }}
             </span>
         </label>
     }
@@ -182,7 +253,7 @@ mod tests {
     use super::*;
 
     fn choice(namespaces: NamespaceSet) -> Choice {
-        Choice { namespaces, remount: true, hostname: "box".into() }
+        Choice { namespaces, hostname: "box".into(), ..Choice::first() }
     }
 
     #[test]
@@ -192,14 +263,24 @@ mod tests {
                 .into_iter()
                 .enumerate()
                 .fold(NamespaceSet::NONE, |set, (at, ns)| set.with(ns, bits & (1 << at) != 0));
-            assert_eq!(choice(set).spec().check(), Ok(()), "{set:?}");
+            let spec = choice(set).spec(None).map(|spec| spec.check());
+            assert_eq!(spec, Some(Ok(())), "{set:?}");
         }
     }
 
     #[test]
     fn all_on_is_the_one_click_container() {
-        let mut chosen = choice(NamespaceSet::ALL);
-        chosen.hostname = "container".into();
-        assert_eq!(chosen.spec(), ContainerSpec::one_click());
+        assert_eq!(Choice::first().spec(None), Some(ContainerSpec::one_click()));
+    }
+
+    #[test]
+    fn the_program_goes_with_the_root_until_one_is_typed() {
+        let mut chosen = Choice { rootfs: Rootfs::Lab, ..Choice::first() };
+        let argv = |chosen: &Choice| chosen.spec(None).map(|spec| spec.argv);
+        assert_eq!(argv(&chosen), Some(vec!["/bin/bash".into()]));
+        chosen.program = Some("top -b".into());
+        assert_eq!(argv(&chosen), Some(vec!["top".into(), "-b".into()]));
+        chosen.program = Some("sh -c '".into());
+        assert_eq!(argv(&chosen), None);
     }
 }

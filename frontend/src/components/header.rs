@@ -1,39 +1,28 @@
 //! The header: logo, machine, connection, language, theme, size.
 
-use std::rc::Rc;
-
-use vitrine_shared::message::Machine;
 use yew::prelude::*;
 
-use super::parts::{Hatch, Logo};
+use super::machine::machine_tools;
+use super::parts::{hatch, logo};
 use crate::prefs::Theme;
 use crate::route::Screen;
-use crate::state::{Action, Link, Session, State};
+use crate::state::{Action, Dialog, Link, Session, State};
 use crate::text::Text;
-use crate::ui::{Change, input_text, use_desk, use_ui};
-
-/// What the header shows.
-#[derive(Properties, PartialEq)]
-pub(crate) struct Props {
-    pub(crate) state: Rc<State>,
-    pub(crate) screen: Screen,
-}
+use crate::ui::{Change, Desk, Ui};
 
 /// The header of both screens.
-#[component]
-pub(crate) fn Header(props: &Props) -> Html {
-    let ui = use_ui();
+pub(crate) fn header(ui: &Ui, desk: &Desk, state: &State, screen: Screen) -> Html {
     let t = ui.t();
     html! {
         <header class="top">
             <a class="skip" href="#main" onclick={skip_to_main()}>{t.skip}</a>
-            <Hatch />
-            <a class="brand" href="#/" aria-label={t.to_start}><Logo /><span>{"Vitrine"}</span></a>
-            <div class="top-machine" hidden={props.screen == Screen::Start}>
-                <MachineChoice state={props.state.clone()} />
+            {hatch()}
+            <a class="brand" href="#/" aria-label={t.to_start}>{logo()}<span>{"Vitrine"}</span></a>
+            <div class="top-lab" hidden={screen == Screen::Start}>
+                {machine_tools(ui, desk, state)}
             </div>
-            <Status state={props.state.clone()} />
-            <Settings />
+            {connection(ui, state)}
+            {settings(ui, desk)}
         </header>
     }
 }
@@ -54,63 +43,10 @@ fn skip_to_main() -> Callback<MouseEvent> {
     })
 }
 
-#[derive(Properties, PartialEq)]
-struct StateProps {
-    state: Rc<State>,
-}
-
-/// The machine that is looked at; a choice where there are several.
-#[component]
-fn MachineChoice(props: &StateProps) -> Html {
-    let (ui, desk) = (use_ui(), use_desk());
-    let state = &props.state;
-    if state.machines.len() < 2 {
-        let name = state.machine().map_or(ui.t().no_machine.into(), |machine| label(machine));
-        return html! { <span class="machine">{name}</span> };
-    }
-    let machines: Vec<_> = state.machines.values().cloned().collect();
-    let onchange = Callback::from(move |event: Event| {
-        let id = input_text_of_select(&event);
-        if let Some(machine) = machines.iter().find(|machine| machine.id.to_string() == id) {
-            desk.act.emit(Action::Focus(machine.id));
-        }
-    });
-    html! {
-        <label class="machine">
-            <span class="visually-hidden">{ui.t().machine}</span>
-            <select {onchange}>
-                {for state.machines.values().map(|machine| html! {
-                    <option key={machine.id.to_string()} value={machine.id.to_string()}
-                        selected={Some(machine.id) == state.focus}>{label(machine)}</option>
-                })}
-            </select>
-        </label>
-    }
-}
-
-fn input_text_of_select(event: &Event) -> String {
-    let value = event
-        .target()
-        .and_then(|target| js_sys::Reflect::get(&target, &"value".into()).ok())
-        .and_then(|value| value.as_string());
-    value.unwrap_or_else(|| input_text(event))
-}
-
-/// A short name for a machine: what its cgroups are called, and its PID 1.
-fn label(machine: &Machine) -> String {
-    let name = machine.cgroup_path.rsplit('/').find(|part| !part.is_empty());
-    let id = machine.id.to_string();
-    let name = name.unwrap_or(&id);
-    let short: String = name.chars().take(12).collect();
-    format!("{short} · init {}", machine.init_pid)
-}
-
 /// The connection in one word; the milliseconds stand outside the part that is read aloud.
-#[component]
-fn Status(props: &StateProps) -> Html {
-    let ui = use_ui();
-    let (class, word) = status(&props.state, ui.t());
-    let latency = props.state.latency_msec.map(|msec| format!("{msec} ms"));
+fn connection(ui: &Ui, state: &State) -> Html {
+    let (class, word) = status(state, ui.t());
+    let latency = state.latency_msec.map(|msec| format!("{msec} ms"));
     html! {
         <div class={classes!("status", class)} data-test="status">
             <span class="dot" aria-hidden="true"></span>
@@ -132,10 +68,9 @@ fn status(state: &State, t: &'static Text) -> (&'static str, &'static str) {
     }
 }
 
-/// Language, theme, size.
-#[component]
-fn Settings() -> Html {
-    let ui = use_ui();
+/// Language, theme, size, and what the server is.
+fn settings(ui: &Ui, desk: &Desk) -> Html {
+    let about = desk.act.reform(|_: MouseEvent| Action::Dialog(Some(Dialog::About)));
     let t = ui.t();
     let change = |to: Change| ui.change.reform(move |_: MouseEvent| to);
     let theme_word = match ui.theme {
@@ -155,6 +90,8 @@ fn Settings() -> Html {
             <button type="button" class="plain icon size" data-test="size" title={size_word}
                 aria-label={size_word} aria-pressed={ui.projector.to_string()}
                 onclick={change(Change::Size)}></button>
+            <button type="button" class="plain icon about" data-test="about-open" title={t.about}
+                aria-label={t.about} onclick={about}></button>
         </div>
     }
 }

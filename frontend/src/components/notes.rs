@@ -7,9 +7,9 @@ use wasm_bindgen::JsCast;
 use web_sys::HtmlElement;
 use yew::prelude::*;
 
-use super::birth::Birth;
-use super::explain::Explain;
-use super::feed::Feed;
+use super::birth::birth;
+use super::explain::explain;
+use super::feed::feed;
 use crate::state::Told;
 use crate::ui::use_ui;
 
@@ -54,14 +54,14 @@ pub(crate) fn Notes(props: &Props) -> Html {
                 </div>
                 <div class="scroll" id="panel-explain" role="tabpanel" tabindex="0"
                     aria-labelledby={tab_id(Tab::Explain)} hidden={tab != Tab::Explain}>
-                    <Explain told={props.told.clone()} />
+                    {explain(&ui, props.told.as_deref())}
                 </div>
                 <div class="scroll" id="panel-birth" role="tabpanel" tabindex="0"
                     aria-labelledby={tab_id(Tab::Birth)} hidden={tab != Tab::Birth}>
-                    <Birth container={props.container_steps.clone()} machine={props.machine_steps.clone()} />
+                    {birth(&ui, &props.container_steps, &props.machine_steps)}
                 </div>
             </section>
-            <Feed entries={props.entries.clone()} />
+            {feed(&ui, &props.entries)}
         </div>
     }
 }

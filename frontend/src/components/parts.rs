@@ -13,8 +13,7 @@ use crate::text::refusal;
 use crate::ui::{use_desk, use_ui};
 
 /// The logo: one process in two panes, joined by the thread.
-#[component]
-pub(crate) fn Logo() -> Html {
+pub(crate) fn logo() -> Html {
     html! {
         <svg class="logo" viewBox="0 0 32 32" width="32" height="32" aria-hidden="true">
             <rect class="logo-pane" x="12.75" y="3.75" width="15.5" height="24.5" rx="4" />
@@ -26,16 +25,10 @@ pub(crate) fn Logo() -> Html {
 }
 
 /// A namespace's letter in its colour.
-#[derive(Properties, PartialEq)]
-pub(crate) struct LetterProps {
-    pub(crate) namespace: Namespace,
-}
-
-/// A namespace's letter in its colour.
-#[component]
-pub(crate) fn Letter(props: &LetterProps) -> Html {
-    let class = classes!("letter", format!("ns-{}", props.namespace.option()));
-    html! { <span {class} aria-hidden="true">{props.namespace.letter()}</span> }
+pub(crate) fn letter(namespace: Namespace) -> Html {
+    let name = namespace.option();
+    let class = classes!("letter", format!("ns-{name}"));
+    html! { <span key={name} {class} aria-hidden="true">{namespace.letter()}</span> }
 }
 
 /// What [`TroubleText`] shows.
@@ -103,12 +96,11 @@ pub(crate) fn CopyButton(props: &CopyProps) -> Html {
 }
 
 /// A shell line with a button that copies it.
-#[component]
-pub(crate) fn ShellLine(props: &CopyProps) -> Html {
+pub(crate) fn shell_line(text: &str) -> Html {
     html! {
         <div class="shell">
-            <code>{breakable(&props.text)}</code>
-            <CopyButton text={props.text.clone()} />
+            <code>{breakable(text)}</code>
+            <CopyButton text={text.to_string()} />
         </div>
     }
 }
@@ -121,8 +113,7 @@ fn breakable(line: &str) -> Html {
 }
 
 /// The pattern of everything that waits: 45° lines. SVG parts of the page refer to it by name.
-#[component]
-pub(crate) fn Hatch() -> Html {
+pub(crate) fn hatch() -> Html {
     html! {
         <svg class="defs" width="0" height="0" aria-hidden="true">
             <defs>

@@ -1,7 +1,7 @@
 //! Quota and period: a slider and two number fields. What was typed stays until it holds.
 
 use vitrine_shared::cgroup::{GroupId, Knob};
-use vitrine_shared::id::{ContainerId, MachineId};
+use vitrine_shared::id::MachineId;
 use vitrine_shared::message::Command;
 use yew::prelude::*;
 
@@ -15,7 +15,7 @@ use crate::ui::{input_text, use_desk, use_ui};
 #[derive(Properties, PartialEq)]
 pub(crate) struct Props {
     pub(crate) machine: MachineId,
-    pub(crate) container: ContainerId,
+    pub(crate) group: GroupId,
     pub(crate) quota_usec: Option<u64>,
     pub(crate) period_usec: u64,
     /// What a hand asks for and the kernel does not have yet, in thousandths of one CPU.
@@ -51,7 +51,7 @@ pub(crate) fn Quota(props: &Props) -> Html {
     });
     let shown_quota = draft.quota.clone().unwrap_or(quota);
     let shown_period = draft.period.clone().unwrap_or(period);
-    let group = GroupId::Container(props.container);
+    let group = props.group;
     let machine = props.machine;
     let set = {
         let (asked, wrong) = (parse(&shown_quota, &shown_period), wrong.clone());

@@ -10,22 +10,19 @@ use yew::prelude::*;
 use super::parts::TroubleText;
 use crate::place::{Place, Trouble};
 use crate::text::{files_of, kernel};
-use crate::ui::{use_desk, use_ui};
+use crate::ui::{Ui, use_desk, use_ui};
 
 /// What the list shows.
-#[derive(Properties, PartialEq)]
-pub(crate) struct Props {
+pub(crate) struct Props<'a> {
     pub(crate) machine: MachineId,
-    pub(crate) group: CgroupSample,
-    pub(crate) troubles: BTreeMap<Place, Trouble>,
+    pub(crate) group: &'a CgroupSample,
+    pub(crate) troubles: &'a BTreeMap<Place, Trouble>,
     /// May this page write at all?
     pub(crate) may_change: bool,
 }
 
 /// The raw files of a group.
-#[component]
-pub(crate) fn RawFiles(props: &Props) -> Html {
-    let ui = use_ui();
+pub(crate) fn raw_files(ui: &Ui, props: &Props<'_>) -> Html {
     let t = ui.t();
     let path = match props.group.path.as_str() {
         "" => t.cap,
@@ -122,7 +119,7 @@ fn field_id(group: GroupId, file: &str) -> String {
     format!("file-{group}-{}", file.replace('.', "-"))
 }
 
-fn allowed(ui: &crate::ui::Ui, props: &FileProps) -> Option<String> {
+fn allowed(ui: &Ui, props: &FileProps) -> Option<String> {
     let rule = file_rule(&props.file.name, props.dialect)?;
     Some(kernel::takes(ui.lang, rule.takes?, rule.unit))
 }

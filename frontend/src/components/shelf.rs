@@ -1,41 +1,42 @@
 //! The shelf: the machine's cgroups, how much each uses, and what holds it back.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
 
-use vitrine_shared::cgroup::{CgroupSample, GroupId};
-use vitrine_shared::message::Sample;
+use vitrine_shared::cgroup::{CgroupSample, Controller, GroupId};
+use vitrine_shared::message::{HostInfo, Sample};
 use yew::prelude::*;
 
 use crate::format;
 use crate::history::{self, History};
-use crate::text::{Text, of_limit, throttled_in};
-use crate::ui::{Ui, use_ui};
+use crate::host::lacks_controller;
+use crate::text::{Text, host as words, of_limit, throttled_in};
+use crate::ui::Ui;
 
 /// What the shelf shows.
-#[derive(Properties, PartialEq)]
-pub(crate) struct Props {
-    pub(crate) sample: Option<Rc<Sample>>,
-    pub(crate) histories: BTreeMap<GroupId, History>,
+pub(crate) struct Props<'a> {
+    pub(crate) sample: Option<&'a Sample>,
+    pub(crate) histories: &'a BTreeMap<GroupId, History>,
     /// The group whose files are shown.
     pub(crate) group: GroupId,
     pub(crate) choose: Callback<GroupId>,
+    pub(crate) host: Option<&'a HostInfo>,
 }
 
 /// The shelf.
-#[component]
-pub(crate) fn Shelf(props: &Props) -> Html {
-    let ui = use_ui();
+pub(crate) fn shelf(ui: &Ui, props: &Props<'_>) -> Html {
     let t = ui.t();
     let groups = props.sample.as_ref().map(|sample| sample.groups.as_slice()).unwrap_or_default();
     html! {
         <section class="shelf" aria-labelledby="shelf-title">
-            <h2 id="shelf-title">{t.shelf}</h2>
+            <div class="shelf-head">
+                <h2 id="shelf-title">{t.shelf}</h2>
+                <span class="muted">{props.host.as_ref().map(|host| words::dialect(host.cpu_dialect))}</span>
+            </div>
             <p class="muted" hidden={!groups.is_empty()}>{t.waiting_for_sample}</p>
             <ul class="boards">
                 {for groups.iter().map(|group| html! {
                     <li key={group.path.clone()} class={classes!(format!("depth-{}", depth(group.group)))}>
-                        {board(&ui, group, props)}
+                        {board(ui, group, props)}
                     </li>
                 })}
             </ul>
@@ -59,10 +60,20 @@ pub(crate) fn name(group: &CgroupSample, t: &'static Text) -> String {
     }
 }
 
-fn board(ui: &Ui, group: &CgroupSample, props: &Props) -> Html {
+/// What a group is for, where its name does not say it.
+fn note(group: GroupId, t: &'static Text) -> Option<&'static str> {
+    match group {
+        GroupId::Cap => Some(t.cap_note),
+        GroupId::Shell => Some(t.shell_note),
+        GroupId::Root | GroupId::Container(_) => None,
+    }
+}
+
+fn board(ui: &Ui, group: &CgroupSample, props: &Props<'_>) -> Html {
     let t = ui.t();
     let history = props.histories.get(&group.group);
     let chosen = group.group == props.group;
+    let lacks = |one| lacks_controller(props.host, one).is_some();
     let id = group.group;
     let choose = props.choose.reform(move |_: MouseEvent| id);
     let throttled =
@@ -71,16 +82,22 @@ fn board(ui: &Ui, group: &CgroupSample, props: &Props) -> Html {
     html! {
         <>
             <button type="button" class="board" aria-pressed={chosen.to_string()} onclick={choose}
-                title={(group.group == GroupId::Cap).then_some(t.cap_note)}>
+                title={note(group.group, t)}>
                 <span class="board-name">{name(group, t)}</span>
                 <span class="number">{format::percent(cpu)}{" %"}</span>
             </button>
-            <Gauge {cpu}
-                quota={history::permille(group.cpu.quota_usec, group.cpu.period_usec)}
-                throttled={history.and_then(History::recent_share).unwrap_or(0.0)} />
+            {gauge(cpu,
+                history::permille(group.cpu.quota_usec, group.cpu.period_usec),
+                history.and_then(History::recent_share).unwrap_or(0.0))}
             <dl class="amounts">
-                <div><dt>{t.memory}</dt><dd>{amount(ui, format::bytes(group.memory_bytes), group.memory_max.map(format::bytes))}</dd></div>
-                <div><dt>{t.pids}</dt><dd>{amount(ui, group.pids.to_string(), group.pids_max.map(|max| max.to_string()))}</dd></div>
+                <div><dt>{t.memory}</dt><dd>{match lacks(Controller::Memory) {
+                    true => html! { <span class="muted">{t.not_counted}</span> },
+                    false => amount(ui, format::bytes(group.memory_bytes), group.memory_max.map(format::bytes)),
+                }}</dd></div>
+                <div><dt>{t.pids}</dt><dd>{match lacks(Controller::Pids) {
+                    true => html! { <span class="muted">{t.not_counted}</span> },
+                    false => amount(ui, group.pids.to_string(), group.pids_max.map(|max| max.to_string())),
+                }}</dd></div>
             </dl>
             <p class="visually-hidden" hidden={throttled.is_none()}>
                 {throttled.map(|(periods, throttled)| throttled_in(ui.lang, periods, throttled))}
@@ -94,29 +111,21 @@ fn amount(ui: &Ui, value: String, limit: Option<String>) -> Html {
     html! { <><span class="number">{value}</span>{" "}<span class="muted">{limit}</span></> }
 }
 
-#[derive(Properties, PartialEq)]
-struct GaugeProps {
-    cpu: u32,
-    quota: Option<u32>,
-    throttled: f64,
-}
-
 /// The board's edge as a gauge of one CPU: used, quota, and the throttled share hatched between
 /// the quota and the end. The numbers stand beside it as text.
-#[component]
-fn Gauge(props: &GaugeProps) -> Html {
-    let whole = f64::from(1_000_u32.max(props.cpu).max(props.quota.unwrap_or(0)));
+fn gauge(cpu: u32, quota: Option<u32>, throttled: f64) -> Html {
+    let whole = f64::from(1_000_u32.max(cpu).max(quota.unwrap_or(0)));
     let share = |permille: u32| f64::from(permille) / whole * 100.0;
-    let used = share(props.cpu);
-    let from = props.quota.map_or(used, share).max(used);
-    let waits = (100.0 - from) * props.throttled;
+    let used = share(cpu);
+    let from = quota.map_or(used, share).max(used);
+    let waits = (100.0 - from) * throttled;
     html! {
         <svg class="gauge" width="100%" height="10" aria-hidden="true">
             <rect class="gauge-whole" x="0" y="3" width="100%" height="6" rx="1" />
             <rect class="hatched" fill="url(#hatch)" x={percent(from)} y="3" width={percent(waits)} height="6" />
             <rect class="meter-used" x="0" y="3" width={percent(used)} height="6" rx="1" />
             <rect class="quota-tick" x={percent((from - 0.5).max(0.0))} y="0" width="2" height="10"
-                visibility={if props.quota.is_some() { "visible" } else { "hidden" }} />
+                visibility={if quota.is_some() { "visible" } else { "hidden" }} />
         </svg>
     }
 }

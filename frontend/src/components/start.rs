@@ -2,12 +2,13 @@
 
 use std::rc::Rc;
 
-use vitrine_shared::message::Command;
+use vitrine_shared::message::Profile;
 use vitrine_shared::spec::ContainerSpec;
 use yew::prelude::*;
 
 use super::figure::Figure;
 use super::parts::TroubleText;
+use super::profile::{begin, offered, profile_choice};
 use crate::place::Place;
 use crate::state::{Link, Session, State};
 use crate::text::Text;
@@ -27,17 +28,31 @@ pub(crate) fn Start(props: &Props) -> Html {
     let why = why_not(state, t);
     let ready = why.is_none() && !state.is_starting();
     let machine = state.machine().map(|machine| machine.id);
+    let profiles = offered(state.host.as_deref(), machine);
+    let chosen = use_state_eq(|| None);
+    let first = profiles.first().copied();
+    let profile = (*chosen).or(first).unwrap_or(Profile::Strict);
+    let is_lab = !profiles.is_empty() && profile == Profile::Lab;
+    // A lab machine is for typing in: it opens with the shell that plays the host.
+    let spec = if is_lab { ContainerSpec::machine_shell() } else { state.one_click() };
+    let named = (!profiles.is_empty() && (is_lab || first != Some(profile))).then_some(profile);
     let start = Callback::from(move |_| {
         if ready {
-            desk.send.emit(Command::StartContainer { machine, spec: ContainerSpec::one_click() });
+            begin(&desk, machine, named, spec.clone());
         }
     });
-    let word = if state.is_starting() { t.starting } else { t.start_button };
+    let choose = Callback::from(move |profile: Profile| chosen.set(Some(profile)));
+    let word = match (state.is_starting(), is_lab) {
+        (true, _) => t.starting,
+        (false, true) => t.start_lab_button,
+        (false, false) => t.start_button,
+    };
     html! {
         <main class="start" id="main" tabindex="-1">
             <div class="start-words">
                 <h1>{t.sentence}</h1>
                 <p class="lead">{t.start_lead}</p>
+                {profile_choice(&ui, &profiles, profile, &choose)}
                 <div class="start-buttons">
                     <button type="button" class="large" data-test="start" onclick={start}
                         aria-disabled={(!ready).to_string()} aria-describedby="why">{word}</button>

@@ -39,6 +39,33 @@ words! {
     stale: "The line to the server is down. What you see is from before; it comes back by itself."
         / "与服务器的连接断开了。现在显示的是断开之前的内容；连接会自动恢复。";
 
+    plain_http: "Anybody on this network can read along: the page comes without TLS."
+        / "同一网络里的任何人都能看到这里的内容：这个页面没有用 TLS。";
+    plain_http_todo: "Start the server with --tls-cert and --tls-key, or put a proxy with TLS in front of it."
+        / "请用 --tls-cert 和 --tls-key 启动服务器，或在它前面放一个带 TLS 的代理。";
+
+    // About the server.
+    about: "About this server" / "关于这台服务器";
+    about_version: "Version" / "版本";
+    about_kernel: "Kernel" / "内核";
+    about_cpus: "CPUs" / "CPU 数";
+    about_memory: "Memory" / "内存";
+    about_cgroups: "CPU is limited by" / "CPU 的限制方式";
+    about_user: "Started by" / "启动者";
+    about_root: "root" / "root";
+    about_rootless: "an ordinary user, without root" / "普通用户，没有 root 权限";
+    about_profiles: "Profiles of its machines" / "机器的模式";
+    about_images: "Images" / "镜像";
+    about_nothing: "No server is connected." / "没有连接到服务器。";
+    cannot: "What this server cannot do" / "这台服务器做不到的";
+    cannot_nothing: "Nothing that this page offers is missing here." / "这个页面提供的功能，这里都有。";
+    mend: "What mends it:" / "补救的命令：";
+    mend_none: "Nothing can be typed that mends it." / "没有命令可以补救。";
+    missing_more: "Why, and what mends it" / "为什么，怎么补救";
+    rootless_note: "It was started by an ordinary user." / "它由普通用户启动。";
+    close: "Close" / "关闭";
+    not_counted: "not counted" / "没有统计";
+
     // Start.
     sentence: "A container is a process that has been lied to. Watch the lie."
         / "容器只是一个被“障\u{2060}眼\u{2060}法”骗了的进程。来看看这个障\u{2060}眼\u{2060}法。";
@@ -92,11 +119,22 @@ words! {
     write: "Write" / "写入";
     no_files: "This group has no files that are shown." / "这个组没有要显示的文件。";
 
+    // The Rosetta.
+    views: "Views" / "视图";
+    view_eyes: "Two eyes" / "两只眼睛";
+    view_rosetta: "v1 ↔ v2" / "v1 ↔ v2";
+    rosetta_question: "How is it written?" / "两种写法是什么？";
+    no_counterpart: "no counterpart" / "没有对应的文件";
+    will_write: "Will write:" / "将写入：";
+    really_written: "Really written:" / "实际写入：";
+
     // Two eyes.
     eyes_question: "Whose PID 1 is this?" / "这是谁的 PID 1？";
     eye_host: "the host’s ps" / "宿主机的 ps";
     eye_container: "the container’s ps" / "容器的 ps";
+    eye_machine: "the machine’s ps" / "机器的 ps";
     panes: "new namespaces" / "新的命名空间";
+    machine_panes: "the machine’s own namespaces" / "机器自己的命名空间";
     pid: "PID" / "PID";
     nspid: "NSpid" / "NSpid";
     nspid_title: "its PID in every PID namespace it is in: host, machine, container (NSpid in /proc/PID/status)"
@@ -108,6 +146,7 @@ words! {
     machine_proc: "Its /proc is the machine’s: it sees the machine’s processes, by the machine’s PIDs."
         / "它看到的 /proc 是机器的：所以能看到机器的所有进程，PID 也是机器的。";
     container_ended: "This container has ended." / "这个容器已经结束。";
+    shell_ended: "This shell has ended." / "这个 shell 已经结束。";
 
     // CPU.
     cpu_question: "Where did the CPU time go?" / "CPU 时间去哪儿了？";
@@ -158,6 +197,17 @@ words! {
     hostname: "Host name" / "主机名";
     hostname_needs_uts: "Needs a UTS namespace: otherwise it would be the machine’s."
         / "需要新的 UTS 命名空间：否则改的是机器的主机名。";
+    rootfs: "Root file system" / "根文件系统";
+    rootfs_busybox: "One static binary: starts fastest, and ps prints as in the text."
+        / "一个静态的二进制文件：启动最快，ps 的输出和教程里一样。";
+    rootfs_lab: "bash, procps, util-linux, iproute2: what a small distribution has."
+        / "bash、procps、util-linux、iproute2：一个小发行版该有的都有。";
+    rootfs_image: "An image that was added on the server (vitrine image add)."
+        / "在服务器上添加的镜像（vitrine image add）。";
+    program: "Program" / "程序";
+    program_help: "Words are parted by spaces; quotes keep them together."
+        / "用空格分开各个词；引号里的算一个词。";
+    program_wrong: "Name a program, and close every quote." / "请写出一个程序，引号要成对。";
     all_on: "All on" / "全部打开";
     all_off: "All off" / "全部关闭";
     cancel: "Cancel" / "取消";
@@ -167,6 +217,18 @@ words! {
     another: "Start another" / "再启动一个";
     end_container: "End container" / "结束容器";
     end_machine: "End machine" / "结束机器";
+    end_machine_question: "End this machine?" / "结束这台机器？";
+    keep_machine: "Keep it" / "保留";
+    end_shell: "End shell" / "结束 shell";
+    freeze: "Freeze" / "冻结";
+    thaw: "Thaw" / "解冻";
+    frozen: "frozen" / "已冻结";
+    open_shell: "Open a shell in the machine" / "在机器里开一个 shell";
+    shell_note: "where the machine’s PID 1 and its shells are" / "机器的 PID 1 和它的 shell 所在的组";
+
+    // Profiles.
+    profile_question: "What may root inside do?" / "里面的 root 可以做什么？";
+    start_lab_button: "Start a lab machine with a shell" / "启动 lab 机器并打开 shell";
 
     // Terminal.
     paste: "Paste" / "粘贴";

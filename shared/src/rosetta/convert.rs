@@ -263,11 +263,12 @@ fn io_stat_v1(text: &str) -> Option<(String, String)> {
         let mut words = line.split_whitespace();
         let device = words.next()?;
         read_device(device)?;
-        let counts: BTreeMap<&str, u64> = words
+        let counts: Vec<(&str, u64)> = words
             .filter_map(|word| word.split_once('='))
             .filter_map(|(key, value)| Some((key, number(value)?)))
             .collect();
-        let count = |key| counts.get(key).copied().unwrap_or(0);
+        let count =
+            |key| counts.iter().find(|(name, _)| *name == key).map_or(0, |(_, count)| *count);
         for (direction, byte_key, op_key) in DIRECTIONS {
             bytes.push(format!("{device} {direction} {}", count(byte_key)));
             ops.push(format!("{device} {direction} {}", count(op_key)));

@@ -26,8 +26,8 @@ const CONTENTS: [(&str, &str); 9] = [
 pub(crate) fn deb(project: &Project, out: &Path) -> Result<()> {
     say::step(say::words("The Debian package", "Debian 软件包"));
     // cargo-deb takes the files from where its own table says.
-    if out != project.path("target/dist") {
-        bail!("--deb packs what lies in target/dist: leave --out away");
+    if out != project.path("target/dist-out") {
+        bail!("--deb packs what lies in target/dist-out: leave --out away");
     }
     let cargo_deb = cargo_deb(project)?;
     let package = out.join(format!("vitrine_{}_amd64.deb", env!("CARGO_PKG_VERSION")));
@@ -61,7 +61,7 @@ fn look(project: &Project, package: &Path) -> Result<()> {
                 .split_whitespace()
                 .nth(5)
                 .is_some_and(|name| name == path || name.strip_suffix(".gz") == Some(path));
-            path_matches && line.starts_with(mode) && line.contains(" root/root ")
+            path_matches && line.starts_with(mode) && line.contains(" 0/0 ")
         });
         if !found {
             bail!("{} has no {path} of root's with {mode}:\n{contents}", package.display());

@@ -72,11 +72,19 @@ pub(super) fn enter(plan: &Plan<'_>, steps: &mut Steps) -> Result<(), StepError>
     let passable = Mode::from_bits_truncate(0o711);
     fchmodat(AT_FDCWD, ".", passable, FchmodatFlags::FollowSymlink)
         .at(StepName::Rootfs, "chmod the tmpfs")?;
+    // Where the machine has no groups of its own (an ordinary user's), the cgroup namespace is not
+    // its owner's: they could mount whatever the user may write.
+    let mut after = AFTER_USER;
+    if privilege.is_rootless() {
+        after.remove(CloneFlags::CLONE_NEWCGROUP);
+        unshare(CloneFlags::CLONE_NEWCGROUP)
+            .at(StepName::EnterCgroup, "unshare(CLONE_NEWCGROUP)")?;
+    }
     confine::become_root_of(userns, privilege)?;
     steps.done(StepName::EnterUser, "setns(user); setresuid(0, 0, 0)");
     // The cgroup namespace is rooted where the process stands: in the machine's root, for which it
     // then makes room (a v2 group with processes cannot have controllers for its children).
-    unshare(AFTER_USER).at(StepName::EnterCgroup, "unshare(CLONE_NEWNS|CLONE_NEWCGROUP|…)")?;
+    unshare(after).at(StepName::EnterCgroup, "unshare(CLONE_NEWNS|CLONE_NEWCGROUP|…)")?;
     enter_groups(&plan.then_procs)?;
     let call =
         "unshare(CLONE_NEWNS|CLONE_NEWUTS|CLONE_NEWIPC|CLONE_NEWCGROUP); write(tasks, \"0\")";
