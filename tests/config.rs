@@ -1,10 +1,14 @@
 //! Settings of `vitrine serve`: which place wins, and what is said about what is wrong.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
-use crate::harness::binary;
+use vitrine_shared::message::{Command, Profile, Refusal};
+use vitrine_shared::spec::ContainerSpec;
+
 use crate::harness::command::{Outcome, spawn};
+use crate::harness::server::Server;
+use crate::harness::{binary, cgroup, proc};
 
 /// A file of settings in a directory of its own.
 struct Settings(tempfile::TempDir);
@@ -22,7 +26,7 @@ impl Settings {
 }
 
 fn serve(words: &[&str], variables: &[(&str, &str)]) -> Outcome {
-    let mut command = Command::new(binary());
+    let mut command = std::process::Command::new(binary());
     command.arg("serve").args(words).envs(variables.iter().copied()).stdin(Stdio::null());
     spawn(&mut command, None).end()
 }
@@ -126,4 +130,27 @@ fn help_names_every_key_and_every_variable() {
     }
     assert!(count >= 5, "{example}");
     assert!(help.contains("--config") && help.contains("vitrine.toml"), "{help}");
+}
+
+#[test]
+fn limits_are_settings_and_refusals_quote_the_value_in_force() {
+    let file = Settings::new("machine-memory = \"64m\"\nmachine-pids = 99\nmachines = 50\n");
+    let server = Server::start_with(&["--config", &file.path(), "--machines", "1"]);
+    let mut page = server.client();
+    let started = page.start(None, ContainerSpec::one_click());
+    let refused = page.refused(Command::StartMachine { profile: Profile::Strict });
+    let Refusal::Limit(reached) = refused else { panic!("{refused:?}") };
+    assert_eq!((reached.name.as_str(), reached.value), ("machines", 1), "the flag wins");
+    // The caps themselves, as the kernel has them.
+    let cap = |controller: &str| {
+        let root = cgroup::hierarchy(controller).unwrap();
+        let ours = cgroup::of_instance(server.pid()).into_iter().find(|dir| dir.starts_with(&root));
+        ours.unwrap().join(&started.machine.to_string()[..12])
+    };
+    assert_eq!(cgroup::read(&cap("memory"), "memory.limit_in_bytes"), (64 << 20).to_string());
+    assert_eq!(cgroup::read(&cap("pids"), "pids.max"), "99");
+    let shell = cgroup::procs(&cap("pids").join("root/c1"));
+    let limits = proc::read(shell[0], "limits");
+    let line = limits.lines().find(|line| line.starts_with("Max processes")).unwrap();
+    assert_eq!(line.split_whitespace().nth(2), Some("99"), "{line}");
 }

@@ -177,6 +177,20 @@ fn a_living_server_is_left_alone() {
 }
 
 #[test]
+fn room_is_counted_with_the_limits_in_force() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("vitrine.toml");
+    std::fs::write(&file, "machine-memory = \"1024g\"\nmachines = 3\n").unwrap();
+    let words = ["--seats", "4", "--config", file.to_str().unwrap()];
+    let report = json(&mut doctor(&words));
+    let memory = finding(&report, "memory");
+    assert!(memory["found"].as_str().unwrap().contains("one server has 3 machines"), "{memory}");
+    let report = json(doctor(&["--seats", "2"]).env("VITRINE_MACHINE_MEMORY", "1024g"));
+    let memory = finding(&report, "memory");
+    assert!(memory["found"].as_str().unwrap().contains("room for 0 full"), "{memory}");
+}
+
+#[test]
 fn it_leaves_nothing_behind() {
     let mark = format!("doctor-{}", mark());
     let mounts = || {

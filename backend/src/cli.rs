@@ -4,6 +4,7 @@ mod cgroups;
 mod completions;
 mod doctor;
 mod image;
+mod limits;
 mod man;
 mod namespaces;
 mod ps;

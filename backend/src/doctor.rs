@@ -21,6 +21,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Command;
 
+use crate::launcher::privilege::{self, Privilege};
+use crate::launcher::serve::Limits;
+
 /// What `vitrine doctor` was asked for.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -34,6 +37,8 @@ pub struct Options {
     pub config: Vec<PathBuf>,
     /// Where images are kept.
     pub data: PathBuf,
+    /// Limits of machines, as `vitrine serve` would have them.
+    pub limits: Limits,
 }
 
 /// How bad it is.
@@ -100,6 +105,7 @@ const GROUPS: &[(&str, &[&str])] = &[
             "user-namespaces-switch",
             "user-namespaces-limit",
             "sub-ids",
+            "rootless",
         ],
     ),
     ("cgroups", &["cgroup-mode", "cgroup-controllers", "cgroup-delegation", "systemd"]),
@@ -115,7 +121,10 @@ struct Host {
     root: PathBuf,
     uid: u32,
     user: String,
+    /// What a launcher of this user may do.
+    privilege: Privilege,
     seats: u64,
+    limits: Limits,
     data: PathBuf,
 }
 
@@ -134,7 +143,17 @@ impl Host {
     }
 
     fn is_root(&self) -> bool {
-        self.uid == 0
+        self.privilege == Privilege::Root
+    }
+
+    /// The same, as the launcher's own code looks at it.
+    fn launchers(&self) -> privilege::Host {
+        privilege::Host {
+            etc: self.path("/etc"),
+            proc: self.path("/proc"),
+            sys: self.path("/sys"),
+            ..privilege::Host::default()
+        }
     }
 
     /// A program on the search path.
@@ -160,7 +179,9 @@ pub fn doctor(options: &Options, serve: &Command) -> anyhow::Result<bool> {
         root: "/".into(),
         uid: uid.as_raw(),
         user: name.unwrap_or_else(|| uid.to_string()),
+        privilege: Privilege::foresee(&privilege::Host::default()),
         seats: options.seats,
+        limits: options.limits,
         data: options.data.clone(),
     };
     let cleaned = if options.clean { leftovers::clean(&host)? } else { Vec::new() };
@@ -191,8 +212,24 @@ fn fixture(files: &[(&str, &str)]) -> (tempfile::TempDir, Host) {
         fs::write(path, text).unwrap();
     }
     let root = dir.path().to_path_buf();
-    let host = Host { data: root.join("data"), root, uid: 0, user: "root".into(), seats: 1 };
+    let host = Host {
+        data: root.join("data"),
+        root,
+        uid: 0,
+        user: "root".into(),
+        privilege: Privilege::Root,
+        seats: 1,
+        limits: Limits::default(),
+    };
     (dir, host)
+}
+
+/// An ordinary user with a single id in a host of a test's own.
+#[cfg(test)]
+fn as_user(host: &mut Host, name: &str) {
+    let ids = privilege::Ids::One(vitrine_shared::message::Because::NoSubIds);
+    (host.uid, host.user) = (1000, name.into());
+    host.privilege = Privilege::Rootless { uid: 1000, ids };
 }
 
 /// The finding with this id.

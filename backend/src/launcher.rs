@@ -25,6 +25,7 @@ pub(crate) mod host;
 pub mod image;
 pub(crate) mod images;
 pub(crate) mod kill;
+pub(crate) mod limits;
 pub(crate) mod machine;
 pub(crate) mod memfd;
 pub(crate) mod missing;

@@ -19,6 +19,13 @@ const fn limit(name: &'static str, value: u64, unit: &'static str) -> Limit {
     Limit { name, value, unit }
 }
 
+impl Limit {
+    /// The same limit with another value in force.
+    pub const fn with(self, value: u64) -> Limit {
+        Limit { value, ..self }
+    }
+}
+
 /// Machines on one server.
 pub const MACHINES: Limit = limit("machines", 100, "machines");
 /// Machines of one participant.

@@ -1,11 +1,14 @@
 //! `vitrine doctor`: its flags, and what they mean.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
 
+use super::{Cli, Command};
 use crate::doctor;
 use crate::launcher::privilege::{self, Privilege};
+use crate::launcher::serve::Limits;
 
 /// `vitrine doctor`.
 #[derive(Debug, Args)]
@@ -35,6 +38,16 @@ pub struct Doctor {
     data: Option<PathBuf>,
 }
 
+/// What `vitrine serve` would take; a file that is wrong is told about by a check of its own.
+fn limits_in_force(file: Option<&PathBuf>) -> Limits {
+    let words = ["vitrine", "serve"].map(OsString::from).into_iter();
+    let named = file.into_iter().flat_map(|file| ["--config".into(), file.clone().into()]);
+    match Cli::read(words.chain(named)).map(|cli| cli.command) {
+        Ok(Command::Serve(serve)) => serve.limits(),
+        _ => Limits::default(),
+    }
+}
+
 impl From<&Doctor> for doctor::Options {
     fn from(args: &Doctor) -> Self {
         doctor::Options {
@@ -45,6 +58,7 @@ impl From<&Doctor> for doctor::Options {
             data: args.data.clone().unwrap_or_else(|| {
                 Privilege::foresee(&privilege::Host::default()).data_directory()
             }),
+            limits: limits_in_force(args.config.last()),
         }
     }
 }

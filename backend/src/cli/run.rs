@@ -211,7 +211,7 @@ fn parse_cpus(text: &str) -> Result<u64, String> {
 }
 
 /// `64m` as bytes.
-fn parse_bytes(text: &str) -> Result<u64, String> {
+pub(super) fn parse_bytes(text: &str) -> Result<u64, String> {
     let wrong = || format!("{text:?} is not a number of bytes such as 67108864, 64m or 1g");
     let lower = text.to_ascii_lowercase();
     let (digits, shift) = match lower.chars().last() {

@@ -7,8 +7,9 @@ use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 use vitrine_shared::message::Profile;
 
+use super::limits::LimitArgs;
 use crate::config::Setting;
-use crate::launcher::serve;
+use crate::launcher::serve::{self, Limits};
 use crate::web::checked_origin;
 
 /// `vitrine serve`.
@@ -18,8 +19,7 @@ Examples:
   vitrine serve                                 # prints one URL with a one-time token
   vitrine serve --listen 127.0.0.1:0            # a free port
   vitrine serve --profile lab                   # for a class of people you know
-  vitrine serve --listen 0.0.0.0:443 --tls-cert lab.crt --tls-key lab.key \\
-                --allowed-origin https://lab.example.org
+  vitrine serve --listen 0.0.0.0:443 --allowed-origin https://lab.example.org --tls-cert lab.crt --tls-key lab.key
   vitrine serve --allowed-origin https://lab.example.org --trusted-proxy 127.0.0.1
   vitrine serve --config lab.toml --print-config
 
@@ -86,9 +86,18 @@ pub struct Serve {
     /// Print the settings in force, each with where it came from, and end.
     #[arg(long)]
     pub print_config: bool,
+    #[command(flatten)]
+    limits: LimitArgs,
     /// The settings in force.
     #[arg(skip)]
     pub settings: Vec<Setting>,
+}
+
+impl Serve {
+    /// The limits of machines.
+    pub(super) fn limits(&self) -> Limits {
+        (&self.limits).into()
+    }
 }
 
 /// One address, or a network.
@@ -122,6 +131,7 @@ impl From<&Serve> for serve::Options {
             listen: args.listen,
             data: args.data.clone(),
             profile: args.profile.into(),
+            limits: args.limits(),
             allowed_origins: args.allowed_origins.clone(),
             trusted_proxies: args.trusted_proxies.clone(),
             tls_cert: args.tls_cert.clone(),

@@ -133,7 +133,9 @@ fn texts(arg: &Arg, key: &str, value: &Spanned<DeValue<'_>>) -> Result<Vec<Strin
         other => Err(wrong(other)),
     };
     match (kind, value.get_ref()) {
-        (Kind::Text, _) | (Kind::List, DeValue::String(_)) => Ok(vec![string(value)?]),
+        (Kind::Text, _) | (Kind::List | Kind::Number, DeValue::String(_)) => {
+            Ok(vec![string(value)?])
+        }
         (Kind::List, DeValue::Array(items)) => items.iter().map(string).collect(),
         (Kind::Number, DeValue::Integer(number)) if number.radix() == 10 => {
             Ok(vec![number.as_str().replace('_', "")])
@@ -201,7 +203,7 @@ mod tests {
         // Where settings come from is no setting.
         wrong("config = \"x\"", &["`config` is not known"]);
         wrong("allowed-origin = [\"a\", 1]", &["`allowed-origin`", "list of strings"]);
-        wrong("seats = \"4\"", &["`seats`", "a whole number"]);
+        wrong("seats = \"many\"", &["seats", "invalid digit"]);
         wrong("seats = -4", &["seats", "-4"]);
         wrong("seats = 4.5", &["`seats`", "a whole number"]);
         wrong("quiet = 1", &["`quiet`", "true or false"]);

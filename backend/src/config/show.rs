@@ -51,6 +51,10 @@ pub(super) fn value(arg: &Arg, texts: &[String]) -> String {
     match Kind::of(arg) {
         Kind::List => format!("[{}]", quoted.join(", ")),
         Kind::Text => quoted.concat(),
+        // Such as "256m", which the flag takes and a number of TOML cannot be.
+        Kind::Number if !texts.concat().bytes().all(|byte| byte.is_ascii_digit()) => {
+            quoted.concat()
+        }
         Kind::Number | Kind::Switch => texts.concat(),
     }
 }

@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use vitrine_shared::cgroup::{Controller, Dialect};
+use vitrine_shared::message::Feature;
 
 use super::{Finding, Host, Severity};
 use crate::launcher::cgroup::{BASE, Cgroup, Hierarchies};
 use crate::launcher::machine::CONTROLLERS;
+use crate::launcher::missing::missing;
 use crate::launcher::sweep;
 
 /// What machines cannot be held by without.
@@ -116,9 +118,9 @@ fn delegated(host: &Host) -> Finding {
         return Finding::new(
             Severity::Warning,
             id,
-            "this host has no cgroup v2; v1 groups are never an ordinary user's",
+            "this host has no cgroup v2 with controllers; v1 groups are never an ordinary user's",
             why,
-            GRUB,
+            delegation(host),
         );
     };
     let trial = own.join(format!("vitrine-doctor-{}", std::process::id()));
@@ -142,10 +144,17 @@ fn delegated(host: &Host) -> Finding {
             id,
             format!("delegated, but without {}", missing.join(", ")),
             why,
-            "mkdir -p /etc/systemd/system/user@.service.d && printf '[Service]\\nDelegate=cpu cpuset io memory pids\\n' > /etc/systemd/system/user@.service.d/delegate.conf && systemctl daemon-reload",
+            delegation(host),
         ),
         Ok(()) => Finding::ok(id, format!("groups can be made in {}", own.display())),
     }
+}
+
+/// What gives an ordinary user groups, as the server itself says.
+fn delegation(host: &Host) -> String {
+    let lacking = missing(&host.launchers(), host.privilege, &Hierarchies::default(), &host.data);
+    let cpu = Feature::Controller(Controller::Cpu);
+    lacking.into_iter().find(|lack| lack.feature == cpu).map_or(String::new(), |lack| lack.mend)
 }
 
 /// The directory of this process's own group in the unified hierarchy, if that has controllers:
@@ -175,7 +184,7 @@ fn systemd(host: &Host) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::{fixture, one};
+    use crate::doctor::{as_user, fixture, one};
 
     const V1: &str = "\
 30 29 0:26 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu,cpuacct
@@ -222,7 +231,7 @@ mod tests {
     #[test]
     fn an_ordinary_user_has_what_was_delegated() {
         let (dir, mut host) = host(V2, "cpu memory pids");
-        host.uid = 1000;
+        as_user(&mut host, "ann");
         assert!(delegated(&host).mend.contains("Delegate=yes"), "no such group");
         let own = dir.path().join("sys/fs/cgroup/user.slice/mine");
         std::fs::create_dir_all(&own).unwrap();
@@ -230,7 +239,9 @@ mod tests {
         std::fs::write(own.join("cgroup.controllers"), "cpu memory pids").unwrap();
         assert_eq!(delegated(&host).severity, Severity::Ok);
         assert_eq!(std::fs::read_dir(&own).unwrap().count(), 1, "the trial was removed");
-        let (_dir, on_v1) = self::host(V1, "");
+        assert!(delegated(&host).mend.is_empty());
+        let (_dir, mut on_v1) = self::host(V1, "");
+        as_user(&mut on_v1, "ann");
         assert!(delegated(&on_v1).found.contains("no cgroup v2"));
     }
 

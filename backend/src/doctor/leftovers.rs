@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn an_ordinary_user_cleans_nothing() {
         let (_dir, mut host) = fixture(&[]);
-        host.uid = 1000;
+        crate::doctor::as_user(&mut host, "ann");
         assert!(clean(&host).unwrap_err().to_string().contains("sudo"));
     }
 }

@@ -13,8 +13,8 @@ use super::probe::{self, errno};
 use super::{Finding, Host, Severity};
 use crate::launcher::privilege::Privilege;
 use crate::launcher::step::StepError;
-use crate::launcher::uids::Pool;
-use crate::launcher::{directories, mounts, userns};
+use crate::launcher::uids::UidRange;
+use crate::launcher::{mounts, userns};
 
 const NONE: Option<&str> = None;
 /// Covered by a tmpfs in the child's own mount namespace; nobody else sees it.
@@ -24,7 +24,7 @@ const TMPFS_BYTES: usize = 64 << 10;
 
 pub(super) fn check(host: &Host) -> Vec<Finding> {
     vec![
-        overlay(probe::child(try_overlay)),
+        overlay(probe::child(|| try_overlay(host.privilege.overlay_options()))),
         id_mapped(host),
         tmpfs(probe::child(try_tmpfs)),
         data_directory(host),
@@ -37,14 +37,15 @@ fn stage(options: &str) -> nix::Result<()> {
     mount(Some("tmpfs"), STAGE, Some("tmpfs"), MsFlags::empty(), Some(options))
 }
 
-fn try_overlay() -> nix::Result<()> {
+fn try_overlay(more: &str) -> nix::Result<()> {
     stage("size=1m,nr_inodes=64")?;
     let at = |name: &str| Path::new(STAGE).join(name);
     for name in ["lower", "upper", "work", "root"] {
         fs::create_dir(at(name)).map_err(|err| errno(&err))?;
     }
     fs::write(at("lower/file"), "below").map_err(|err| errno(&err))?;
-    let options = format!("lowerdir={STAGE}/lower,upperdir={STAGE}/upper,workdir={STAGE}/work");
+    let options =
+        format!("lowerdir={STAGE}/lower,upperdir={STAGE}/upper,workdir={STAGE}/work{more}");
     mount(Some("overlay"), &at("root"), Some("overlay"), MsFlags::empty(), Some(&*options))?;
     // Copied up, and the lower one as it was.
     fs::write(at("root/file"), "above").map_err(|err| errno(&err))?;
@@ -130,11 +131,9 @@ fn id_mapped(host: &Host) -> Finding {
 
 /// A detached mount of the directory, mapped for a range of the pool; it is attached nowhere.
 fn try_id_mapped(directory: &Path) -> anyhow::Result<()> {
+    // Not from the pool, whose file would be made: nothing runs with these ids.
     let privilege = Privilege::Root;
-    directories::prepare(privilege)?;
-    let mut pool = Pool::open(privilege)?;
-    let range = pool.take()?.ok_or_else(|| anyhow::anyhow!("all uid ranges are taken"))?;
-    let making = userns::Making::for_run(&range, privilege)?;
+    let making = userns::Making::for_run(&UidRange::of_nobody(), privilege)?;
     let userns = making.map()?;
     let mapped: Result<_, StepError> =
         mounts::lower_layer(directory, Some(userns.as_fd()), privilege);

@@ -2,8 +2,12 @@
 
 use nix::errno::Errno;
 use nix::sched::CloneFlags;
+use vitrine_shared::message::{Feature, Missing};
 
-use super::{Finding, Host, Severity, packages, probe};
+use super::{Finding, Host, Severity, probe};
+use crate::launcher::cgroup::Hierarchies;
+use crate::launcher::missing::{missing, told};
+use crate::launcher::privilege::{Ids, Privilege, Restriction};
 
 /// Our id, the name in messages, the flag. The first is what an ordinary user needs for all.
 const EIGHT: &[(&str, &str, CloneFlags)] = &[
@@ -18,10 +22,6 @@ const EIGHT: &[(&str, &str, CloneFlags)] = &[
 ];
 /// From `linux/sched.h`; nix does not have it.
 const CLONE_NEWTIME: CloneFlags = CloneFlags::from_bits_retain(0x80);
-/// Ubuntu's switch (24.04 and later).
-const APPARMOR: &str = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns";
-/// Debian's, also in some other kernels.
-const DEBIAN: &str = "/proc/sys/kernel/unprivileged_userns_clone";
 /// Namespaces of each kind that one machine and its containers use.
 const FOR_ONE_MACHINE: u64 = 16;
 
@@ -32,7 +32,7 @@ pub(super) fn check(host: &Host) -> Vec<Finding> {
         .collect();
     findings.push(switch(host));
     findings.push(limit(host));
-    findings.push(sub_ids(host));
+    findings.extend(without_root(host));
     findings
 }
 
@@ -56,38 +56,23 @@ fn made(host: &Host, id: &'static str, name: &str, result: nix::Result<()>) -> F
     };
     let mend = match errno {
         Errno::ENOSPC => format!("sysctl user.max_{name}_namespaces={}", 4096),
-        Errno::EPERM | Errno::EACCES if !host.is_root() => opened(host),
+        Errno::EPERM | Errno::EACCES if !host.is_root() => {
+            Restriction::by_settings(&host.launchers()).map_or(String::new(), |it| it.mend())
+        }
         _ => String::new(),
     };
     Finding::new(severity, id, format!("a {name} namespace cannot be made: {errno:?}"), why, mend)
 }
 
-/// The command that opens user namespaces to ordinary users, where a switch is known.
-fn opened(host: &Host) -> String {
-    if host.number(APPARMOR).is_some_and(|on| on != 0) {
-        return "sysctl kernel.apparmor_restrict_unprivileged_userns=0".into();
-    }
-    if host.number(DEBIAN) == Some(0) {
-        return "sysctl kernel.unprivileged_userns_clone=1".into();
-    }
-    String::new()
-}
-
 /// The switches by which distributions keep user namespaces from ordinary users. Root may always.
 fn switch(host: &Host) -> Finding {
     let id = "user-namespaces-switch";
-    let mend = opened(host);
-    if mend.is_empty() {
+    let Some(restriction) = Restriction::by_settings(&host.launchers()) else {
         return Finding::ok(id, "ordinary users may make user namespaces");
-    }
-    let found = if mend.contains("apparmor") {
-        "AppArmor takes the capabilities from user namespaces of ordinary users (Ubuntu)"
-    } else {
-        "user namespaces are for root only (Debian's switch)"
     };
     let severity = if host.is_root() { Severity::Note } else { Severity::Error };
     let why = "without root Vitrine needs them for everything; with root it does not matter";
-    Finding::new(severity, id, found, why, mend)
+    Finding::new(severity, id, restriction.to_string(), why, restriction.mend())
 }
 
 fn limit(host: &Host) -> Finding {
@@ -106,60 +91,58 @@ fn limit(host: &Host) -> Finding {
     }
 }
 
-/// Ranges of ids that an ordinary user may map, and the programs that map them.
-fn sub_ids(host: &Host) -> Finding {
-    let id = "sub-ids";
-    if host.is_root() {
-        return Finding::ok(id, "root maps whatever ids it likes");
-    }
-    let why = "without them everybody in a machine has the same id: yours";
-    let has = |file: &str| {
-        let text = host.read(file).unwrap_or_default();
-        text.lines().any(|line| owns_enough(line, &host.user, host.uid))
+/// What root has and an ordinary user has not, beside what other checks tell.
+fn without_root(host: &Host) -> Vec<Finding> {
+    let Privilege::Rootless { ids, .. } = host.privilege else {
+        return vec![
+            Finding::ok("sub-ids", "root maps whatever ids it likes"),
+            Finding::ok("rootless", "no: everything that root has"),
+        ];
     };
-    if !has("/etc/subuid") || !has("/etc/subgid") {
-        let user = &host.user;
-        return Finding::new(
-            Severity::Warning,
-            id,
-            format!("/etc/subuid or /etc/subgid has no range of 65536 for {user}"),
-            why,
-            format!("usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {user}"),
-        );
+    let lacking = missing(&host.launchers(), host.privilege, &Hierarchies::default(), &host.data);
+    let mut findings: Vec<Finding> = lacking
+        .iter()
+        .filter_map(|lack| {
+            let (id, severity, why) = match lack.feature {
+                Feature::ManyIds => ("sub-ids", Severity::Warning, "everybody in a machine is you"),
+                Feature::OwnIds | Feature::ServiceUsers => (
+                    "rootless",
+                    Severity::Note,
+                    "one wall less between machines, and around the server",
+                ),
+                _ => return None,
+            };
+            let plain = Missing { mend: String::new(), ..lack.clone() };
+            Some(Finding::new(severity, id, told(&plain), why, lack.mend.clone()))
+        })
+        .collect();
+    if let Ids::Many(count) = ids {
+        findings.push(Finding::ok("sub-ids", format!("{count} ids by newuidmap")));
     }
-    if ["newuidmap", "newgidmap"].iter().any(|name| host.which(name).is_none()) {
-        let mend = packages::install(host, packages::UIDMAP);
-        return Finding::new(Severity::Warning, id, "newuidmap is not installed", why, mend);
-    }
-    Finding::ok(id, "a range of 65536 and newuidmap")
-}
-
-/// A line of `subuid(5)`: `name:first:count`, or the number in the place of the name.
-fn owns_enough(line: &str, user: &str, uid: u32) -> bool {
-    let fields: Vec<&str> = line.split(':').map(str::trim).collect();
-    let [owner, _, count] = fields[..] else { return false };
-    (owner == user || owner.parse() == Ok(uid)) && count.parse::<u64>().is_ok_and(|n| n >= 65_536)
+    findings
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::fixture;
+    use crate::doctor::{as_user, fixture, one};
 
     #[test]
     fn each_distributions_switch_is_known() {
         for (file, text, mend) in [
-            (APPARMOR, "1\n", "sysctl kernel.apparmor_restrict_unprivileged_userns=0"),
-            (APPARMOR, "0\n", ""),
-            (DEBIAN, "0\n", "sysctl kernel.unprivileged_userns_clone=1"),
-            (DEBIAN, "1\n", ""),
+            ("apparmor_restrict_unprivileged_userns", "1\n", "apparmor_parser"),
+            ("apparmor_restrict_unprivileged_userns", "0\n", ""),
+            ("unprivileged_userns_clone", "0\n", "kernel.unprivileged_userns_clone=1"),
+            ("unprivileged_userns_clone", "1\n", ""),
         ] {
-            let (_dir, mut host) = fixture(&[(file, text)]);
-            assert_eq!(switch(&host).mend, mend, "{file} {text}");
-            host.uid = 1000;
+            let (_dir, mut host) = fixture(&[(&format!("/proc/sys/kernel/{file}"), text)]);
+            assert!(switch(&host).mend.contains(mend), "{file} {text}");
+            assert_eq!(switch(&host).mend.is_empty(), mend.is_empty(), "{file} {text}");
+            as_user(&mut host, "ann");
             let expected = if mend.is_empty() { Severity::Ok } else { Severity::Error };
             assert_eq!(switch(&host).severity, expected);
-            assert_eq!(made(&host, "namespace-pid", "pid", Err(Errno::EPERM)).mend, mend);
+            let refused = made(&host, "namespace-pid", "pid", Err(Errno::EPERM));
+            assert!(refused.mend.contains(mend), "{refused:?}");
         }
     }
 
@@ -184,15 +167,15 @@ mod tests {
     }
 
     #[test]
-    fn ranges_belong_to_a_name_or_a_number_and_are_long_enough() {
-        assert!(owns_enough("ann:100000:65536", "ann", 1000));
-        assert!(owns_enough("1000:100000:65536", "ann", 1000));
-        for bad in ["bob:100000:65536", "ann:100000:65535", "ann:100000", "", "#ann:1:65536"] {
-            assert!(!owns_enough(bad, "ann", 1000), "{bad}");
-        }
-        let ranges = [("/etc/subuid", "ann:1:65536"), ("/etc/subgid", "bob:1:65536")];
-        let (_dir, mut host) = fixture(&ranges);
-        (host.uid, host.user) = (1000, "ann".into());
-        assert!(sub_ids(&host).mend.contains("ann"));
+    fn an_ordinary_user_hears_what_root_has() {
+        let (_dir, mut host) = fixture(&[("/etc/passwd", "ann:x:1000:1000::/:/bin/sh\n")]);
+        assert!(without_root(&host).iter().all(|finding| finding.severity == Severity::Ok));
+        as_user(&mut host, "ann");
+        let found = without_root(&host);
+        let ids = one(&found, "sub-ids");
+        assert!(ids.mend.contains("usermod") && ids.mend.ends_with(" ann"), "{ids:?}");
+        assert!(found.iter().filter(|finding| finding.id == "rootless").count() >= 2, "{found:?}");
+        host.privilege = Privilege::Rootless { uid: 1000, ids: Ids::Many(65_537) };
+        assert_eq!(one(&without_root(&host), "sub-ids").severity, Severity::Ok);
     }
 }

@@ -26,10 +26,6 @@ pub(super) const QEMU: Package = Package {
     arch: "qemu-system-x86",
     alpine: "qemu-system-x86_64",
 };
-/// `newuidmap` and `newgidmap`.
-pub(super) const UIDMAP: Package =
-    Package { debian: "uidmap", fedora: "shadow-utils", arch: "shadow", alpine: "shadow-uidmap" };
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Family {
     Debian,

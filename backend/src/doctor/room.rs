@@ -1,10 +1,7 @@
 //! Room for the planned seats: memory, processes, terminals, and what the kernel counts per user.
 
 use nix::sys::resource::{Resource, getrlimit};
-use vitrine_shared::limits::{
-    CONTAINER_PTYS, CONTAINERS_PER_MACHINE, MACHINE_MEMORY, MACHINE_PIDS, MACHINES,
-    SOCKETS_PER_PARTICIPANT,
-};
+use vitrine_shared::limits::{CONTAINER_PTYS, CONTAINERS_PER_MACHINE, SOCKETS_PER_PARTICIPANT};
 
 use super::{Finding, Host, Severity};
 
@@ -44,9 +41,9 @@ fn mib(bytes: u64) -> u64 {
 
 fn memory(host: &Host) -> Finding {
     let id = "memory";
-    let each = mib(MACHINE_MEMORY.value);
-    if host.seats > MACHINES.value {
-        let most = MACHINES.value;
+    let each = mib(host.limits.machine_memory.value);
+    if host.seats > host.limits.machines.value {
+        let most = host.limits.machines.value;
         let found = format!("{} seats are planned, and one server has {most} machines", host.seats);
         let why = "the limit `machines` is reached before everybody has one";
         return Finding::new(Severity::Error, id, found, why, "");
@@ -55,7 +52,7 @@ fn memory(host: &Host) -> Finding {
         let why = "how many machines fit cannot be told";
         return Finding::new(Severity::Warning, id, "no MemAvailable in /proc/meminfo", why, "");
     };
-    let fit = available / MACHINE_MEMORY.value;
+    let fit = available / host.limits.machine_memory.value;
     let found =
         format!("{} MiB are free: room for {fit} full machines of {each} MiB", mib(available));
     if fit >= host.seats {
@@ -100,8 +97,8 @@ fn at_least(host: &Host, id: &'static str, file: &str, needed: u64, why: String)
 }
 
 fn processes(host: &Host) -> Finding {
-    let needed = host.seats * MACHINE_PIDS.value + OTHERS_PROCESSES;
-    let why = format!("a machine may have {} processes", MACHINE_PIDS.value);
+    let needed = host.seats * host.limits.machine_pids.value + OTHERS_PROCESSES;
+    let why = format!("a machine may have {} processes", host.limits.machine_pids.value);
     let by_pid = at_least(host, "processes", "/proc/sys/kernel/pid_max", needed, why.clone());
     let by_thread = at_least(host, "processes", "/proc/sys/kernel/threads-max", needed, why);
     if by_thread.severity > by_pid.severity { by_thread } else { by_pid }
@@ -172,6 +169,9 @@ mod tests {
             assert_eq!(found.severity, severity, "{seats}: {found:?}");
             assert!(severity == Severity::Error || found.found.contains("room for 16 full"));
         }
+        let (_dir, mut small) = with(&files, 60);
+        small.limits.machine_memory = small.limits.machine_memory.with(64 << 20);
+        assert_eq!(memory(&small).severity, Severity::Ok, "64 of 64 MiB fit");
         let (_dir, tiny) = with(&[("/proc/meminfo", "MemAvailable: 1024 kB\n")], 1);
         assert_eq!(memory(&tiny).severity, Severity::Error);
         assert_eq!(memory(&with(&[], 1).1).severity, Severity::Warning);

@@ -4,6 +4,7 @@
 //! signal after the last change of ids (which clears it), seccomp last.
 
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::OnceLock;
 
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns};
@@ -73,6 +74,16 @@ const NAMESPACES: &[&str] = &[
     "max_cgroup_namespaces",
     "max_time_namespaces",
 ];
+
+/// What [`set_machine_pids`] was told.
+static MACHINE_PIDS_SET: OnceLock<u64> = OnceLock::new();
+
+/// Processes of one user in a machine, beside the cgroup's limit. The launcher says it once, before
+/// the first birth; its children have it from there.
+pub(crate) fn set_machine_pids(most: u64) {
+    // Said twice, the first word counts: there is one server in a process.
+    let _ = MACHINE_PIDS_SET.set(most);
+}
 
 /// Which namespaces may be made in a user namespace and below it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -191,7 +202,7 @@ pub(crate) fn drop_bounding(keep: &[u32]) -> nix::Result<()> {
 pub(crate) fn limit_process(in_machine: bool, privilege: Privilege) -> Result<(), StepError> {
     let step = StepName::Rlimits;
     let machines: &[_] = &[
-        (Resource::RLIMIT_NPROC, MACHINE_PIDS.value),
+        (Resource::RLIMIT_NPROC, MACHINE_PIDS_SET.get().copied().unwrap_or(MACHINE_PIDS.value)),
         (Resource::RLIMIT_FSIZE, ROOTFS_BYTES.value),
     ];
     let machines = if in_machine { machines } else { &[] };

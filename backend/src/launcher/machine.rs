@@ -27,6 +27,7 @@ use super::cgroup::{BASE, Cgroup, CgroupError, Hierarchies};
 use super::confine::Nesting;
 use super::images::{Images, STAGES};
 use super::kill::RootId;
+use super::limits::Limits;
 use super::mounts::{self, CgroupMount, ProcView};
 use super::privilege::Privilege;
 use super::step::{At as _, StepError, Steps};
@@ -52,6 +53,8 @@ pub(crate) struct Host {
     pub(crate) images: Images,
     /// PID 1, sealed.
     pub(crate) init: OwnedFd,
+    /// Limits of machines, as they are in force.
+    pub(crate) limits: Limits,
     /// Our name below [`BASE`] in every hierarchy; see `sweep`.
     pub(crate) instance: String,
 }
@@ -187,12 +190,12 @@ impl Machine {
         let lab = profile == Profile::Lab;
         let root = cap.child("root")?;
         let shell = root.child_for_processes("shell")?;
-        for knob in cap_knobs() {
+        for knob in cap_knobs(&host.limits) {
             if cap.set(&knob)?.is_none() && !host.privilege.tolerates_no_cap() {
                 return Err(no_controller(knob.controller()));
             }
         }
-        cap.forbid_swap(limits::MACHINE_MEMORY.value)?;
+        cap.forbid_swap(host.limits.machine_memory.value)?;
         steps.done(StepName::Cgroup, format!("mkdir(…/{}, …/root, …/root/shell)", cap.path()));
         let mut procs = root.procs()?;
         let mut cage = None;
@@ -401,14 +404,14 @@ fn no_controller(controller: Controller) -> StepError {
 }
 
 /// The caps, one level above what the machine can ever write to.
-fn cap_knobs() -> [Knob; 3] {
+fn cap_knobs(limits: &Limits) -> [Knob; 3] {
     [
         Knob::CpuMax {
-            quota_usec: Some(limits::MACHINE_CPU.value * DEFAULT_PERIOD_USEC / 1000),
+            quota_usec: Some(limits.machine_cpu.value * DEFAULT_PERIOD_USEC / 1000),
             period_usec: DEFAULT_PERIOD_USEC,
         },
-        Knob::MemoryMax(Some(limits::MACHINE_MEMORY.value)),
-        Knob::PidsMax(Some(limits::MACHINE_PIDS.value)),
+        Knob::MemoryMax(Some(limits.machine_memory.value)),
+        Knob::PidsMax(Some(limits.machine_pids.value)),
     ]
 }
 

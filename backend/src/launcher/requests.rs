@@ -245,8 +245,8 @@ impl State {
             return Err(Refusal::ProfileOff { profile }.into());
         }
         let own = self.machines.iter().filter(|m| m.record.owner == by.participant).count();
-        below(limits::MACHINES, self.machines.len())?;
-        below(limits::MACHINES_PER_PARTICIPANT, own)?;
+        below(self.host.limits.machines, self.machines.len())?;
+        below(self.host.limits.machines_per_participant, own)?;
         let id = MachineId(random_id()?);
         let machine = Machine::start(&mut self.host, id, by.participant, profile)?;
         self.machines.push(machine);

@@ -30,13 +30,13 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use vitrine_shared::cgroup::{Controller, Dialect, GroupId};
 use vitrine_shared::id::{ContainerId, MachineId, ParticipantId};
-use vitrine_shared::limits::MACHINE_LIFETIME;
 use vitrine_shared::message::{Happening, HostInfo, Profile};
 
 use tell::{observed, tell_web_all};
 
 use super::cgroup::Hierarchies;
 use super::images::{Images, Watcher};
+pub use super::limits::Limits;
 use super::machine::{CONTROLLERS, Host, Machine, unix_msec};
 use super::privilege::{self, Privilege};
 use super::requests::{News, State};
@@ -54,6 +54,8 @@ pub struct Options {
     pub data: Option<PathBuf>,
     /// What machines let their owners do when nothing is said; `Lab` offers both profiles.
     pub profile: Profile,
+    /// Limits of machines.
+    pub limits: Limits,
     /// Origins allowed beside the listening address.
     pub allowed_origins: Vec<String>,
     /// Proxies whose word about where a request comes from is believed.
@@ -216,15 +218,19 @@ impl Server {
         for lack in &info.missing {
             tracing::warn!("{}", missing::told(lack));
         }
-        info.plain_http = door::is_plain(listener.local_addr()?, tls.is_some());
+        let address = listener.local_addr()?;
+        info.plain_http = door::is_plain(address, tls.is_some());
+        door::warn_of_no_name(address, &options.allowed_origins);
         let host = Host {
             privilege,
             hierarchies,
             pool,
             images,
             init: memfd::sealed(c"vitrine-init", memfd::INIT)?,
+            limits: options.limits,
             instance: sweep::instance_name(),
         };
+        confine::set_machine_pids(options.limits.machine_pids.value);
         let mut cookie_key = [0; 32];
         getrandom::fill(&mut cookie_key).map_err(|err| anyhow::anyhow!("getrandom: {err}"))?;
         Ok(Server {
@@ -500,7 +506,8 @@ impl Server {
 
     /// Ends the machines whose time is over.
     fn end_old_machines(&mut self) {
-        let oldest = unix_msec().saturating_sub(MACHINE_LIFETIME.value * 1000);
+        let oldest =
+            unix_msec().saturating_sub(self.state.host.limits.machine_lifetime.value * 1000);
         let old = |machine: &&Machine| machine.record.born_msec < oldest;
         let ids: Vec<_> = self.state.machines.iter().filter(old).map(|m| m.record.id).collect();
         for id in ids {

@@ -121,6 +121,12 @@ impl Ranges {
 }
 
 impl UidRange {
+    /// The last range, without the right to it: for a namespace that nothing runs in. A server
+    /// comes to it only when all others are taken.
+    pub(crate) fn of_nobody() -> Self {
+        UidRange { base: base(RANGES - 1), count: RANGE, _lock: None }
+    }
+
     /// The first uid of the range.
     pub(crate) fn base(&self) -> u32 {
         self.base

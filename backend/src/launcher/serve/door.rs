@@ -63,6 +63,17 @@ pub(super) fn is_plain(address: SocketAddr, tls: bool) -> bool {
     plain
 }
 
+/// On every address of this host, no name but `localhost` is known to be ours.
+pub(super) fn warn_of_no_name(address: SocketAddr, allowed: &[String]) {
+    if address.ip().is_unspecified() && allowed.is_empty() {
+        tracing::warn!(
+            "others are refused until the server knows by which address they come; name it as \
+             they type it, such as --allowed-origin http://192.0.2.10:{}",
+            address.port()
+        );
+    }
+}
+
 /// The address to open, without the token. A name that was allowed is what people will type, and
 /// what a certificate is for; `0.0.0.0` is nobody's.
 pub(super) fn url(address: SocketAddr, tls: bool, allowed: &[String]) -> String {
