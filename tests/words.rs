@@ -97,7 +97,7 @@ fn manual_pages_and_completions_are_written() {
     assert_eq!((outcome.status, outcome.out.as_str()), (0, ""), "{outcome:?}");
     for name in ["vitrine.1", "vitrine-run.1", "vitrine-ps.1", "vitrine-namespaces.1"] {
         let text = std::fs::read_to_string(pages.join(name)).unwrap();
-        assert!(text.contains(".TH") && text.contains("Examples"), "{name}: {text}");
+        assert!(text.contains(".TH") && text.contains(".SH EXAMPLES"), "{name}: {text}");
     }
     let outcome = vitrine(&["man", "/proc/nowhere"]);
     assert_eq!(outcome.status, 1);

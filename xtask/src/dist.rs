@@ -14,8 +14,11 @@ mod sbom;
 mod shipped;
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
@@ -29,7 +32,10 @@ const TARGET: &str = "x86_64-unknown-linux-gnu";
 /// Static: no loader, no library of the host's. It costs nothing and gives a millisecond in each
 /// `vitrine run` (docs/measured/), because there are fewer mappings to copy and to tear down. What
 /// glibc loads all the same are name services beyond /etc/passwd, and only `doctor` asks for a name.
-const STATIC: &str = "-C target-feature=+crt-static";
+///
+/// The second flag: without a loader the crate getrandom does not find the call of its name, and
+/// would read a file, which web may not. Told so, it calls the kernel.
+const STATIC: &str = "-C target-feature=+crt-static --cfg getrandom_backend=\"linux_getrandom\"";
 const GLIBC: &str = "\
 Linked statically against the GNU C Library (LGPL-2.1-or-later, https://www.gnu.org/software/libc/).
 The whole source of this program is public and `cargo xtask dist` links it anew, with whatever
@@ -141,6 +147,41 @@ fn try_it(project: &Project, binary: &Path) -> Result<()> {
     let said = tool::output(&mut run)?;
     if said.trim() != "1" {
         bail!("a container of the program that was built says {said:?}, not 1");
+    }
+    let mut serve = Command::new(binary);
+    serve.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(&data);
+    let mut server = serve.stdout(Stdio::piped()).spawn().context("start vitrine serve")?;
+    let entered = enter(&mut server);
+    // It takes everything down itself when it is asked to.
+    let pid = nix::unistd::Pid::from_raw(server.id().cast_signed());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM)?;
+    server.wait()?;
+    entered
+}
+
+/// Comes in by the link that the server prints: all three processes run, and web has what it needs
+/// inside its walls.
+fn enter(server: &mut Child) -> Result<()> {
+    let mut line = String::new();
+    let out = server.stdout.take().context("the server's output")?;
+    BufReader::new(out).read_line(&mut line)?;
+    let (origin, token) =
+        line.trim().split_once("/#token=").context("the server prints no link")?;
+    let address = origin.trim_start_matches("http://");
+    let body = format!("{{\"token\":\"{token}\"}}");
+    let mut stream =
+        TcpStream::connect(address).with_context(|| format!("connect to {address}"))?;
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    let length = body.len();
+    write!(
+        stream,
+        "POST /api/session HTTP/1.1\r\nHost: {address}\r\nOrigin: {origin}\r\n\
+         Content-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    )?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    if !answer.starts_with("HTTP/1.1 200") {
+        bail!("the server that was built does not let its teacher in: {answer}");
     }
     Ok(())
 }

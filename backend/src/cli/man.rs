@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::{Args, Command, CommandFactory as _};
 use clap_mangen::Man as Page;
+use clap_mangen::roff::{Roff, roman};
 
 use super::Cli;
 use crate::views::output;
@@ -62,14 +63,39 @@ fn pages() -> anyhow::Result<Pages> {
 /// The page of a command, and those of the commands below it.
 fn add(command: &Command, pages: &mut Vec<(String, Vec<u8>)>) -> anyhow::Result<()> {
     let version = format!("vitrine {}", env!("CARGO_PKG_VERSION"));
-    let page = Page::new(command.clone()).manual("Vitrine").source(version);
+    let notes = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let page = Page::new(command.clone().after_help(None::<&str>));
+    let page = page.manual("Vitrine").source(version);
     let mut text = Vec::new();
     page.render(&mut text).context("write a manual page")?;
+    sections(&notes).to_writer(&mut text).context("write a manual page")?;
     pages.push((page.get_filename(), text));
     for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
         add(below, pages)?;
     }
     Ok(())
+}
+
+/// What stands behind the options in a command's help: notes, and examples that keep their lines.
+fn sections(help: &str) -> Roff {
+    let mut page = Roff::new();
+    let (notes, rest) = help.split_once("Examples:\n").unwrap_or((help, ""));
+    // Lines that are indented are examples; what comes behind them are notes again.
+    let (examples, more): (Vec<&str>, Vec<&str>) =
+        rest.lines().partition(|line| line.starts_with("  "));
+    let notes: Vec<&str> = notes.lines().chain(more).filter(|line| !line.is_empty()).collect();
+    if !notes.is_empty() {
+        page.control("SH", ["NOTES"]);
+        page.text(notes.iter().map(|line| roman(line.to_string())).collect::<Vec<_>>());
+    }
+    if !examples.is_empty() {
+        page.control("SH", ["EXAMPLES"]).control("nf", []);
+        for line in examples {
+            page.text([roman(line.trim_start().to_string())]);
+        }
+        page.control("fi", []);
+    }
+    page
 }
 
 #[cfg(test)]
@@ -86,7 +112,7 @@ mod tests {
         assert!(of("vitrine.1").contains("vitrine\\-ps(1)"), "{}", of("vitrine.1"));
         for command in Cli::command().get_subcommands() {
             let page = of(&format!("vitrine-{}.1", command.get_name()));
-            assert!(page.contains("Examples"), "{}", command.get_name());
+            assert!(page.contains(".SH EXAMPLES"), "{}: {page}", command.get_name());
         }
         assert!(of("vitrine-ps.1").contains("no\\-headers"));
     }

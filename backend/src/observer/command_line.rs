@@ -89,12 +89,13 @@ impl CommandLines {
             return false;
         }
         text.asked = true;
+        // The thread is woken once for all that is asked in a tick, see `supervise`.
         state.queue.push_back((Arc::clone(directory), Arc::clone(slot)));
-        self.0.wake.notify_one();
         true
     }
 
-    /// Gives up on a thread that is stuck and starts another; called once a tick.
+    /// Wakes the thread for what was asked; gives up on one that is stuck and starts another.
+    /// Called once a tick.
     pub(crate) fn supervise(&self) {
         let mut state = lock(&self.0.state);
         if state.alive && state.reading.is_some_and(|since| since.elapsed() > DEADLINE) {
@@ -111,12 +112,9 @@ impl CommandLines {
                 // The queue stays; the next tick tries again.
                 Err(err) => tracing::debug!(%err, "start the thread that reads command lines"),
             }
+        } else if !state.queue.is_empty() {
+            self.0.wake.notify_one();
         }
-    }
-
-    /// How many requests wait for a thread.
-    pub(crate) fn n_waiting(&self) -> usize {
-        lock(&self.0.state).queue.len()
     }
 
     /// Waits until everything that was asked is answered, but no longer than it takes to know

@@ -30,6 +30,12 @@ pub(crate) fn open_directory_in(directory: impl AsFd, name: &CStr) -> nix::Resul
     openat(directory, name, READ.union(OFlag::O_DIRECTORY), Mode::empty())
 }
 
+/// A directory in another, only to look names up in: `ns` may be entered, but not listed, by all.
+pub(crate) fn enter_in(directory: impl AsFd, name: &CStr) -> nix::Result<OwnedFd> {
+    let path = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    openat(directory, name, path, Mode::empty())
+}
+
 /// Opens what a link of the kernel's leads to, such as `ns/net` or `self`: only for `/proc`.
 pub(crate) fn open_through(directory: impl AsFd, name: &CStr) -> nix::Result<OwnedFd> {
     openat(directory, name, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())

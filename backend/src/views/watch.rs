@@ -165,10 +165,12 @@ impl Watch {
         missed: &mut Missed,
     ) -> Vec<Row> {
         let commands = &self.means.commands;
-        let heed = |_: &u32| match commands.n_waiting() {
-            0 => {}
-            n if n < MAX_WAITING => commands.supervise(),
-            _ => commands.settle(),
+        let mut n_asked = 0;
+        let heed = |_: &u32| {
+            n_asked += 1;
+            if n_asked % MAX_WAITING == 0 {
+                commands.settle();
+            }
         };
         self.processes.read_all(&self.means, pids.iter().copied().inspect(heed));
         self.means.commands.settle();
