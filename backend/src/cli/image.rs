@@ -10,6 +10,12 @@ use crate::launcher::privilege::{self, Privilege};
 
 /// `vitrine image`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  vitrine image add debian ./rootfs             # a directory, a tar, OCI or docker save archive
+  vitrine image list
+  vitrine image remove debian
+  vitrine image add --help                      # what is taken, and what is left out of it")]
 pub struct Image {
     #[command(subcommand)]
     command: ImageCommand,
