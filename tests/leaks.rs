@@ -248,7 +248,8 @@ fn a_killed_launcher_leaves_nothing_after_the_next_start() {
         nobody_holds(&namespaces, ticks);
     }
     drop(Server::start());
-    assert!(groups.len() >= 18 && groups.iter().all(|dir| !dir.exists()), "{groups:?}");
+    let each = cgroup::hierarchies().len();
+    assert!(groups.len() == 3 * each && groups.iter().all(|dir| !dir.exists()), "{groups:?}");
 }
 
 #[test]
@@ -347,7 +348,12 @@ fn failed_births_leave_nothing() {
     let nowhere = ContainerSpec { limits, ..good.clone() };
     let limits = Limits { cpu_quota_usec: Some(900_000), ..Limits::default() };
     let above = ContainerSpec { limits, ..good };
-    for spec in [nope, shared, small, nowhere, above] {
+    let mut failing = vec![nope, shared, small, nowhere];
+    if cgroup::dialect("cpu") == cgroup::Dialect::V1 {
+        // v2 takes a child's quota above its parent's, and keeps to the parent's.
+        failing.push(above);
+    }
+    for spec in failing {
         for machine in [None, Some(machine)] {
             let command = Command::StartContainer { machine, spec: spec.clone() };
             match page.ask(command) {

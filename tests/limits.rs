@@ -20,8 +20,7 @@ fn a_fifth_of_a_cpu() {
     let flags = ["--cpu-quota", "20000", "--cpu-period", "100000", "--", "sh", "-c", BUSY];
     let running = start(&flags, None);
     let (pid, dir) = (busy_process(running.pid()), cgroup::of_run(running.pid(), "cpu"));
-    assert_eq!(cgroup::read(&dir, "cpu.cfs_quota_us"), "20000");
-    assert_eq!(cgroup::read(&dir, "cpu.cfs_period_us"), "100000");
+    assert_eq!(cgroup::cpu_max(&dir), "20000 100000");
     let share = proc::cpu_share(pid, Duration::from_secs(2));
     assert!((0.17..=0.23).contains(&share), "20000/100000 gave {share:.3} of a CPU");
     let throttled = cgroup::number(&dir, "cpu.stat", "nr_throttled");
@@ -34,7 +33,7 @@ fn cpus_are_a_quota_in_other_words() {
     let running = start(&["--cpus", "0.5", "--", "sh", "-c", BUSY], None);
     let dir = cgroup::of_run(running.pid(), "cpu");
     wait_for("the quota", Duration::from_secs(10), || {
-        (cgroup::read(&dir, "cpu.cfs_quota_us") == "50000").then_some(())
+        (cgroup::cpu_max(&dir) == "50000 100000").then_some(())
     });
     // Without a quota it would be one CPU: the other half of this test.
     let share = proc::cpu_share(busy_process(running.pid()), Duration::from_secs(1));
@@ -87,9 +86,13 @@ fn shares_and_pids_are_written() {
     let running = start(&words, None);
     let pid = proc::wait_for_sleep(&mark);
     for (controller, file, value) in [
-        ("cpu", "cpu.shares", "512"),
+        cgroup::by_dialect("cpu", ("cpu", "cpu.shares", "512"), ("cpu", "cpu.weight", "59")),
         ("pids", "pids.max", "50"),
-        ("memory", "memory.limit_in_bytes", "67108864"),
+        cgroup::by_dialect(
+            "memory",
+            ("memory", "memory.limit_in_bytes", "67108864"),
+            ("memory", "memory.max", "67108864"),
+        ),
     ] {
         let dir = cgroup::of_run(running.pid(), controller);
         assert_eq!(cgroup::read(&dir, file), value);

@@ -2,6 +2,7 @@
 //!
 //! - [`config`], [`doctor`]: settings of `vitrine serve`; what the host can do
 //! - [`cli`], [`tty`], [`limits`], [`flags`], [`images`]: `vitrine run` as people use it
+//! - [`cgroups`]: groups in both dialects, and what the kernel does with them
 //! - [`views`], [`words`]: `vitrine ps`, `top`, `cgroups`, `namespaces`; words that are wrong
 //! - [`shell`], [`lab`], [`lab_shut`]: a shell in the machine itself, and what profile `lab` opens
 //!   and does not
@@ -17,6 +18,7 @@
 mod harness;
 
 mod beyond;
+mod cgroups;
 mod cli;
 mod config;
 mod doctor;

@@ -90,6 +90,7 @@ export class Server {
     const args = ['serve', ...listen, '--data', server.#data, ...more];
     server.#child = spawn(resolve(BINARY), args, {
       stdio: ['ignore', 'pipe', 'pipe'], uid, gid: uid,
+      env: { ...process.env, HOME: server.#data, XDG_CONFIG_HOME: '', XDG_RUNTIME_DIR: '' },
     });
     for (const stream of [server.#child.stdout, server.#child.stderr]) {
       stream.on('data', (bytes) => { server.#output += bytes; });

@@ -20,7 +20,22 @@ const SCREENS = {
     await prompt(page);
     await until('rows', async () => (await rows(page, 'eye-host')).length > 0);
   },
+  rosetta: async (page, server) => {
+    await page.goto(`${server.origin}/#/lab`);
+    await hook(page, 'view-rosetta').click();
+    await hook(page, 'rosetta').waitFor();
+  },
+  about: async (page) => {
+    await hook(page, 'about-open').click();
+    await hook(page, 'facts').waitFor();
+  },
+  end: async (page) => {
+    await page.keyboard.press('Escape');
+    await hook(page, 'end-machine').click();
+    await hook(page, 'end-no').waitFor();
+  },
   forge: async (page, server) => {
+    await page.keyboard.press('Escape');
     await page.goto(`${server.origin}/#/lab`);
     await hook(page, 'another').click();
     await hook(page, 'forge-start').waitFor();

@@ -1,17 +1,64 @@
-//! The cgroup directories of one vitrine process, found by its PID.
+//! The cgroup directories of one vitrine process, found by its PID, in the dialect of this host.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Where a v1 controller is mounted.
-pub(crate) fn hierarchy(controller: &str) -> Option<PathBuf> {
+pub(crate) use vitrine_shared::cgroup::Dialect;
+
+/// Where a controller is mounted, and in which dialect.
+pub(crate) fn mounted(controller: &str) -> Option<(PathBuf, Dialect)> {
     let mounts = fs::read_to_string("/proc/self/mounts").expect("/proc/self/mounts");
     mounts.lines().find_map(|line| {
         let words: Vec<&str> = line.split(' ').collect();
-        let found = words[2] == "cgroup" && words[3].split(',').any(|word| word == controller);
-        found.then(|| PathBuf::from(words[1]))
+        let root = PathBuf::from(words[1]);
+        match words[2] {
+            "cgroup" => {
+                words[3].split(',').any(|word| word == controller).then_some((root, Dialect::V1))
+            }
+            // Accounting is part of `cpu` there, and every group can be frozen.
+            "cgroup2" => {
+                let has = fs::read_to_string(root.join("cgroup.controllers")).unwrap_or_default();
+                let wanted = match controller {
+                    "cpuacct" => "cpu",
+                    "blkio" => "io",
+                    other => other,
+                };
+                let all_have = controller == "freezer" && has.contains("memory");
+                (all_have || has.split_whitespace().any(|word| word == wanted))
+                    .then_some((root, Dialect::V2))
+            }
+            _ => None,
+        }
     })
+}
+
+/// Where a controller is mounted.
+pub(crate) fn hierarchy(controller: &str) -> Option<PathBuf> {
+    mounted(controller).map(|(root, _)| root)
+}
+
+/// The dialect of a controller.
+#[track_caller]
+pub(crate) fn dialect(controller: &str) -> Dialect {
+    mounted(controller).unwrap_or_else(|| panic!("no {controller} controller")).1
+}
+
+/// The one of the two that is this host's.
+pub(crate) fn by_dialect<T>(controller: &str, v1: T, v2: T) -> T {
+    match dialect(controller) {
+        Dialect::V1 => v1,
+        Dialect::V2 => v2,
+    }
+}
+
+/// All hierarchies, each once.
+pub(crate) fn hierarchies() -> Vec<PathBuf> {
+    let names = ["cpu", "cpuacct", "cpuset", "memory", "pids", "freezer", "blkio"];
+    let mut roots: Vec<PathBuf> = names.into_iter().filter_map(hierarchy).collect();
+    roots.sort();
+    roots.dedup();
+    roots
 }
 
 /// The directories of the vitrine process `pid`, in all hierarchies.
@@ -20,10 +67,19 @@ pub(crate) fn of_instance(pid: u32) -> Vec<PathBuf> {
     let ours = format!("{pid}-");
     let list =
         |dir: &Path| fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
-    list(Path::new("/sys/fs/cgroup"))
+    hierarchies()
+        .iter()
         .flat_map(|hierarchy| list(&hierarchy.join("vitrine")).collect::<Vec<_>>())
         .filter(|path| name(path).is_some_and(|name| name.starts_with(&ours)))
         .collect()
+}
+
+/// The directory of the vitrine process `pid` in the hierarchy of a controller.
+#[track_caller]
+pub(crate) fn of_instance_in(pid: u32, controller: &str) -> PathBuf {
+    let root = hierarchy(controller).expect("the controller is mounted");
+    let found = of_instance(pid).into_iter().find(|path| path.starts_with(&root));
+    found.unwrap_or_else(|| panic!("PID {pid} has no group in {}", root.display()))
 }
 
 /// The directory of `vitrine run` in one hierarchy.
@@ -55,4 +111,36 @@ pub(crate) fn number(dir: &Path, file: &str, key: &str) -> u64 {
     let text = read(dir, file);
     let line = text.lines().find_map(|line| line.strip_prefix(key)?.trim().parse().ok());
     line.unwrap_or_else(|| panic!("no {key} in {text}"))
+}
+
+/// Writes a file of a group.
+#[track_caller]
+pub(crate) fn write(dir: &Path, file: &str, text: &str) {
+    let path = dir.join(file);
+    fs::write(&path, text).unwrap_or_else(|err| panic!("{text:?} > {}: {err}", path.display()));
+}
+
+/// Sets a quota and a period.
+#[track_caller]
+pub(crate) fn set_quota(dir: &Path, quota: u64, period: u64) {
+    match dialect("cpu") {
+        Dialect::V1 => {
+            write(dir, "cpu.cfs_quota_us", "-1");
+            write(dir, "cpu.cfs_period_us", &period.to_string());
+            write(dir, "cpu.cfs_quota_us", &quota.to_string());
+        }
+        Dialect::V2 => write(dir, "cpu.max", &format!("{quota} {period}")),
+    }
+}
+
+/// Its quota and period as `cpu.max` writes them, whatever the dialect.
+#[track_caller]
+pub(crate) fn cpu_max(dir: &Path) -> String {
+    match dialect("cpu") {
+        Dialect::V1 => {
+            let quota = read(dir, "cpu.cfs_quota_us").replace("-1", "max");
+            format!("{quota} {}", read(dir, "cpu.cfs_period_us"))
+        }
+        Dialect::V2 => read(dir, "cpu.max"),
+    }
 }

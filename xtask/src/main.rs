@@ -32,6 +32,7 @@ mod run;
 mod soak;
 mod stage;
 mod test;
+mod vm;
 
 use std::process::ExitCode;
 

@@ -31,6 +31,12 @@ pub(crate) enum Need {
     Python,
     /// `newuidmap`: an ordinary user's subordinate ids.
     UidMap,
+    /// `qemu-system-x86_64`: a guest with another kernel, and cgroup v2 only.
+    Qemu,
+    /// `cpio`, for the guest's initramfs.
+    Cpio,
+    /// `mke2fs`, for the guest's disk.
+    E2fsprogs,
     /// Makes OCI images that are not ours.
     Umoci,
     /// What the lab image is put together from: `ps`, `ip`, `unshare`.
@@ -51,6 +57,9 @@ impl Need {
             Need::Procps => &["procps"],
             Need::Python => &["python3"],
             Need::UidMap => &["uidmap"],
+            Need::Qemu => &["qemu-system-x86"],
+            Need::Cpio => &["cpio"],
+            Need::E2fsprogs => &["e2fsprogs"],
             Need::Umoci => &["umoci"],
             Need::LabTools => &["procps", "iproute2", "util-linux", "ncurses-base", "ncurses-bin"],
         }
@@ -68,6 +77,11 @@ impl Need {
             Need::Procps => tool::which("top").is_some(),
             Need::Python => tool::which("python3").is_some(),
             Need::UidMap => tool::which("newuidmap").is_some(),
+            Need::Qemu => tool::which("qemu-system-x86_64").is_some(),
+            Need::Cpio => tool::which("cpio").is_some(),
+            Need::E2fsprogs => {
+                tool::which("mke2fs").is_some() || Path::new("/usr/sbin/mke2fs").is_file()
+            }
             Need::Umoci => tool::which("umoci").is_some(),
             Need::LabTools => {
                 ["ps", "ip", "unshare", "tput"].iter().all(|name| tool::which(name).is_some())
@@ -146,7 +160,7 @@ pub(crate) fn npm_packages(project: &Project) -> Result<bool> {
 }
 
 /// A busybox that needs no libraries.
-fn busybox() -> Option<PathBuf> {
+pub(crate) fn busybox() -> Option<PathBuf> {
     let on_path = tool::which("busybox");
     ["/bin/busybox", "/usr/lib/busybox/busybox-static"]
         .into_iter()

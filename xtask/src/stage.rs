@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use crate::project::{self, Project};
 use crate::setup::{self, Need};
 use crate::wasm::Compiler;
-use crate::{run, say, stamp, tool, web};
+use crate::{run, say, stamp, tool, vm, web};
 
 /// Node's test runner, with a report for people: it has another one for logs.
 const NODE_TEST: [&str; 2] = ["--test", "--test-reporter=spec"];
@@ -38,6 +38,8 @@ pub(crate) enum Stage {
     Kernel,
     /// In real Chromium (root)
     Browser,
+    /// The kernel tests again, in a small VM whose kernel has cgroup v2 only
+    Vm,
 }
 
 impl Stage {
@@ -59,7 +61,7 @@ impl Stage {
         match self {
             Stage::Js | Stage::Web => &[Stage::Setup],
             Stage::Server => &[Stage::Web],
-            Stage::Kernel | Stage::Browser => &[Stage::Setup, Stage::Server],
+            Stage::Kernel | Stage::Browser | Stage::Vm => &[Stage::Setup, Stage::Server],
             _ => &[],
         }
     }
@@ -68,6 +70,7 @@ impl Stage {
     pub(crate) fn needs(self) -> &'static [Need] {
         match self {
             Stage::Js | Stage::Web => &[Need::Npm],
+            Stage::Vm => &[Need::Busybox, Need::LabTools, Need::Qemu, Need::Cpio, Need::E2fsprogs],
             Stage::Kernel => &[
                 Need::Busybox,
                 Need::Bubblewrap,
@@ -110,6 +113,7 @@ impl Stage {
             Stage::Server => run::build_server(project, "release"),
             Stage::Kernel => kernel(project),
             Stage::Browser => browser(project),
+            Stage::Vm => vm::test(project, &built(project)?),
         }
     }
 }

@@ -12,10 +12,9 @@ use crate::launcher::privilege::{self, Privilege};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  vitrine image add debian ./rootfs             # a directory, a tar, OCI or docker save archive
+  vitrine image add debian ./rootfs
   vitrine image list
-  vitrine image remove debian
-  vitrine image add --help                      # what is taken, and what is left out of it")]
+  vitrine image remove debian")]
 pub struct Image {
     #[command(subcommand)]
     command: ImageCommand,

@@ -34,6 +34,7 @@ use serde::{Deserialize, Serialize};
 use vitrine_shared::message::{Step, StepName};
 use vitrine_shared::namespace::{Namespace, NamespaceSet};
 
+use super::cgroup::Entrance;
 use super::kill::RootId;
 pub(crate) use super::mounts::Stage;
 use super::mounts::{CgroupMount, ProcView};
@@ -126,9 +127,9 @@ pub(crate) struct Plan<'a> {
     pub(crate) join_all: bool,
     /// Seconds on the clocks of a new time namespace.
     pub(crate) time_offset_secs: i64,
-    /// `cgroup.procs` of its group, in every hierarchy.
-    pub(crate) procs: Vec<OwnedFd>,
-    /// The same of the group that it moves on to once its cgroup namespace is rooted in the first.
+    /// The way into its group, in every hierarchy.
+    pub(crate) procs: Entrance,
+    /// The files of the group that it moves on to once its cgroup namespace is rooted in the first.
     pub(crate) then_procs: Vec<OwnedFd>,
     /// Its host name, in a new UTS namespace.
     pub(crate) hostname: Option<&'a str>,
@@ -181,7 +182,8 @@ pub(crate) fn start(plan: &Plan<'_>, mut steps: Steps) -> Result<Born, StepError
     let first = match &plan.into {
         None => {
             prepare_time(plan)?;
-            sys::clone3(plan.direct_flags())
+            let group = plan.procs.into.as_ref().map(AsFd::as_fd);
+            sys::clone3_into(plan.direct_flags(), group)
         }
         Some(_) => sys::clone3(0),
     };
@@ -326,6 +328,9 @@ impl Plan<'_> {
 fn clone_call(plan: &Plan<'_>) -> String {
     let mut flags: Vec<_> = plan.direct().map(Namespace::flag_name).collect();
     flags.push("CLONE_PIDFD");
+    if plan.procs.into.is_some() {
+        flags.push("CLONE_INTO_CGROUP");
+    }
     if plan.into.is_some() {
         flags.push("CLONE_PARENT");
     }

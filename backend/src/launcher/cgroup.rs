@@ -9,11 +9,13 @@ mod end;
 mod hierarchies;
 mod knobs;
 mod make;
+mod place;
 pub(crate) mod tree;
 
 use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -22,8 +24,9 @@ use vitrine_shared::cgroup::{Controller, Dialect};
 
 pub(crate) use hierarchies::{BASE, Hierarchies, Hierarchy};
 pub(crate) use knobs::Wrote;
+pub(crate) use place::in_delegated_group;
 
-use make::{make_one, prepare};
+use make::{enable, make_one, prepare};
 
 /// A file that could not be made, read or written.
 #[derive(Debug, thiserror::Error)]
@@ -147,20 +150,51 @@ impl Cgroup {
         self.hierarchies.iter().map(|hierarchy| (hierarchy, hierarchy.root.join(&self.path)))
     }
 
-    /// Descriptors of the files through which a process moves itself in by writing `0`.
-    ///
-    /// On v1 that is `tasks`: a thread that moves only itself spares the kernel the global lock
-    /// that `cgroup.procs` takes, which waits for an RCU grace period (8 ms, measured).
-    pub(crate) fn procs(&self) -> Result<Vec<OwnedFd>, CgroupError> {
-        self.directories()
-            .map(|(hierarchy, dir)| {
-                let path = dir.join(match hierarchy.dialect {
-                    Dialect::V1 => "tasks",
-                    Dialect::V2 => "cgroup.procs",
-                });
-                let file = fs::OpenOptions::new().write(true).open(&path);
-                file.map(OwnedFd::from).map_err(failed("write", &path))
-            })
-            .collect()
+    /// How a new process comes in: into the unified hierarchy by birth (`CLONE_INTO_CGROUP`),
+    /// into those of v1 by a first write of its own.
+    pub(crate) fn procs(&self) -> Result<Entrance, CgroupError> {
+        let mut entrance = Entrance { into: None, procs: Vec::new() };
+        for (hierarchy, dir) in self.directories() {
+            match hierarchy.dialect {
+                Dialect::V1 => entrance.procs.push(door(hierarchy, &dir)?),
+                Dialect::V2 => {
+                    let mut open = fs::OpenOptions::new();
+                    open.read(true).custom_flags(libc::O_DIRECTORY);
+                    let opened = open.open(&dir).map_err(failed("read", &dir))?;
+                    entrance.into = Some(opened.into());
+                }
+            }
+        }
+        Ok(entrance)
     }
+
+    /// Descriptors of the files through which a process that lives moves itself in by writing `0`.
+    pub(crate) fn doors(&self) -> Result<Vec<OwnedFd>, CgroupError> {
+        self.directories().map(|(hierarchy, dir)| door(hierarchy, &dir)).collect()
+    }
+
+    /// Hands its controllers to its children, now that it has no processes of its own (v2).
+    pub(crate) fn open_to_children(&self) -> Result<(), CgroupError> {
+        self.directories().try_for_each(|(hierarchy, dir)| enable(hierarchy, &dir))
+    }
+}
+
+/// The way into a group for a process that is being made.
+#[derive(Debug, Default)]
+pub(crate) struct Entrance {
+    /// The directory of the unified hierarchy that it is born in.
+    pub(crate) into: Option<OwnedFd>,
+    /// v1: it writes `0` to each of these.
+    pub(crate) procs: Vec<OwnedFd>,
+}
+
+/// On v1 that is `tasks`: a thread that moves only itself spares the kernel the global lock that
+/// `cgroup.procs` takes, which waits for an RCU grace period (8 ms, measured).
+fn door(hierarchy: &Hierarchy, dir: &Path) -> Result<OwnedFd, CgroupError> {
+    let path = dir.join(match hierarchy.dialect {
+        Dialect::V1 => "tasks",
+        Dialect::V2 => "cgroup.procs",
+    });
+    let file = fs::OpenOptions::new().write(true).open(&path);
+    file.map(OwnedFd::from).map_err(failed("write", &path))
 }

@@ -23,7 +23,7 @@ pub(crate) use container::Live;
 
 use super::birth::{self, Born, Plan, Program, Rights, Root, Stage, Stdio};
 use super::cage::Cage;
-use super::cgroup::{BASE, Cgroup, CgroupError, Hierarchies};
+use super::cgroup::{BASE, Cgroup, CgroupError, Entrance, Hierarchies};
 use super::confine::Nesting;
 use super::images::{Images, STAGES};
 use super::kill::RootId;
@@ -190,12 +190,7 @@ impl Machine {
         let lab = profile == Profile::Lab;
         let root = cap.child("root")?;
         let shell = root.child_for_processes("shell")?;
-        for knob in cap_knobs(&host.limits) {
-            if cap.set(&knob)?.is_none() && !host.privilege.tolerates_no_cap() {
-                return Err(no_controller(knob.controller()));
-            }
-        }
-        cap.forbid_swap(host.limits.machine_memory.value)?;
+        set_caps(cap, host)?;
         steps.done(StepName::Cgroup, format!("mkdir(…/{}, …/root, …/root/shell)", cap.path()));
         let mut procs = root.procs()?;
         let mut cage = None;
@@ -208,7 +203,7 @@ impl Machine {
         if lab && !host.privilege.is_rootless() {
             let made = Cage::make(&host.hierarchies, cap.path());
             let made = made.at(StepName::Cgroup, "make groups in the other hierarchies")?;
-            procs.extend(made.procs().at(StepName::Cgroup, "open their tasks")?);
+            procs.procs.extend(made.procs().at(StepName::Cgroup, "open their tasks")?);
             cage = Some(made);
         }
         let nesting = match (profile, host.privilege.is_rootless()) {
@@ -234,7 +229,7 @@ impl Machine {
             join_all: false,
             time_offset_secs: 0,
             procs,
-            then_procs: shell.procs()?,
+            then_procs: shell.doors()?,
             hostname: Some(&hostname),
             root: if lab {
                 Root::Delegated { stage, lower: &lower, stages: STAGES, cgroups: &cgroups }
@@ -251,7 +246,12 @@ impl Machine {
             rights: rights_of(profile),
         };
         let born = birth::start(&plan, steps)?;
-        match open_stages(born.pid) {
+        let opened = open_stages(born.pid).and_then(|stages| {
+            // PID 1 has moved on: nobody is in `root` itself any more.
+            root.open_to_children()?;
+            Ok(stages)
+        });
+        match opened {
             Ok(stages) => Ok(Made { born, userns, root, shell, stages, cage }),
             Err(err) => {
                 // The first error is the one to tell.
@@ -360,11 +360,11 @@ impl Machine {
 }
 
 impl Machine {
-    /// Where a new process of one of its groups must write `0`: there, and in its cage.
-    fn procs_of(&self, group: &Cgroup) -> Result<Vec<OwnedFd>, StepError> {
+    /// How a new process comes into one of its groups, and into its cage.
+    fn procs_of(&self, group: &Cgroup) -> Result<Entrance, StepError> {
         let mut procs = group.procs()?;
         if let Some(cage) = &self.cage {
-            procs.extend(cage.procs().at(StepName::Cgroup, "open the cage's tasks")?);
+            procs.procs.extend(cage.procs().at(StepName::Cgroup, "open the cage's tasks")?);
         }
         Ok(procs)
     }
@@ -397,9 +397,22 @@ fn root_of(pid: i32) -> Result<OwnedFd, StepError> {
     open(path.as_str(), flags, Mode::empty()).at(StepName::Setns, "open its root")
 }
 
+/// Sets the caps: those of every machine, and what only v2 has.
+fn set_caps(cap: &Cgroup, host: &Host) -> Result<(), StepError> {
+    for knob in cap_knobs(&host.limits) {
+        if cap.set(&knob)?.is_none() && !host.privilege.tolerates_no_cap() {
+            return Err(cannot(cap, &knob));
+        }
+    }
+    // A machine that has run out of memory is of no use in parts.
+    cap.set(&Knob::OomGroup(true))?;
+    Ok(cap.forbid_swap(host.limits.machine_memory.value)?)
+}
+
 /// A limit that cannot be set is a machine that cannot be had.
-fn no_controller(controller: Controller) -> StepError {
-    let what = format!("this host has no {} controller", controller.name());
+fn cannot(group: &Cgroup, knob: &Knob) -> StepError {
+    let name = knob.controller().name();
+    let what = group.lacks(knob).unwrap_or_else(|| format!("this host gives no {name} controller"));
     StepError::new(StepName::Cgroup, what, Errno::ENODEV)
 }
 

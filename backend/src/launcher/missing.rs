@@ -4,10 +4,10 @@
 
 use std::path::Path;
 
-use vitrine_shared::cgroup::Controller;
+use vitrine_shared::cgroup::{Controller, Dialect};
 use vitrine_shared::message::{Because, Feature, Missing};
 
-use super::cgroup::Hierarchies;
+use super::cgroup::{Hierarchies, Hierarchy};
 use super::images;
 use super::privilege::{Host, Ids, Privilege};
 use super::sys;
@@ -21,7 +21,11 @@ pub(crate) fn missing(
 ) -> Vec<Missing> {
     let mut all = Vec::new();
     for controller in Controller::ALL {
-        if hierarchies.with(controller).is_none() {
+        // v2 counts CPU time in every group, without a controller for it.
+        let is_v2 = |h: &Hierarchy| h.dialect == Dialect::V2;
+        let counted = controller == Controller::Cpuacct
+            && hierarchies.with(Controller::Cpu).is_some_and(is_v2);
+        if hierarchies.with(controller).is_none() && !counted {
             all.push(no_controller_on(host, controller, privilege));
         }
     }
@@ -79,10 +83,18 @@ fn no_controller_on(host: &Host, controller: Controller, privilege: Privilege) -
         return lack(feature, Because::NotDelegated, mend);
     }
     let cgroups = std::fs::read_to_string(host.proc.join("cgroups")).unwrap_or_default();
-    let known = |line: &str| line.split_whitespace().next() == Some(name);
+    let known =
+        |line: &str| line.split_whitespace().next().and_then(Controller::named) == Some(controller);
     if !cgroups.lines().any(known) {
         return lack(feature, Because::Kernel, "");
     }
+    let given = std::fs::read_to_string(host.sys.join("fs/cgroup/cgroup.controllers"));
+    if given.is_ok_and(|given| given.split_whitespace().any(|word| word == name)) {
+        // It is there, and somebody above does not hand it down.
+        let mend = "systemd-run --scope -p Delegate=yes vitrine serve";
+        return lack(feature, Because::NotDelegated, mend);
+    }
+    let name = if controller == Controller::Io { "blkio" } else { name };
     let dir = format!("/sys/fs/cgroup/{name}");
     lack(
         feature,

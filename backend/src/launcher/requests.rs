@@ -1,10 +1,11 @@
 //! Commands from web, looked at again as if web were hostile, and done.
 
+use std::path::Path;
 use std::time::Duration;
 
 use nix::errno::Errno;
 use vitrine_shared::cgroup::{
-    BadWrite, Controller, Dialect, FILES, GroupId, Knob, Write, check_write,
+    BadWrite, Controller, Dialect, FILES, GroupId, IoMax, Knob, Write, check_write,
 };
 use vitrine_shared::id::{ContainerId, MachineId, TerminalId};
 use vitrine_shared::limits::{self, Limit};
@@ -93,6 +94,12 @@ fn hint(reason: &Refusal) -> &'static str {
         Refusal::NotRunning { .. } => "start another",
         Refusal::Missing { what } if what.starts_with("image ") => {
             "on the server, see vitrine image list, or add it: vitrine image add NAME SOURCE"
+        }
+        Refusal::Missing { what } if what.contains("cgroup v1") => {
+            "only cgroup v2 has it: boot the server's host with systemd.unified_cgroup_hierarchy=1"
+        }
+        Refusal::Missing { what } if what.starts_with("block device") => {
+            "on the server, lsblk lists the devices with their numbers"
         }
         Refusal::Missing { .. } => "see /proc/cgroups on the server: which controllers are there",
         _ => "change the request and send it again",
@@ -331,10 +338,7 @@ impl State {
         let target = writable_group(machine, group)?;
         match target.set(knob) {
             Ok(Some(wrote)) => Ok((self.wrote(id, &wrote), None)),
-            Ok(None) => {
-                let what = controller_words(knob.controller());
-                Err(Refusal::Missing { what }.into())
-            }
+            Ok(None) => Err(Refusal::Missing { what: what_is_missing(target, knob) }.into()),
             Err(err) => {
                 let text = text_for(knob, target, &err);
                 Err(self.kernel_refused(by, id, group, &err, &text))
@@ -473,10 +477,36 @@ fn check_knob(knob: &Knob) -> Result<(), Not> {
             limits.memory_swap_bytes = *swap_bytes;
             limits.memory_bytes = *memory_bytes;
         }
+        Knob::IoMax(io) => return check_io_max(io),
         // Every value of these is one that the kernel takes.
-        Knob::CpuIdle(_) | Knob::OomGroup(_) | Knob::Freeze(_) | Knob::IoMax(_) => {}
+        Knob::CpuIdle(_) | Knob::OomGroup(_) | Knob::Freeze(_) => {}
     }
     Ok(limits.check()?)
+}
+
+/// A limit on a device that is there; a limit of nothing at all would hold its users for ever.
+fn check_io_max(io: &IoMax) -> Result<(), Not> {
+    let IoMax { major, minor, .. } = io;
+    if !Path::new(&format!("/sys/dev/block/{major}:{minor}")).exists() {
+        return Err(Refusal::Missing { what: format!("block device {major}:{minor}") }.into());
+    }
+    for rate in [io.read_bps, io.write_bps, io.read_iops, io.write_iops].into_iter().flatten() {
+        if rate == 0 {
+            let what = "io rate".into();
+            return Err(SpecError::OutOfRange { what, given: 0, min: 1, max: u64::MAX }.into());
+        }
+    }
+    Ok(())
+}
+
+/// The controller of a knob, or the file that its dialect does not have.
+fn what_is_missing(group: &Cgroup, knob: &Knob) -> String {
+    let name = knob.controller().name();
+    let v2 = knob.writes(Dialect::V2);
+    match (group.directory(knob.controller()), v2.first()) {
+        (Some(_), Some(write)) => format!("{} (the {name} controller is cgroup v1)", write.file),
+        _ => format!("{name} controller"),
+    }
 }
 
 /// What a knob wrote to the file that refused it.

@@ -18,14 +18,14 @@ use vitrine_shared::namespace::Namespace;
 use vitrine_shared::spec::{ContainerSpec, Rootfs};
 
 use super::birth::{self, Born, Plan, Program, Rights, Root, Stage, Stdio};
-use super::cgroup::{BASE, Cgroup, Hierarchies};
+use super::cgroup::{BASE, Cgroup, Entrance, Hierarchies};
 use super::images::{Image, Images};
 use super::kill::RootId;
 use super::mounts::{self, ProcView};
 use super::privilege::{self, Privilege};
 use super::step::{StepError, Steps};
 use super::uids::{Pool, UidRange};
-use super::{directories, kill, memfd, missing, sweep, sys, userns};
+use super::{directories, kill, memfd, missing, sweep, sys, systemd, userns};
 
 /// What `vitrine run` was asked for.
 #[derive(Clone, Debug)]
@@ -97,6 +97,7 @@ fn with_command(options: &Options) -> anyhow::Result<Options> {
 fn try_run(options: &Options) -> anyhow::Result<i32> {
     let spec = &options.spec;
     spec.check()?;
+    systemd::enter_scope()?;
     let privilege =
         privilege::enter(&privilege::Host::default()).map_err(|refused| refused.told())?;
     let tty = std::io::stdin();
@@ -175,8 +176,10 @@ impl Ground {
         let group = Cgroup::create(&ground.hierarchies, &format!("{BASE}/{}", ground.instance))?;
         ground.group = Some(group.clone());
         for knob in spec.limits.knobs() {
-            let no_controller = || missing::no_controller(knob.controller(), privilege);
-            group.set(&knob)?.with_context(no_controller)?;
+            group.set(&knob)?.with_context(|| match group.lacks(&knob) {
+                Some(lack) => lack,
+                None => missing::no_controller(knob.controller(), privilege),
+            })?;
         }
         if !spec.namespaces.has(Namespace::Mount) {
             let stage = run_directory.join(format!("stage-{}", ground.instance));
@@ -207,7 +210,7 @@ impl Ground {
             namespaces: spec.namespaces,
             join_all: false,
             time_offset_secs: spec.time_offset_secs,
-            procs: self.group.as_ref().map_or_else(|| Ok(Vec::new()), Cgroup::procs)?,
+            procs: self.group.as_ref().map_or_else(|| Ok(Entrance::default()), Cgroup::procs)?,
             then_procs: Vec::new(),
             hostname: spec.hostname.as_deref(),
             root: Root::New {

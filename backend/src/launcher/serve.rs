@@ -42,7 +42,7 @@ use super::privilege::{self, Privilege};
 use super::requests::{News, State};
 use super::supervise::{self, Place, Role, Service};
 use super::uids::{Pool, UidRange};
-use super::{confine, directories, host, memfd, missing, random_id, sweep, sys};
+use super::{confine, directories, host, memfd, missing, random_id, sweep, sys, systemd};
 use crate::ipc::{Channel, FromObserver, FromWeb, TlsSetup, ToObserver, ToWeb, WebSetup};
 
 /// What `vitrine serve` was asked for.
@@ -86,6 +86,7 @@ const LAST_REMOVAL: Duration = Duration::from_secs(10);
 
 /// Serves until a signal says to stop; then ends every machine and returns.
 pub fn serve(options: &Options) -> anyhow::Result<()> {
+    systemd::enter_scope()?;
     let privilege =
         privilege::enter(&privilege::Host::default()).map_err(|refused| refused.told())?;
     directories::prepare(privilege)?;

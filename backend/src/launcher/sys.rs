@@ -1,8 +1,10 @@
 //! System calls that no crate wraps: the launcher's one file with `unsafe`.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -10,6 +12,8 @@ use nix::errno::Errno;
 /// From `linux/sched.h`.
 pub(crate) const CLONE_PARENT: u64 = 0x8000;
 const CLONE_PIDFD: u64 = 0x1000;
+/// The same constant of the `libc` crate is 0 here: it does not fit the C int it is computed in.
+const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 /// From `linux/mount.h`.
 pub(crate) const MOUNT_ATTR_RDONLY: u64 = 0x1;
 /// From `linux/mount.h`.
@@ -58,12 +62,18 @@ struct CloneArgs {
 /// thread that does not exist there. With [`CLONE_PARENT`] the child is the caller's sibling, and
 /// its exit signal is the caller's own.
 pub(crate) fn clone3(flags: u64) -> nix::Result<Side> {
+    clone3_into(flags, None)
+}
+
+/// The same, born in a group of the unified hierarchy when one is given by its directory.
+pub(crate) fn clone3_into(flags: u64, group: Option<BorrowedFd<'_>>) -> nix::Result<Side> {
     let mut pidfd: RawFd = -1;
     let exit_signal = if flags & CLONE_PARENT != 0 { 0 } else { libc::SIGCHLD as u64 };
     let mut args = CloneArgs {
-        flags: flags | CLONE_PIDFD,
+        flags: flags | CLONE_PIDFD | if group.is_some() { CLONE_INTO_CGROUP } else { 0 },
         pidfd: (&raw mut pidfd) as u64,
         exit_signal,
+        cgroup: group.map_or(0, |group| u64::from(group.as_raw_fd().unsigned_abs())),
         ..CloneArgs::default()
     };
     // SAFETY: without CLONE_VM the child runs on its own copy of everything; `args` and `pidfd`
@@ -300,6 +310,16 @@ fn move_mount_at(mount: BorrowedFd<'_>, dir: RawFd, path: &CStr) -> nix::Result<
         )
     };
     Errno::result(result).map(drop)
+}
+
+/// Does an extended attribute of a file have this value?
+pub(crate) fn xattr_is(path: &Path, name: &CStr, value: &[u8]) -> bool {
+    let Ok(path) = CString::new(path.as_os_str().as_bytes()) else { return false };
+    let mut found = [0_u8; 16];
+    let buffer = found.as_mut_ptr().cast();
+    // SAFETY: both names are C strings, and the length is that of the buffer.
+    let len = unsafe { libc::getxattr(path.as_ptr(), name.as_ptr(), buffer, found.len()) };
+    usize::try_from(len).is_ok_and(|len| found.get(..len) == Some(value))
 }
 
 /// The version of Landlock that this kernel has.

@@ -2,11 +2,13 @@
 
 use std::rc::Rc;
 
+use vitrine_shared::cgroup::Controller;
 use vitrine_shared::message::{HostInfo, Missing};
 use yew::prelude::*;
 
 use super::modal::Modal;
 use super::parts::shell_line;
+use crate::host::lacks_controller;
 use crate::prefs::{self, key};
 use crate::state::{Action, Dialog, State};
 use crate::text::{host as words, refusal};
@@ -52,7 +54,10 @@ fn facts(ui: &Ui, host: &HostInfo) -> Html {
             {fact(t.about_kernel, code(&format!("Linux {}", host.kernel)))}
             {fact(t.about_cpus, code(&host.cpus.to_string()))}
             {fact(t.about_memory, code(&format::bytes(host.memory_bytes)))}
-            {fact(t.about_cgroups, code(words::dialect(host.cpu_dialect)))}
+            {fact(t.about_cgroups, match lacks_controller(Some(host), Controller::Cpu) {
+                Some(_) => html! { {t.about_no_cpu} },
+                None => code(words::dialect(host.cpu_dialect)),
+            })}
             {fact(t.about_user, html! { {started} })}
             {fact(t.about_images, html! { <>{for images.map(|name| html! { <code key={name.to_string()} class="tag">{name}</code> })}</> })}
             {fact(t.about_profiles, html! {
@@ -129,8 +134,8 @@ pub(crate) fn plain_http(ui: &Ui, state: &State) -> Html {
     let t = ui.t();
     let plain = state.host.as_deref().is_some_and(|host| host.plain_http);
     html! {
-        <div class="banner" role="note" data-test="plain-http" hidden={!plain}>
+        <aside class="banner" data-test="plain-http" hidden={!plain}>
             <p><strong>{t.plain_http}</strong>{" "}{t.plain_http_todo}</p>
-        </div>
+        </aside>
     }
 }

@@ -55,6 +55,9 @@ pub(crate) fn Cpu(props: &Props) -> Html {
     let (wanted, want) = use_wanted(props, measured, period);
     let steady = props.history.as_ref().and_then(History::recent_permille);
     let now = steady.or(props.group.as_ref().map(|group| group.cpu_permille)).map(format::percent);
+    // Without the controller, nothing counted is not the same as nothing used.
+    let counted = props.missing.is_none() || props.group.as_ref().is_some_and(|g| g.cpu_nsec > 0);
+    let now = now.filter(|_| counted);
     let recent = props.history.as_ref().and_then(History::recent_periods);
     html! {
         <section class="lens" aria-labelledby="cpu-title">

@@ -30,7 +30,7 @@ pub(crate) fn shelf(ui: &Ui, props: &Props<'_>) -> Html {
         <section class="shelf" aria-labelledby="shelf-title">
             <div class="shelf-head">
                 <h2 id="shelf-title">{t.shelf}</h2>
-                <span class="muted">{props.host.as_ref().map(|host| words::dialect(host.cpu_dialect))}</span>
+                <span class="muted">{props.host.filter(|host| lacks_controller(Some(host), Controller::Cpu).is_none()).map(|host| words::dialect(host.cpu_dialect))}</span>
             </div>
             <p class="muted" hidden={!groups.is_empty()}>{t.waiting_for_sample}</p>
             <ul class="boards">
@@ -73,6 +73,8 @@ fn board(ui: &Ui, group: &CgroupSample, props: &Props<'_>) -> Html {
     let t = ui.t();
     let history = props.histories.get(&group.group);
     let chosen = group.group == props.group;
+    // Without the controller, nothing counted is not the same as nothing used.
+    let counted = group.cpu_nsec > 0 || lacks_controller(props.host, Controller::Cpu).is_none();
     let lacks = |one| lacks_controller(props.host, one).is_some();
     let id = group.group;
     let choose = props.choose.reform(move |_: MouseEvent| id);
@@ -84,7 +86,7 @@ fn board(ui: &Ui, group: &CgroupSample, props: &Props<'_>) -> Html {
             <button type="button" class="board" aria-pressed={chosen.to_string()} onclick={choose}
                 title={note(group.group, t)}>
                 <span class="board-name">{name(group, t)}</span>
-                <span class="number">{format::percent(cpu)}{" %"}</span>
+                <span class="number">{if counted { format!("{} %", format::percent(cpu)) } else { "–".into() }}</span>
             </button>
             {gauge(cpu,
                 history::permille(group.cpu.quota_usec, group.cpu.period_usec),

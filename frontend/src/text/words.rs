@@ -51,6 +51,7 @@ words! {
     about_cpus: "CPUs" / "CPU 数";
     about_memory: "Memory" / "内存";
     about_cgroups: "CPU is limited by" / "CPU 的限制方式";
+    about_no_cpu: "nothing" / "无法限制";
     about_user: "Started by" / "启动者";
     about_root: "root" / "root";
     about_rootless: "an ordinary user, without root" / "普通用户，没有 root 权限";

@@ -54,7 +54,7 @@ pub(super) fn enter(plan: &Plan<'_>, steps: &mut Steps) -> Result<(), StepError>
         return Err(StepError::new(StepName::Clone, what, nix::errno::Errno::EINVAL));
     };
     sys::prctl(libc::PR_SET_DUMPABLE, 0, 0).at(StepName::Clone, "PR_SET_DUMPABLE")?;
-    enter_groups(&plan.procs)?;
+    enter_groups(&plan.procs.procs)?;
     setsid().at(StepName::Rlimits, "setsid")?;
     umask(Mode::empty());
     sys::loopback_up().at(StepName::Loopback, "ioctl(SIOCSIFFLAGS, lo)")?;

@@ -49,7 +49,14 @@ pub(super) fn in_child(plan: &Plan<'_>, talk: &Talk) -> ! {
 /// Closes whatever of the launcher's is not this process's business.
 fn keep_own_fds(plan: &Plan<'_>, talk: &Talk) -> Result<(), StepError> {
     let mut keep: Vec<RawFd> = vec![0, 1, 2, talk.as_raw_fd()];
-    keep.extend(plan.procs.iter().chain(&plan.then_procs).map(AsRawFd::as_raw_fd));
+    keep.extend(
+        plan.procs
+            .procs
+            .iter()
+            .chain(&plan.procs.into)
+            .chain(&plan.then_procs)
+            .map(AsRawFd::as_raw_fd),
+    );
     keep.extend(plan.userns.iter().map(AsRawFd::as_raw_fd));
     keep.extend(plan.into.iter().map(|machine| machine.init.as_raw_fd()));
     match &plan.root {
@@ -83,7 +90,6 @@ fn enter_machine(
         (Namespace::Uts, CloneFlags::CLONE_NEWUTS),
         (Namespace::Ipc, CloneFlags::CLONE_NEWIPC),
         (Namespace::Net, CloneFlags::CLONE_NEWNET),
-        (Namespace::Cgroup, CloneFlags::CLONE_NEWCGROUP),
         (Namespace::Time, CloneFlags::from_bits_retain(0x80)),
     ];
     for (namespace, flag) in shared {
@@ -98,7 +104,8 @@ fn enter_machine(
     }
     steps.done(StepName::Setns, "setns(pidfd, …)");
     let flags = plan.direct_flags();
-    hand_over(sys::clone3(sys::CLONE_PARENT | flags), &Word::Child, talk)?;
+    let group = plan.procs.into.as_ref().map(AsFd::as_fd);
+    hand_over(sys::clone3_into(sys::CLONE_PARENT | flags, group), &Word::Child, talk)?;
     steps.done(StepName::Clone, clone_call(plan));
     Ok(())
 }
@@ -217,7 +224,7 @@ fn finish(
 /// then the cgroup namespace, whose root is the group it stands in (v1 shows host paths else).
 fn enter_cgroup(plan: &Plan<'_>, steps: &mut Steps) -> Result<(), StepError> {
     let step = StepName::EnterCgroup;
-    for procs in &plan.procs {
+    for procs in &plan.procs.procs {
         nix::unistd::write(procs, b"0").at(step, "write 0 > tasks")?;
     }
     if plan.namespaces.has(Namespace::Cgroup) {
@@ -225,9 +232,22 @@ fn enter_cgroup(plan: &Plan<'_>, steps: &mut Steps) -> Result<(), StepError> {
         for procs in &plan.then_procs {
             nix::unistd::write(procs, b"0").at(step, "write 0 > shell/tasks")?;
         }
-        steps.done(step, "write(tasks, \"0\"); unshare(CLONE_NEWCGROUP)");
-    } else {
-        steps.done(step, "write(tasks, \"0\")");
+    } else if let Some(machine) = &plan.into {
+        // Only now: with `nsdelegate` nobody moves or is born across the root of their own view.
+        setns(machine.init, CloneFlags::CLONE_NEWCGROUP).at(step, "setns(CLONE_NEWCGROUP)")?;
+    }
+    let mut calls = Vec::new();
+    if !plan.procs.procs.is_empty() {
+        calls.push("write(tasks, \"0\")");
+    }
+    if plan.namespaces.has(Namespace::Cgroup) {
+        calls.push("unshare(CLONE_NEWCGROUP)");
+    } else if plan.into.is_some() {
+        calls.push("setns(CLONE_NEWCGROUP)");
+    }
+    if plan.procs.into.is_some() || !calls.is_empty() {
+        let born = if calls.is_empty() { "CLONE_INTO_CGROUP".into() } else { calls.join("; ") };
+        steps.done(step, born);
     }
     Ok(())
 }

@@ -33,7 +33,7 @@ impl Cgroup {
         let mut round = 0;
         loop {
             if round % RELEASE_EVERY == 0 {
-                self.release(listing, by_kernel, deadline);
+                self.release(deadline);
             }
             let alive = if by_kernel {
                 // Gone already is as good.
@@ -54,12 +54,13 @@ impl Cgroup {
         }
     }
 
-    /// Lifts what would keep somebody here from dying. `cgroup.kill` needs that only of others.
-    fn release(&self, listing: &Hierarchy, by_kernel: bool, deadline: Instant) {
+    /// Lifts what would keep somebody here from dying. `cgroup.kill` kills the frozen as they are,
+    /// but a throttled process gets to its death by the quota: nine of them took 11 s (6.1).
+    fn release(&self, deadline: Instant) {
         for (hierarchy, dir) in self.directories() {
             let holds = [Controller::Cpu, Controller::Freezer];
             let holds = holds.iter().any(|one| hierarchy.controllers.contains(one));
-            if (holds || hierarchy.dialect == Dialect::V2) && !(by_kernel && hierarchy == listing) {
+            if holds || hierarchy.dialect == Dialect::V2 {
                 // What could not be looked at in time lives, and is told of as such.
                 let _ = tree::for_each(&dir, deadline, |dir| release(hierarchy, dir));
             }

@@ -4,9 +4,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
 use vitrine_shared::cgroup::{Controller, Dialect};
 
-use super::super::privilege::Privilege;
+use super::make::subtree_control;
 
 /// Directory below each hierarchy's root that holds everything of ours.
 pub(crate) const BASE: &str = "vitrine";
@@ -19,6 +20,8 @@ pub(crate) struct Hierarchy {
     /// Its dialect.
     pub(crate) dialect: Dialect,
     /// Where it is mounted.
+    pub(crate) mount: PathBuf,
+    /// The directory below which we make groups: there, or in a group that was delegated to us.
     pub(crate) root: PathBuf,
 }
 
@@ -27,11 +30,6 @@ pub(crate) struct Hierarchy {
 pub(crate) struct Hierarchies(Vec<Hierarchy>);
 
 impl Hierarchies {
-    /// What this launcher may use: root everything, an ordinary user nothing yet.
-    pub(crate) fn of(privilege: Privilege) -> io::Result<Self> {
-        if privilege.is_rootless() { Ok(Hierarchies::default()) } else { Self::detect() }
-    }
-
     /// Is there none at all?
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -69,8 +67,13 @@ impl Hierarchies {
             // A bind mount of a sub-group is not the hierarchy; a second mount of one adds nothing.
             controllers.retain(|c| !found.iter().any(|h| h.controllers.contains(c)));
             if mount_root == "/" && !controllers.is_empty() {
-                found.push(Hierarchy { controllers, dialect, root });
+                found.push(Hierarchy { controllers, dialect, mount: root.clone(), root });
             }
+        }
+        // Every v2 group can be frozen, whatever controllers it has.
+        if !found.iter().any(|h| h.controllers.contains(&Controller::Freezer)) {
+            let unified = found.iter_mut().find(|h| h.dialect == Dialect::V2);
+            unified.into_iter().for_each(|h| h.controllers.push(Controller::Freezer));
         }
         Hierarchies(found)
     }
@@ -85,10 +88,59 @@ impl Hierarchies {
         self.0.iter().find(|hierarchy| hierarchy.controllers.contains(&controller))
     }
 
-    /// Only the hierarchies that have one of these controllers.
+    /// Only the hierarchies that have one of these controllers, and of the unified one no others.
     pub(crate) fn only(&self, controllers: &[Controller]) -> Self {
         let wanted = |h: &&Hierarchy| h.controllers.iter().any(|c| controllers.contains(c));
-        Hierarchies(self.0.iter().filter(wanted).cloned().collect())
+        let mut chosen: Vec<Hierarchy> = self.0.iter().filter(wanted).cloned().collect();
+        for hierarchy in chosen.iter_mut().filter(|h| h.dialect == Dialect::V2) {
+            hierarchy.controllers.retain(|c| controllers.contains(c));
+        }
+        Hierarchies(chosen)
+    }
+
+    /// Asks the kernel for each controller of the unified hierarchy by itself, and leaves out
+    /// those that it does not give: with the reason, for those who look for them.
+    pub(crate) fn settle(&mut self) -> Vec<(Controller, Errno)> {
+        let mut refused = Vec::new();
+        for hierarchy in self.0.iter_mut().filter(|h| h.dialect == Dialect::V2) {
+            let Hierarchy { controllers, root, .. } = hierarchy;
+            controllers.retain(|controller| {
+                let asked = match controller {
+                    Controller::Freezer => Ok(()),
+                    controller => subtree_control(root, &format!("+{}", controller.name())),
+                };
+                refused.extend(asked.as_ref().err().map(|err| (*controller, err.errno())));
+                asked.is_ok()
+            });
+        }
+        refused
+    }
+
+    /// The one with the same controllers.
+    pub(super) fn like(&self, hierarchy: &Hierarchy) -> Option<&Hierarchy> {
+        self.0.iter().find(|other| other.controllers == hierarchy.controllers)
+    }
+
+    /// The same hierarchies, each with another directory in the place of its root; those for which
+    /// there is none are left out.
+    pub(super) fn rooted(&self, mut root: impl FnMut(&Hierarchy) -> Option<PathBuf>) -> Self {
+        let moved = self.0.iter().filter_map(|hierarchy| {
+            Some(Hierarchy { root: root(hierarchy)?, ..hierarchy.clone() })
+        });
+        Hierarchies(moved.collect())
+    }
+}
+
+impl Hierarchy {
+    /// Does it have controllers at all?
+    pub(crate) fn hands_out(&self) -> bool {
+        self.enabled().next().is_some()
+    }
+
+    /// The controllers that a parent hands to its children (v2): all but the freezer, which is
+    /// part of every group.
+    pub(super) fn enabled(&self) -> impl Iterator<Item = &Controller> {
+        self.controllers.iter().filter(|controller| **controller != Controller::Freezer)
     }
 }
 
@@ -113,7 +165,7 @@ mod tests {
         );
         assert_eq!(found.with(Controller::Memory).unwrap().dialect, Dialect::V2);
         assert_eq!(found.with(Controller::Pids).unwrap().dialect, Dialect::V1);
-        assert_eq!(found.with(Controller::Freezer), None);
+        assert_eq!(found.with(Controller::Freezer).unwrap().dialect, Dialect::V2);
         assert_eq!(found.iter().count(), 3);
     }
 
@@ -123,6 +175,14 @@ mod tests {
         let found = Hierarchies::parse(line, |_| "cpuset cpu io memory pids\n".into());
         assert_eq!(found.iter().count(), 1);
         assert_eq!(found.with(Controller::Cpuset).unwrap().dialect, Dialect::V2);
+        let words: Vec<_> = found.0[0].enabled().map(|c| c.name()).collect();
+        assert_eq!(
+            words,
+            ["cpuset", "cpu", "io", "memory", "pids"],
+            "the freezer is no controller"
+        );
+        let few = found.only(&[Controller::Pids]);
+        assert_eq!(few.0[0].controllers, [Controller::Pids], "no more than is used");
     }
 
     #[test]

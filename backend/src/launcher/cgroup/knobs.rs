@@ -22,10 +22,13 @@ pub(crate) struct Wrote {
 }
 
 impl Cgroup {
-    /// Turns a knob. A host without its controller gives `Ok(None)`.
+    /// Turns a knob. `Ok(None)`: this host has nothing to turn; [`Cgroup::lacks`] says what.
     pub(crate) fn set(&self, knob: &Knob) -> Result<Option<Vec<Wrote>>, CgroupError> {
         let Some((dir, dialect)) = self.directory(knob.controller()) else { return Ok(None) };
         let mut writes = knob.writes(dialect);
+        if writes.is_empty() {
+            return Ok(None);
+        }
         if let (Knob::CpuMax { period_usec, .. }, Dialect::V1) = (knob, dialect)
             && self.cpu_period_usec() == Some(*period_usec)
         {
@@ -48,6 +51,17 @@ impl Cgroup {
             }
         }
         Ok(Some(wrote))
+    }
+
+    /// Why there is nothing to turn, in words, where the controller is there.
+    pub(crate) fn lacks(&self, knob: &Knob) -> Option<String> {
+        let name = knob.controller().name();
+        self.directory(knob.controller())?;
+        let v2: Vec<_> = knob.writes(Dialect::V2).into_iter().map(|w| w.file).collect();
+        Some(format!(
+            "this host's {name} controller is cgroup v1, which has no {}; boot with systemd.unified_cgroup_hierarchy=1, or leave it out",
+            v2.join(" or ")
+        ))
     }
 
     /// Writes one raw file. The caller has checked its name against the table.
@@ -96,6 +110,15 @@ impl Cgroup {
             return None;
         }
         fs::write(&path, unlimited).ok().map(|()| Lifted { path, old })
+    }
+
+    /// Is it, or what it is in, stopped?
+    pub(crate) fn is_frozen(&self) -> bool {
+        let Some((dir, dialect)) = self.directory(Controller::Freezer) else { return false };
+        match dialect {
+            Dialect::V1 => read(&dir.join("freezer.state")) != "THAWED",
+            Dialect::V2 => read(&dir.join("cgroup.freeze")) == "1",
+        }
     }
 
     /// Keeps the group's memory from moving to swap, beyond its limit.

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
 
+use nix::errno::Errno;
 use vitrine_shared::cgroup::{Controller, Dialect};
 
 use super::knobs::read;
@@ -44,13 +45,42 @@ pub(super) fn prepare(hierarchy: &Hierarchy, dir: &Path) -> Result<(), CgroupErr
         }
         Dialect::V1 => Ok(()),
         // In v2 the parent says which controllers its children have (cgroup-v2.rst).
-        Dialect::V2 => {
-            let path = dir.parent().unwrap_or(dir).join("cgroup.subtree_control");
-            let enable: Vec<_> =
-                hierarchy.controllers.iter().map(|c| format!("+{}", c.name())).collect();
-            fs::write(&path, enable.join(" ")).map_err(failed("write", &path))
-        }
+        Dialect::V2 => enable(hierarchy, dir.parent().unwrap_or(dir)),
     }
+}
+
+/// v2: gives the children of a group the controllers that are used.
+pub(super) fn enable(hierarchy: &Hierarchy, dir: &Path) -> Result<(), CgroupError> {
+    if hierarchy.dialect == Dialect::V1 {
+        return Ok(());
+    }
+    let words: Vec<_> = hierarchy.enabled().map(|c| format!("+{}", c.name())).collect();
+    let words = words.join(" ");
+    match subtree_control(dir, &words) {
+        // Another launcher has made the groups above for fewer controllers than this one uses.
+        Err(err) if err.errno() == Errno::ENOENT && dir != hierarchy.root && dir.is_dir() => {
+            let below = dir.strip_prefix(&hierarchy.root).unwrap_or(dir);
+            let mut above = hierarchy.root.clone();
+            subtree_control(&above, &words)?;
+            for name in below.components() {
+                above.push(name);
+                subtree_control(&above, &words)?;
+            }
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+/// Writes the file that says which controllers a group's children have.
+pub(super) fn subtree_control(dir: &Path, words: &str) -> Result<(), CgroupError> {
+    let path = dir.join("cgroup.subtree_control");
+    // Not `fs::write`: a group that has gone is not to be made by its file.
+    let written = fs::OpenOptions::new()
+        .write(true)
+        .open(&path)
+        .and_then(|mut file| file.write_all(words.as_bytes()));
+    written.map_err(failed("write", &path))
 }
 
 /// Gives a file that is empty the text of the parent's, and the parent's first: another launcher

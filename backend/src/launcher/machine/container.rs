@@ -21,7 +21,7 @@ use super::super::mounts::{self, ProcView};
 use super::super::step::{At as _, StepError, Steps};
 use super::super::sys::{self, Ended, Side};
 use super::super::{memfd, userns};
-use super::{DEATH, Host, Machine, no_controller, rights_of, root_of, total, unix_msec};
+use super::{DEATH, Host, Machine, cannot, rights_of, root_of, total, unix_msec};
 use crate::ipc::RING_FILE_BYTES;
 
 /// How long the processes of a shell may take to die.
@@ -164,6 +164,7 @@ impl Machine {
 
     /// A shell in the machine itself: its root, all of its namespaces, beside its PID 1.
     fn start_shell_in(&self, spec: &ContainerSpec, steps: Steps) -> Result<Started, StepError> {
+        awake(&[&self.root, &self.shell])?;
         let _lifted = [self.root.lift_quota(), self.shell.lift_quota()];
         let root = root_of(self.record.init_pid.cast_signed())?;
         let argv = argv_there(&root, &spec.argv);
@@ -197,9 +198,10 @@ impl Machine {
         mut steps: Steps,
     ) -> Result<Started, StepError> {
         for knob in spec.limits.knobs() {
-            group.set(&knob)?.ok_or_else(|| no_controller(knob.controller()))?;
+            group.set(&knob)?.ok_or_else(|| cannot(group, &knob))?;
         }
         steps.done(StepName::Cgroup, format!("mkdir(…/{})", group.path()));
+        awake(&[&self.root])?;
         let _lifted = [self.root.lift_quota(), group.lift_quota()];
         let own = spec.namespaces.has(Namespace::User);
         let own =
@@ -266,6 +268,7 @@ impl Machine {
             return Err(StepError::new(StepName::Setns, "the container has ended", Errno::ESRCH));
         };
         let live = &self.containers[index];
+        awake(&[&self.root, &live.group])?;
         let _lifted = [self.root.lift_quota(), live.group.lift_quota()];
         let root = root_of(live.pid)?;
         let plan = Plan {
@@ -487,6 +490,17 @@ fn argv_there(root: &OwnedFd, argv: &[String]) -> Vec<String> {
         argv[0] = "/bin/sh".into();
     }
     argv
+}
+
+/// Nobody is born into a frozen group: everybody would wait for it.
+fn awake(groups: &[&Cgroup]) -> Result<(), StepError> {
+    match groups.iter().find(|group| group.is_frozen()) {
+        None => Ok(()),
+        Some(group) => {
+            let what = format!("{} is frozen; thaw it first", group.path());
+            Err(StepError::new(StepName::EnterCgroup, what, Errno::EBUSY))
+        }
+    }
 }
 
 /// Which level of PIDs the container's `/proc` shows.

@@ -37,7 +37,7 @@ pub(crate) fn cgroup_mounts<'a>(
     let known: BTreeSet<&str> =
         controllers.lines().filter_map(|line| line.split_whitespace().next()).collect();
     let one = |hierarchy: &Hierarchy| {
-        let root = &hierarchy.root;
+        let root = &hierarchy.mount;
         let base = Path::new("/").join(CGROUPS);
         let name = root.strip_prefix(&base).ok().or(root.file_name().map(Path::new));
         let of_root = |line: &&str| line.split(' ').nth(4).map(Path::new) == Some(root.as_path());
@@ -121,6 +121,7 @@ mod tests {
         let hierarchy = |dialect, root: &str| Hierarchy {
             controllers: vec![Controller::Cpu],
             dialect,
+            mount: root.into(),
             root: root.into(),
         };
         let all = [

@@ -1,0 +1,174 @@
+//! `cargo xtask test --only vm`: the same kernel tests on another kernel, with cgroup v2 only.
+//!
+//! ```text
+//! Debian's cloud kernel (apt-get download) ─┐
+//! busybox, init, modules ──► initramfs ─────┼─► QEMU ─► serial console ─► read here
+//! vitrine, it, leaks, their libraries ─► ext4 disk ─┘
+//! ```
+//!
+//! The disk is ext4 because id-mapped mounts want it: the tmpfs of that kernel has none.
+
+mod disk;
+mod kernel;
+mod qemu;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::project::Project;
+use crate::{say, setup, tool};
+use disk::Disk;
+use kernel::Kernel;
+use qemu::{Boot, Ended};
+
+/// From power-on to power-off. Emulated, the tests take two to five minutes.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// What runs there: a test program, how many tests at a time, and which.
+///
+/// Not those that compile a probe (there is no compiler in the guest), nor those that measure
+/// what 40 clients at once do to two emulated cores.
+const CHOSEN: &[Chosen] = &[
+    Chosen {
+        program: "it",
+        threads: 2,
+        words: &["cgroups::", "limits::", "knobs::", "flags::all_and_none", "killed::t"],
+    },
+    Chosen {
+        program: "leaks",
+        threads: 1,
+        words: &["sixty_machines", "failed_births", "a_killed_launcher", "come_and_go_together"],
+    },
+];
+
+struct Chosen {
+    program: &'static str,
+    threads: u8,
+    words: &'static [&'static str],
+}
+
+/// Boots the guest, runs the tests in it, and fails as they fail.
+pub(crate) fn test(project: &Project, server: &Path) -> Result<()> {
+    let work = project.path("target/vm");
+    std::fs::create_dir_all(&work).with_context(|| format!("make {}", work.display()))?;
+    let kernel = Kernel::get(project, &work)?;
+    let programs = test_programs(project)?;
+    let busybox = setup::busybox().context("no static busybox")?;
+    let initrd = kernel.initrd(&work, &busybox)?;
+    let mut disk = Disk::new(&work, &busybox)?;
+    disk.program(server, "vm/vitrine")?;
+    for (name, path) in &programs {
+        disk.program(path, &format!("vm/{name}"))?;
+    }
+    disk.text("vm/run", &script(project))?;
+    let image = disk.image()?;
+    let accel = qemu::acceleration(&kernel, &work, &busybox)?;
+    say::note(format_args!("{accel}"));
+    let boot = Boot {
+        kernel: &kernel.image,
+        initrd: &initrd,
+        disk: Some(&image),
+        memory_mib: 1024,
+        cpus: 2,
+        // Nothing of the kernel's between the lines of the tests.
+        words: "cgroup_no_v1=all loglevel=1",
+        accel: accel.name,
+    };
+    let (log, ended) = boot.run(PATIENCE, |line| say::note(line))?;
+    std::fs::write(work.join("console.log"), &log).context("keep the console's log")?;
+    judge(&log, ended)
+}
+
+/// The guest's errand, in busybox's shell.
+fn script(project: &Project) -> String {
+    // The tests know this place by its name here, and put their images there.
+    let tmp = project.path("target/tmp");
+    let mut text = format!("mkdir -p {}\nexport VITRINE_BIN=/vm/vitrine\n", tmp.display());
+    for chosen in CHOSEN {
+        let Chosen { program, threads, words } = chosen;
+        let words = words.join(" ");
+        text += &format!("echo @@ begin {program}\n");
+        text += &format!("/vm/{program} --test-threads={threads} --color=never {words} 2>&1\n");
+        text += &format!("echo @@ end {program} $?\n");
+    }
+    text
+}
+
+/// What the console told: every program began, ran at least one test and ended well.
+fn judge(log: &str, ended: Ended) -> Result<()> {
+    if ended == Ended::Killed {
+        let last = log.lines().last().unwrap_or_default();
+        bail!("the guest did not end within {} s; its last line: {last}", PATIENCE.as_secs());
+    }
+    for Chosen { program, .. } in CHOSEN {
+        let begin = format!("@@ begin {program}");
+        let (_, rest) = log.split_once(&begin).with_context(|| format!("{program} never began"))?;
+        let end = format!("@@ end {program} ");
+        let (said, status) =
+            rest.split_once(&end).with_context(|| format!("{program} did not end"))?;
+        let status = status.lines().next().unwrap_or_default().trim();
+        if status != "0" {
+            let failed: Vec<&str> = said.lines().filter(|line| line.ends_with("FAILED")).collect();
+            bail!("{program} failed in the guest (status {status}): {}", failed.join("; "));
+        }
+        let passed = said.lines().find_map(|line| {
+            line.strip_prefix("test result: ok. ")?.split(' ').next()?.parse::<u32>().ok()
+        });
+        match passed {
+            None | Some(0) => bail!("{program} ran no test in the guest: that is no pass"),
+            Some(passed) => say::note(format_args!("{program}: {passed} passed in the guest")),
+        }
+    }
+    Ok(())
+}
+
+/// The test programs that cargo built for this host: the same that the stage `kernel` runs.
+fn test_programs(project: &Project) -> Result<Vec<(String, PathBuf)>> {
+    let mut build = project.cargo();
+    build.args(["test", "--package", "vitrine-tests", "--no-run", "--message-format=json"]);
+    let said = tool::output(&mut build)?;
+    let programs: Vec<(String, PathBuf)> = said.lines().filter_map(program).collect();
+    for Chosen { program, .. } in CHOSEN {
+        if !programs.iter().any(|(name, _)| name == program) {
+            bail!("cargo built no test program {program:?}");
+        }
+    }
+    Ok(programs)
+}
+
+fn program(line: &str) -> Option<(String, PathBuf)> {
+    let message: serde_json::Value = serde_json::from_str(line).ok()?;
+    let name = message.get("target")?.get("name")?.as_str()?;
+    let path = message.get("executable")?.as_str()?;
+    CHOSEN.iter().any(|c| c.program == name).then(|| (name.into(), path.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CHOSEN, Ended, judge};
+
+    fn log(status: &str, result: &str) -> String {
+        let one = |program| {
+            format!("@@ begin {program}\ntest a ... ok\n{result}\n@@ end {program} {status}\n")
+        };
+        CHOSEN.iter().map(|chosen| one(chosen.program)).collect()
+    }
+
+    #[test]
+    fn only_tests_that_ran_and_passed_are_a_pass() {
+        let good = "test result: ok. 3 passed; 0 failed;";
+        judge(&log("0", good), Ended::ByItself).unwrap();
+        for (log, ended) in [
+            (log("0", good), Ended::Killed),
+            (log("101", "test result: FAILED. 2 passed; 1 failed;"), Ended::ByItself),
+            (log("0", "test result: ok. 0 passed; 0 failed;"), Ended::ByItself),
+            (log("0", ""), Ended::ByItself),
+            (String::new(), Ended::ByItself),
+            ("@@ begin it\n".into(), Ended::ByItself),
+        ] {
+            judge(&log, ended).unwrap_err();
+        }
+    }
+}
