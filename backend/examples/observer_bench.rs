@@ -43,6 +43,7 @@ impl Crowd {
 
     fn machine(&self) -> ObservedMachine {
         ObservedMachine {
+            roots: Vec::new(),
             delegated: false,
             machine: MACHINE,
             uid_base: 0,

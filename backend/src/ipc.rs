@@ -176,7 +176,7 @@ pub enum ToObserver {
 pub struct ObservedMachine {
     /// Its id.
     pub machine: MachineId,
-    /// The first of its uids on the host.
+    /// The first of its uids, as the launcher numbers them.
     pub uid_base: u32,
     /// Its hierarchies: controller names, dialect, and the directory of the machine's cap there
     /// (such as `/sys/fs/cgroup/cpu/vitrine/…`).
@@ -185,6 +185,9 @@ pub struct ObservedMachine {
     pub delegated: bool,
     /// Its groups, parents first: the id and the path below the cap (``, `root`, `root/c1`).
     pub groups: Vec<(GroupId, String)>,
+    /// The file systems (`major:minor`) that are roots in it: the machine's own, and its
+    /// containers'. They say who belongs to whom where there are no hierarchies.
+    pub roots: Vec<(Option<ContainerId>, String)>,
 }
 
 /// One mounted hierarchy.

@@ -27,7 +27,7 @@
 //! launcher confines it before [`run`], and it opens nothing but for reading.
 //!
 //! In reading order: [`Reader`] (a machine in, a sample out), then `process`, `group` and `oom`
-//! (what is kept of each), `command_line` (the reads that may block), `parse` (bytes to numbers),
+//! (what is kept of each), `roots` (an ordinary user's machines), `command_line` (the reads that may block), `parse` (bytes to numbers),
 //! `schedule`, `clock` and `file`.
 
 pub(crate) mod clock;
@@ -38,6 +38,7 @@ mod oom;
 pub(crate) mod parse;
 pub(crate) mod process;
 mod reader;
+pub(crate) mod roots;
 mod schedule;
 
 use std::collections::VecDeque;

@@ -10,7 +10,7 @@ use tungstenite::http::HeaderValue;
 use tungstenite::{Error, Message, WebSocket};
 use vitrine_shared::id::{ContainerId, MachineId, TerminalId};
 use vitrine_shared::message::{
-    Answer, ClientMessage, Command, Event, Made, Refusal, Sample, ServerMessage,
+    Answer, ClientMessage, Command, Event, HostInfo, Made, Refusal, Sample, ServerMessage,
 };
 use vitrine_shared::spec::ContainerSpec;
 use vitrine_shared::wire;
@@ -50,6 +50,7 @@ pub(crate) struct Client {
     events: VecDeque<Event>,
     /// Messages that could not be read, as the server says.
     pub(crate) unreadable: Vec<Refusal>,
+    host: Option<HostInfo>,
     /// How the server closed it.
     pub(crate) closed: Option<u16>,
     /// The images that the welcome named.
@@ -93,17 +94,24 @@ impl Client {
             answers: HashMap::new(),
             events: VecDeque::new(),
             unreadable: Vec::new(),
+            host: None,
             closed: None,
             images: Vec::new(),
         };
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(ServerMessage::Welcome { host, .. }) = client.receive() {
-                client.images = host.images;
+                client.images.clone_from(&host.images);
+                client.host = Some(host);
                 return client;
             }
             assert!(Instant::now() < deadline && client.closed.is_none(), "no welcome");
         }
+    }
+
+    /// What the server stands on, as it said in its welcome.
+    pub(crate) fn host(&self) -> &HostInfo {
+        self.host.as_ref().expect("a welcome")
     }
 
     /// Sends a command and gives its number.

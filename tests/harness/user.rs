@@ -7,8 +7,15 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+use nix::unistd::{setgroups, setresgid, setresuid};
+
 use super::binary;
 use super::command::{Outcome, Running, spawn};
+
+/// The first subordinate id that tests give out; nobody else's.
+pub(crate) const SUB_IDS: u32 = 1_900_000_000;
 
 /// A user without a name. What it has goes when it is dropped.
 pub(crate) struct User {
@@ -44,6 +51,16 @@ impl User {
         self.dir.path().join("run")
     }
 
+    /// A copy of a directory, of this user's.
+    pub(crate) fn own_copy(&self, of: &str) -> PathBuf {
+        let copy = self.home().join("copy");
+        let copied = Command::new("cp").arg("-a").arg(of).arg(&copy).status().expect("cp");
+        let owner = format!("{0}:{0}", self.uid);
+        let given = Command::new("chown").args(["-Rh", &owner]).arg(&copy).status().expect("chown");
+        assert!(copied.success() && given.success(), "copy {of}");
+        copy
+    }
+
     /// `vitrine` with these words, as this user, without groups.
     pub(crate) fn vitrine(&self, words: &[&str]) -> Command {
         let mut command = Command::new(program());
@@ -56,6 +73,46 @@ impl User {
             .current_dir("/")
             .uid(self.uid)
             .gid(self.uid);
+        command
+    }
+
+    /// The same with subordinate ids: with files of its own in the place of `/etc/passwd`,
+    /// `/etc/subuid` and `/etc/subgid`, in a mount namespace of its own. The host's stay as they
+    /// are. `newuidmap` is the host's (Debian's package `uidmap`).
+    pub(crate) fn vitrine_with_sub_ids(&self, words: &[&str]) -> Command {
+        for program in ["newuidmap", "newgidmap"] {
+            let path = Path::new("/usr/bin").join(program);
+            assert!(path.exists(), "this test needs {program}: apt-get install uidmap");
+        }
+        let uid = self.uid;
+        let range = format!("visitor:{SUB_IDS}:65536\n");
+        let files = [
+            ("passwd", format!("root:x:0:0::/root:/bin/sh\nvisitor:x:{uid}:{uid}::/:/bin/sh\n")),
+            ("subuid", range.clone()),
+            ("subgid", range),
+        ];
+        let pairs = files.map(|(name, text)| {
+            let own = self.dir.path().join(name);
+            std::fs::write(&own, text).expect("write");
+            (own, Path::new("/etc").join(name))
+        });
+        let mut command = self.vitrine(words);
+        // The change of user comes after this, by hand.
+        command.uid(0).gid(0);
+        let enter = move || {
+            unshare(CloneFlags::CLONE_NEWNS)?;
+            let none = None::<&str>;
+            mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
+            for (own, etc) in &pairs {
+                mount(Some(own), etc, none, MsFlags::MS_BIND, none)?;
+            }
+            setgroups(&[])?;
+            setresgid(uid.into(), uid.into(), uid.into())?;
+            setresuid(uid.into(), uid.into(), uid.into())?;
+            Ok(())
+        };
+        // SAFETY: system calls only, on values that were made before the fork.
+        unsafe { command.pre_exec(enter) };
         command
     }
 

@@ -78,6 +78,7 @@ impl Stage {
                 Need::Python,
                 Need::Umoci,
                 Need::LabTools,
+                Need::UidMap,
             ],
             Stage::Browser => &[Need::Npm, Need::Busybox, Need::Chromium, Need::ChineseFont],
             _ => &[],

@@ -11,7 +11,7 @@ use nix::sched::{CloneFlags, setns};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, signal, sigprocmask};
 use nix::unistd::{Gid, Uid, setresgid, setresuid};
-use vitrine_shared::limits::{LAB_NAMESPACES, MACHINE_PIDS, ROOTFS_BYTES};
+use vitrine_shared::limits::{LAB_NAMESPACES, MACHINE_MEMORY, MACHINE_PIDS, ROOTFS_BYTES};
 use vitrine_shared::message::StepName;
 
 use super::privilege::Privilege;
@@ -199,13 +199,16 @@ pub(crate) fn drop_bounding(keep: &[u32]) -> nix::Result<()> {
 ///
 /// In a machine those on files and processes too; from a shell, standard output may be a file of
 /// the host's, of any size.
-pub(crate) fn limit_process(in_machine: bool) -> Result<(), StepError> {
+pub(crate) fn limit_process(in_machine: bool, privilege: Privilege) -> Result<(), StepError> {
     let step = StepName::Rlimits;
     let machines: &[_] = &[
         (Resource::RLIMIT_NPROC, MACHINE_PIDS_SET.get().copied().unwrap_or(MACHINE_PIDS.value)),
         (Resource::RLIMIT_FSIZE, ROOTFS_BYTES.value),
     ];
     let machines = if in_machine { machines } else { &[] };
+    // For want of a cap on all of them together, one on each.
+    let uncapped: &[_] = &[(Resource::RLIMIT_DATA, MACHINE_MEMORY.value)];
+    let uncapped = if in_machine && privilege.tolerates_no_cap() { uncapped } else { &[] };
     let limits = [
         (Resource::RLIMIT_CORE, 0),
         (Resource::RLIMIT_NOFILE, 1024),
@@ -216,7 +219,7 @@ pub(crate) fn limit_process(in_machine: bool) -> Result<(), StepError> {
         (Resource::RLIMIT_RTPRIO, 0),
         (Resource::RLIMIT_STACK, 8 << 20),
     ];
-    for (resource, value) in limits.into_iter().chain(machines.iter().copied()) {
+    for (resource, value) in limits.into_iter().chain(machines.iter().chain(uncapped).copied()) {
         // Only root of the host may ask for more than it was given.
         let value = getrlimit(resource).map_or(value, |(_, most)| value.min(most));
         setrlimit(resource, value, value).at(step, format!("setrlimit({resource:?})"))?;

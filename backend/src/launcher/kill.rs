@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
+use nix::sys::stat::{major, minor};
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +24,11 @@ pub(crate) struct RootId {
 }
 
 impl RootId {
+    /// Its file system, as `mountinfo` names it.
+    pub(crate) fn file_system(self) -> String {
+        format!("{}:{}", major(self.device), minor(self.device))
+    }
+
     /// The root that `path` leads to.
     pub(crate) fn of(path: &Path) -> io::Result<Self> {
         let meta = fs::metadata(path)?;

@@ -13,7 +13,7 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 use vitrine_shared::cgroup::{Controller, GroupId, Knob};
-use vitrine_shared::id::{MachineId, ParticipantId, TerminalId};
+use vitrine_shared::id::{ContainerId, MachineId, ParticipantId, TerminalId};
 use vitrine_shared::limits;
 use vitrine_shared::message::{FeedEntry, Happening, Machine as Record, Profile, StepName};
 use vitrine_shared::namespace::NamespaceSet;
@@ -26,6 +26,7 @@ use super::cage::Cage;
 use super::cgroup::{BASE, Cgroup, CgroupError, Entrance, Hierarchies};
 use super::confine::Nesting;
 use super::images::{Images, STAGES};
+use super::kill::RootId;
 use super::limits::Limits;
 use super::mounts::{self, CgroupMount, ProcView};
 use super::privilege::Privilege;
@@ -79,6 +80,7 @@ pub(crate) struct Machine {
     stages: OwnedFd,
     uids: UidRange,
     privilege: Privilege,
+    own_root: RootId,
     named: u32,
     /// The last entry of the feed that web was told of.
     told: u64,
@@ -141,7 +143,7 @@ impl Machine {
                     owner,
                     profile,
                     init_pid: born.pid.unsigned_abs(),
-                    uid_base: uids.base(),
+                    uid_base: host.privilege.on_host(uids.base()),
                     cgroup_path: path,
                     born_msec: unix_msec(),
                     steps: born.steps,
@@ -160,6 +162,7 @@ impl Machine {
                     stages,
                     uids,
                     privilege: host.privilege,
+                    own_root: born.root,
                     named: 0,
                     told: 0,
                 };
@@ -318,6 +321,18 @@ impl Machine {
             groups.push((GroupId::Container(live.id), format!("root/{name}")));
         }
         groups
+    }
+
+    /// The first of its uids, as the launcher numbers them.
+    pub(crate) fn uid_base(&self) -> u32 {
+        self.uids.base()
+    }
+
+    /// The file systems that are roots in it: its own, and its containers'.
+    pub(crate) fn roots(&self) -> Vec<(Option<ContainerId>, String)> {
+        let containers = self.containers.iter().filter(|live| !live.is_shell);
+        let containers = containers.map(|live| (Some(live.id), live.root.file_system()));
+        std::iter::once((None, self.own_root.file_system())).chain(containers).collect()
     }
 
     /// The descriptor that becomes readable when its PID 1 has ended.

@@ -122,6 +122,11 @@ pub(crate) fn lower_layer(
 ) -> Result<OwnedFd, StepError> {
     let path = c_path(image);
     let userns = userns.filter(|_| privilege.maps_mounts());
+    let flags = nix::sys::statvfs::statvfs(image).map(|fs| fs.flags());
+    if flags.is_ok_and(|flags| flags.contains(nix::sys::statvfs::FsFlags::ST_NOEXEC)) {
+        let what = format!("{} is on a file system mounted noexec", image.display());
+        return Err(StepError::new(StepName::Rootfs, what, Errno::EACCES));
+    }
     let tree = sys::open_tree_clone(&path, false)
         .at(StepName::Rootfs, format!("open_tree({})", image.display()))?;
     let set = sys::MOUNT_ATTR_RDONLY | sys::MOUNT_ATTR_NOSUID | sys::MOUNT_ATTR_NODEV;

@@ -83,6 +83,14 @@ impl Privilege {
         }
     }
 
+    /// The host's number for the launcher's 0 or another id that is one of its own.
+    pub(crate) fn on_host(self, id: u32) -> u32 {
+        match self {
+            Privilege::Rootless { uid, .. } if id == 0 => uid,
+            _ => id,
+        }
+    }
+
     /// May a mount change whom files belong to? Only root of the host may, so an ordinary user's
     /// images are the user's, who is root in the machines.
     pub(crate) fn maps_mounts(self) -> bool {

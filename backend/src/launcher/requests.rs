@@ -9,12 +9,15 @@ use vitrine_shared::cgroup::{
 };
 use vitrine_shared::id::{ContainerId, MachineId, TerminalId};
 use vitrine_shared::limits::{self, Limit};
-use vitrine_shared::message::{Answer, Command, Deed, Happening, Made, Profile, Refusal, Why};
+use vitrine_shared::message::{
+    Answer, Command, Deed, Feature, Happening, Made, Missing, Profile, Refusal, Why,
+};
 use vitrine_shared::role::Identity;
 use vitrine_shared::spec::{ContainerSpec, Limits, Rootfs, SpecError, check_argv};
 
 use super::cgroup::{Cgroup, CgroupError, Wrote};
 use super::machine::{Host, Left, Machine};
+use super::missing;
 use super::step::{StepError, errno_name};
 use super::{explain, random_id};
 
@@ -46,10 +49,10 @@ impl From<SpecError> for Not {
 
 impl Not {
     /// The same as an answer.
-    pub(crate) fn answer(self) -> Answer {
+    pub(crate) fn answer(self, missing: &[Missing]) -> Answer {
         match self {
             Not::Refused(reason) => {
-                let hint = hint(&reason).into();
+                let hint = mend(&reason, missing).unwrap_or_else(|| hint(&reason).into());
                 Answer::Refused { reason, hint }
             }
             Not::Failed(err) => {
@@ -58,6 +61,20 @@ impl Not {
             }
         }
     }
+}
+
+/// For a controller that is not there: why, and the command that mends it.
+fn mend(reason: &Refusal, missing: &[Missing]) -> Option<String> {
+    let Refusal::Missing { what } = reason else { return None };
+    let is_it = |missing: &&Missing| match missing.feature {
+        Feature::Controller(controller) => *what == controller_words(controller),
+        _ => false,
+    };
+    missing.iter().find(is_it).map(missing::told)
+}
+
+fn controller_words(controller: Controller) -> String {
+    format!("{} controller", controller.name())
 }
 
 /// What to do about a refusal.
@@ -203,6 +220,13 @@ impl State {
             && !self.host.images.has(name)
         {
             return Err(Refusal::Missing { what: format!("image {name}") }.into());
+        }
+        // Before anything is made: a limit that cannot be set.
+        for knob in spec.limits.knobs() {
+            let controller = knob.controller();
+            if self.host.hierarchies.with(controller).is_none() {
+                return Err(Refusal::Missing { what: controller_words(controller) }.into());
+            }
         }
         let (id, fresh) = match machine {
             Some(id) => (id, false),
@@ -421,12 +445,18 @@ fn writable_group(machine: &Machine, group: GroupId) -> Result<&Cgroup, Not> {
 
 /// The controller and dialect in which this host has the file.
 fn home_of(group: &Cgroup, file: &str) -> Result<(Controller, Dialect), Not> {
-    let home = FILES.iter().filter(|rule| rule.name == file).find_map(|rule| {
+    let named = || FILES.iter().filter(|rule| rule.name == file);
+    let home = named().find_map(|rule| {
         let (_, dialect) = group.directory(rule.controller)?;
         (dialect == rule.dialect).then_some((rule.controller, dialect))
     });
-    let unknown = || BadWrite::UnknownFile { file: file.chars().take(40).collect() };
-    home.ok_or_else(|| Refusal::Write(unknown()).into())
+    let not = || match named().next() {
+        Some(rule) if group.directory(rule.controller).is_none() => {
+            Refusal::Missing { what: controller_words(rule.controller) }
+        }
+        _ => Refusal::Write(BadWrite::UnknownFile { file: file.chars().take(40).collect() }),
+    };
+    home.ok_or_else(|| not().into())
 }
 
 /// The same ranges as for a spec.

@@ -50,7 +50,15 @@ const OWN_FAILURE: i32 = 125;
 pub fn run(options: &Options) -> (i32, Option<anyhow::Error>) {
     match with_command(options).and_then(|options| try_run(&options)) {
         Ok(status) => (status, None),
-        Err(err) => (status_of(&err), Some(err)),
+        Err(err) => (status_of(&err), Some(with_hint(err))),
+    }
+}
+
+/// A step that failed, with what to do about it.
+fn with_hint(err: anyhow::Error) -> anyhow::Error {
+    match err.downcast_ref::<StepError>().and_then(StepError::hint) {
+        Some(hint) => anyhow::anyhow!("{err}; {hint}"),
+        None => err,
     }
 }
 
@@ -194,6 +202,9 @@ impl Ground {
         let userns = self.userns.as_ref().map(AsFd::as_fd);
         let lower = mounts::lower_layer(&image.root, userns, self.privilege)?;
         let init = spec.init.then(|| memfd::sealed(c"vitrine-init", memfd::INIT)).transpose()?;
+        // Of the host's own PID namespace a user may bind `/proc`, which shows the same.
+        let own_pids = spec.namespaces.has(Namespace::Pid);
+        let remount = spec.remount_proc && (own_pids || self.privilege.mounts_hosts_proc());
         let here = self.privilege.run_directory();
         let run_directory = std::fs::File::open(&here)?;
         let stage = match self.stage.as_ref().and_then(|path| path.file_name()?.to_str()) {
@@ -211,7 +222,7 @@ impl Ground {
             root: Root::New {
                 stage,
                 lower: &lower,
-                proc: if spec.remount_proc { ProcView::Remounted } else { ProcView::Inherited },
+                proc: if remount { ProcView::Remounted } else { ProcView::Inherited },
                 stages: None,
             },
             userns,

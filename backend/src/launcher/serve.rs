@@ -90,6 +90,10 @@ pub fn serve(options: &Options) -> anyhow::Result<()> {
     let privilege =
         privilege::enter(&privilege::Host::default()).map_err(|refused| refused.told())?;
     directories::prepare(privilege)?;
+    anyhow::ensure!(
+        options.profile == Profile::Strict || !privilege.is_rootless(),
+        "machines of profile lab need cgroups of their own, which only root can give them here: sudo vitrine serve --profile lab"
+    );
     let signals = block_signals().context("signalfd")?;
     let tls = door::read_tls(options)?;
     let listener = door::listen(options.listen)?;
@@ -207,7 +211,7 @@ impl Server {
         let store = images.watch().inspect_err(|err| {
             tracing::warn!(%err, "images that are added from now on are shown after a restart");
         });
-        let mut info = host_info(&hierarchies, options.profile)?;
+        let mut info = host_info(&Hierarchies::detect()?, options.profile)?;
         info.images = images.names();
         info.rootless = privilege.is_rootless();
         info.missing =
@@ -445,7 +449,7 @@ impl Server {
             Ok(Some((FromWeb::Request { request, by, command }, _))) => {
                 let answer = match self.state.command(by, &command) {
                     Ok((deeds, made)) => vitrine_shared::message::Answer::Done { deeds, made },
-                    Err(not) => not.answer(),
+                    Err(not) => not.answer(&self.info.missing),
                 };
                 // The news first: a page that hears of its container finds it there.
                 self.tell_news();

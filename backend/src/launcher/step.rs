@@ -28,6 +28,11 @@ impl StepError {
         Errno::from_raw(self.errno)
     }
 
+    /// What to do about it, where that is known.
+    pub(crate) fn hint(&self) -> Option<&'static str> {
+        known_hint(self.step, self.errno())
+    }
+
     /// The same as the answer to a command.
     pub(crate) fn answer(&self) -> Answer {
         Answer::Failed {
@@ -45,7 +50,20 @@ pub(crate) fn errno_name(errno: Errno) -> String {
 
 /// What to do about it.
 fn hint(step: StepName, errno: Errno) -> &'static str {
-    match (step, errno) {
+    known_hint(step, errno).unwrap_or("the server's log has the details; nothing was left behind")
+}
+
+fn known_hint(step: StepName, errno: Errno) -> Option<&'static str> {
+    Some(match (step, errno) {
+        (StepName::Proc, Errno::EPERM) => {
+            "/proc is covered in part here (by a container around us?), so none can be mounted; run vitrine outside, or leave /proc whole: docker run --security-opt systempaths=unconfined"
+        }
+        (StepName::Rootfs, Errno::EPERM) => {
+            "this host lets only root mount overlay or tmpfs; run vitrine as root"
+        }
+        (StepName::Rootfs, Errno::EACCES) => {
+            "choose a directory on a file system without noexec: --data DIR"
+        }
         (StepName::Rootfs, Errno::EINVAL | Errno::EOPNOTSUPP) => {
             "the file system of the data directory must support id-mapped mounts (ext4, xfs, btrfs); choose another with --data"
         }
@@ -65,8 +83,8 @@ fn hint(step: StepName, errno: Errno) -> &'static str {
         (StepName::Execve, Errno::EACCES | Errno::ENOEXEC) => {
             "the file is there, but cannot be executed"
         }
-        _ => "the server's log has the details; nothing was left behind",
-    }
+        _ => return None,
+    })
 }
 
 /// Says what was being done when a call failed: `call().at(step, "what")?`.

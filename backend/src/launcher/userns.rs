@@ -14,9 +14,11 @@ use std::time::Duration;
 
 use nix::fcntl::{OFlag, open};
 use nix::sched::{CloneFlags, unshare};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::stat::Mode;
 use nix::unistd::{Gid, Uid, setresgid, setresuid};
 use serde::{Deserialize, Serialize};
+use vitrine_shared::limits::MACHINE_PIDS;
 use vitrine_shared::message::StepName;
 
 use super::confine::{self, Nesting};
@@ -49,6 +51,8 @@ struct Ids {
     first: u32,
     /// How many.
     count: u32,
+    /// Does what is in it count as its parent's, for want of a cgroup?
+    counted: bool,
 }
 
 /// A user namespace for a machine: 0 inside is the range's first.
@@ -57,7 +61,7 @@ pub(crate) fn for_machine(
     nesting: Nesting,
     privilege: Privilege,
 ) -> Result<OwnedFd, StepError> {
-    let ids = Ids { owner: uids.base(), first: uids.base(), count: uids.count() };
+    let ids = Ids { owner: uids.base(), first: uids.base(), count: uids.count(), counted: false };
     begin(ids, nesting, privilege)?.map()
 }
 
@@ -76,7 +80,7 @@ pub(crate) fn for_container(
     match sys::clone3(0).at(STEP, "clone3(helper)")? {
         Side::Child => {
             drop(here);
-            let ids = Ids { owner: uids.count() - 1, first: 0, count: uids.count() };
+            let ids = Ids { owner: uids.count() - 1, first: 0, count: uids.count(), counted: true };
             let made = confine::become_root_of(machine, privilege)
                 .and_then(|()| sys::prctl(libc::PR_SET_DUMPABLE, 1, 0).at(STEP, "PR_SET_DUMPABLE"))
                 .and_then(|()| begin(ids, Nesting::None, privilege)?.map());
@@ -114,7 +118,8 @@ pub(crate) struct Making {
 impl Making {
     /// Begins one for a container straight on the host: nothing of ours is nested in it.
     pub(crate) fn for_run(uids: &UidRange, privilege: Privilege) -> Result<Self, StepError> {
-        let ids = Ids { owner: uids.base(), first: uids.base(), count: uids.count() };
+        let ids =
+            Ids { owner: uids.base(), first: uids.base(), count: uids.count(), counted: false };
         begin(ids, Nesting::None, privilege)
     }
 
@@ -139,7 +144,7 @@ fn begin(ids: Ids, nesting: Nesting, privilege: Privilege) -> Result<Making, Ste
     match sys::clone3(0).at(STEP, "clone3(owner)")? {
         Side::Child => {
             drop(here);
-            let result = match own(ids.owner, nesting, privilege) {
+            let result = match own(ids, nesting, privilege) {
                 Ok(()) => there.tell(&Word::Unshared, &[]),
                 Err(err) => there.fail(&err),
             };
@@ -154,8 +159,8 @@ fn begin(ids: Ids, nesting: Nesting, privilege: Privilege) -> Result<Making, Ste
 }
 
 /// In the new process: becomes the owner and unshares.
-fn own(owner: u32, nesting: Nesting, privilege: Privilege) -> Result<(), StepError> {
-    let (uid, gid) = (Uid::from_raw(owner), Gid::from_raw(owner));
+fn own(ids: Ids, nesting: Nesting, privilege: Privilege) -> Result<(), StepError> {
+    let (uid, gid) = (Uid::from_raw(ids.owner), Gid::from_raw(ids.owner));
     privilege.drop_groups().at(STEP, "setgroups")?;
     sys::prctl(libc::PR_SET_KEEPCAPS, 1, 0).at(STEP, "PR_SET_KEEPCAPS")?;
     setresgid(gid, gid, gid).at(STEP, "setresgid")?;
@@ -163,6 +168,13 @@ fn own(owner: u32, nesting: Nesting, privilege: Privilege) -> Result<(), StepErr
     sys::capset(KEPT, 0).at(STEP, "capset")?;
     // Its /proc files must belong to it, not to host root, for the maps to be written.
     sys::prctl(libc::PR_SET_DUMPABLE, 1, 0).at(STEP, "PR_SET_DUMPABLE")?;
+    if ids.counted && privilege.tolerates_no_cap() {
+        // For want of `pids.max`: what is in the new namespace counts in its parent, the machine's,
+        // and this is how many may (`rlimit_max` of a user namespace, since Linux 5.14).
+        let most = MACHINE_PIDS.value;
+        let most = getrlimit(Resource::RLIMIT_NPROC).map_or(most, |(_, hard)| most.min(hard));
+        setrlimit(Resource::RLIMIT_NPROC, most, most).at(STEP, "setrlimit(RLIMIT_NPROC)")?;
+    }
     unshare(CloneFlags::CLONE_NEWUSER).at(STEP, "unshare(CLONE_NEWUSER)")?;
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let limits = open("/proc/sys/user", flags, Mode::empty()).at(STEP, "open /proc/sys/user")?;
@@ -170,12 +182,31 @@ fn own(owner: u32, nesting: Nesting, privilege: Privilege) -> Result<(), StepErr
 }
 
 fn map(pid: i32, ids: Ids) -> Result<OwnedFd, StepError> {
-    let line = format!("0 {} {}\n", ids.first, ids.count);
     for file in ["gid_map", "uid_map"] {
-        fs::write(format!("/proc/{pid}/{file}"), &line).at(STEP, format!("write {file}"))?;
+        let own =
+            fs::read_to_string(format!("/proc/self/{file}")).at(STEP, format!("read {file}"))?;
+        fs::write(format!("/proc/{pid}/{file}"), lines(ids, &own))
+            .at(STEP, format!("write {file}"))?;
     }
     let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
     open(format!("/proc/{pid}/ns/user").as_str(), flags, Mode::empty()).at(STEP, "open ns/user")
+}
+
+/// The text of a map. An extent of it must lie in one extent of its parent's, and a user's launcher
+/// has several: itself, and subordinate ids.
+fn lines(ids: Ids, parents: &str) -> String {
+    let end = u64::from(ids.first) + u64::from(ids.count);
+    let mut text = String::new();
+    for line in parents.lines() {
+        let mut fields = line.split_whitespace().map_while(|field| field.parse::<u64>().ok());
+        let (Some(start), Some(count)) = (fields.next(), fields.nth(1)) else { continue };
+        let first = start.max(ids.first.into());
+        let count = (start + count).min(end).saturating_sub(first);
+        if count > 0 {
+            text += &format!("{} {first} {count}\n", first - u64::from(ids.first));
+        }
+    }
+    text
 }
 
 /// Ends a helper of ours and reaps it.
@@ -183,4 +214,20 @@ pub(crate) fn end(pidfd: &OwnedFd) -> Result<(), StepError> {
     // It may have ended by itself.
     let _ = sys::pidfd_signal(pidfd.as_fd(), libc::SIGKILL);
     sys::wait_pidfd_within(pidfd.as_fd(), PATIENCE).at(STEP, "reap the helper").map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_map_is_cut_where_its_parents_is() {
+        let ids = |first, count| Ids { owner: 0, first, count, counted: false };
+        let root = "         0          0 4294967295\n";
+        assert_eq!(lines(ids(2_000_000_000, 65_536), root), "0 2000000000 65536\n");
+        let user = "         0       1000          1\n         1     100000      65536\n";
+        assert_eq!(lines(ids(0, 65_535), user), "0 0 1\n1 1 65534\n");
+        assert_eq!(lines(ids(0, 1), user), "0 0 1\n");
+        assert_eq!(lines(ids(5, 10), user), "0 5 10\n");
+    }
 }

@@ -27,6 +27,7 @@ use super::clock::{self, CpuClock};
 use super::command_line::{CommandLines, Slot};
 use super::file::{self, Ledger, Place};
 use super::parse;
+use super::roots::OwnIds;
 
 const MSEC: u64 = 1_000_000;
 /// How old `stat` and `status` of a process that has not run may be. Each is spread by PID over
@@ -53,6 +54,8 @@ pub(crate) struct Means {
     pub(crate) commands: CommandLines,
     /// How many descriptors may be kept.
     pub(crate) ledger: Ledger,
+    /// What the host's ids are called here.
+    pub(crate) own_ids: OwnIds,
 }
 
 /// The processes of one machine that were there at the last reading.
@@ -76,6 +79,7 @@ impl Processes {
             let mut process = self.reading(pid)?.to_process();
             process.container = container;
             process.uid = uid_inside(process.host_uid, uid_base);
+            process.host_uid = means.own_ids.on_host(process.host_uid);
             Some(process)
         };
         members.iter().filter_map(shown).collect()

@@ -17,6 +17,7 @@ use super::group::{self, Group};
 use super::oom::OomWatch;
 use super::parse;
 use super::process::{Means, Processes};
+use super::roots::{self, OwnIds, Roots};
 use crate::ipc::{ObservedHierarchy, ObservedMachine};
 
 /// How old the number of all processes may be.
@@ -33,6 +34,7 @@ pub struct Reader {
     listing: Dir,
     listed_at_nsec: Option<u64>,
     machines: BTreeMap<MachineId, Machine>,
+    roots: Roots,
     buffer: Vec<u8>,
 }
 
@@ -57,12 +59,15 @@ impl Reader {
     pub(super) fn with(proc: &Path, cpu_clock: CpuClock, ledger: Ledger) -> io::Result<Self> {
         let listing = Dir::from_fd(file::open_directory(proc)?)?;
         let proc: OwnedFd = file::open_directory(proc)?;
+        let mut buffer = Vec::new();
+        let own_ids = OwnIds::read(&proc, &mut buffer);
         Ok(Reader {
-            means: Means { proc, cpu_clock, commands: CommandLines::new(), ledger },
+            means: Means { proc, cpu_clock, commands: CommandLines::new(), ledger, own_ids },
             listing,
             listed_at_nsec: None,
             machines: BTreeMap::new(),
-            buffer: Vec::new(),
+            roots: Roots::default(),
+            buffer,
         })
     }
 
@@ -128,13 +133,30 @@ impl Reader {
         Some(count_processes(&mut self.listing))
     }
 
+    /// Who has which root, when one of these machines has no cgroup.
+    fn look_at_roots(&mut self, machines: &[MachineId]) {
+        let wanted = machines.iter().filter_map(|id| self.machines.get(id));
+        let without = wanted.map(|machine| &machine.observed);
+        let without = without.filter(|machine| machine.hierarchies.is_empty());
+        if without.clone().next().is_some() {
+            let now_nsec = clock::monotonic_nsec();
+            let (proc, listing) = (&self.means.proc, &mut self.listing);
+            self.roots.look(proc, listing, without, now_nsec, &mut self.buffer);
+        }
+    }
+
     /// Reads these machines, those of them that are known.
     pub fn sample(&mut self, machines: &[MachineId]) -> Vec<Sample> {
         let n_processes = self.list_processes(machines);
+        self.look_at_roots(machines);
         let mut samples = Vec::with_capacity(machines.len());
         for id in machines {
             if let Some(machine) = self.machines.get_mut(id) {
-                samples.push(machine.sample(&self.means, n_processes, &mut self.buffer));
+                let members = match machine.observed.hierarchies.is_empty() {
+                    true => self.roots.members(&machine.observed),
+                    false => members(&machine.observed, &mut self.buffer),
+                };
+                samples.push(machine.sample(&self.means, n_processes, &members, &mut self.buffer));
             }
         }
         self.means.commands.supervise();
@@ -147,12 +169,15 @@ impl Machine {
         &mut self,
         means: &Means,
         n_processes: Option<usize>,
+        members: &[(u32, Option<ContainerId>)],
         buffer: &mut Vec<u8>,
     ) -> Sample {
-        let members = members(&self.observed, buffer);
-        let processes = self.processes.read(means, &members, self.observed.uid_base);
+        let processes = self.processes.read(means, members, self.observed.uid_base);
         self.match_groups();
-        let groups = self.groups.iter_mut().map(|group| group.read(buffer)).collect();
+        let mut groups: Vec<_> = self.groups.iter_mut().map(|group| group.read(buffer)).collect();
+        if self.observed.hierarchies.is_empty() {
+            roots::measure(&mut groups, &processes);
+        }
         if let Some(n_processes) = n_processes {
             let others = n_processes.saturating_sub(processes.len());
             self.others = Some(u32::try_from(others).unwrap_or(u32::MAX));

@@ -17,6 +17,7 @@ use super::{Host, groups, text};
 use crate::observer::command_line::CommandLines;
 use crate::observer::file::{self, Ledger};
 use crate::observer::process::{Means, Processes, Reading};
+use crate::observer::roots::OwnIds;
 use crate::observer::{clock, process};
 
 /// Command lines that may wait, each with a descriptor, before reading waits for them.
@@ -122,7 +123,8 @@ impl Watch {
         let commands = CommandLines::kept(|bytes| String::from_utf8_lossy(bytes).into_owned());
         let uids = UidMaps::new(&proc);
         let host_namespaces = host_namespaces(&proc);
-        let means = Means { proc, cpu_clock: clock::process_cpu_nsec, commands, ledger };
+        let own_ids = OwnIds::read(&proc, &mut Vec::new());
+        let means = Means { proc, cpu_clock: clock::process_cpu_nsec, commands, ledger, own_ids };
         let processes = Processes::default();
         Ok(Watch { host, means, processes, listing, uids, host_namespaces })
     }

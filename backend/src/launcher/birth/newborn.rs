@@ -197,7 +197,7 @@ fn finish(
             steps.done(StepName::Capabilities, call);
         }
     }
-    confine::limit_process(plan.into.is_some())?;
+    confine::limit_process(plan.into.is_some(), plan.privilege)?;
     steps.done(StepName::Rlimits, "setrlimit; keyctl; prctl(PR_SET_PDEATHSIG, SIGKILL)");
     umask(Mode::from_bits_truncate(0o022));
     if matches!(plan.root, Root::Of(_)) && plan.stdio == Stdio::Terminal {

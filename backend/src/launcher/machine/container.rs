@@ -45,7 +45,7 @@ pub(crate) struct Live {
     pid: i32,
     pub(super) group: Cgroup,
     userns: Option<OwnedFd>,
-    root: RootId,
+    pub(super) root: RootId,
     /// Where its root is mounted in the machine, when that has to be unmounted by hand.
     stage: Option<String>,
     /// Its files stay while it lives.

@@ -105,9 +105,10 @@ pub(super) fn observed(machine: &Machine) -> ObservedMachine {
     });
     ObservedMachine {
         machine: machine.record.id,
-        uid_base: machine.record.uid_base,
+        uid_base: machine.uid_base(),
         delegated: machine.record.profile == Profile::Lab,
         hierarchies,
         groups: machine.groups(),
+        roots: machine.roots(),
     }
 }

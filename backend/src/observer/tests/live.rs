@@ -44,6 +44,7 @@ impl Cgroups {
 
     fn machine(&self) -> ObservedMachine {
         ObservedMachine {
+            roots: Vec::new(),
             delegated: false,
             machine: MACHINE,
             uid_base: 0,

@@ -9,6 +9,7 @@ fn means(tree: &Tree, places: u64) -> Means {
         cpu_clock: |_| None,
         commands: CommandLines::new(),
         ledger: Ledger::new(places),
+        own_ids: OwnIds::default(),
     }
 }
 

@@ -78,6 +78,7 @@ impl Tree {
                 directory: self.path(directory),
             });
         ObservedMachine {
+            roots: Vec::new(),
             delegated: false,
             machine: MACHINE,
             uid_base: UID_BASE,
