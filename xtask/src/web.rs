@@ -22,6 +22,10 @@ const WASM_FEATURES: [&str; 6] = [
     "--enable-sign-ext",
 ];
 
+/// For size, until nothing more is won; tool versions and features are told to nobody.
+const WASM_SMALLEST: [&str; 4] =
+    ["-Oz", "--converge", "--strip-producers", "--strip-target-features"];
+
 /// What comes from npm: its name on the page, and where it lies. All of it is loaded with the terminal.
 const FROM_NPM: [(&str, &str); 4] = [
     ("xterm.mjs", "node_modules/@xterm/xterm/lib/xterm.mjs"),
@@ -198,7 +202,8 @@ fn bind(compiled: &Path, kind: Kind) -> Result<Sources> {
 /// `wasm-opt -Oz`, or what it gave last time for the same bytes.
 fn optimise(project: &Project, wasm: &[u8]) -> Result<Vec<u8>> {
     let dir = project.path("target/web/opt");
-    let optimised = dir.join(format!("{}.wasm", stamp::of_bytes(wasm)));
+    let how = WASM_SMALLEST.concat();
+    let optimised = dir.join(format!("{}.wasm", stamp::of_bytes(&[wasm, how.as_bytes()].concat())));
     if !optimised.exists() {
         say::step(say::words("Optimising the page's wasm", "优化网页的 wasm"));
         // One is enough: the last.
@@ -207,7 +212,7 @@ fn optimise(project: &Project, wasm: &[u8]) -> Result<Vec<u8>> {
         let (before, after) = (dir.join("before.wasm"), dir.join("after.wasm"));
         fs::write(&before, wasm).with_context(|| format!("write {}", before.display()))?;
         let mut command = project.command("node");
-        command.arg("node_modules/binaryen/bin/wasm-opt").arg("-Oz").args(WASM_FEATURES);
+        command.arg("node_modules/binaryen/bin/wasm-opt").args(WASM_SMALLEST).args(WASM_FEATURES);
         tool::run(command.arg(&before).arg("-o").arg(&after))?;
         fs::rename(&after, &optimised)?;
     }
