@@ -52,10 +52,24 @@ pub(crate) fn by_dialect<T>(controller: &str, v1: T, v2: T) -> T {
     }
 }
 
-/// All hierarchies, each once.
+/// The hierarchies of the controllers that are used, each once.
 pub(crate) fn hierarchies() -> Vec<PathBuf> {
     let names = ["cpu", "cpuacct", "cpuset", "memory", "pids", "freezer", "blkio"];
-    let mut roots: Vec<PathBuf> = names.into_iter().filter_map(hierarchy).collect();
+    once(names.into_iter().filter_map(hierarchy).collect())
+}
+
+/// All hierarchies that are mounted, each once: also those that are not used.
+fn all_mounted() -> Vec<PathBuf> {
+    let mounts = fs::read_to_string("/proc/self/mounts").expect("/proc/self/mounts");
+    let root = |line: &str| {
+        let mut words = line.split(' ').skip(1);
+        let root = PathBuf::from(words.next()?);
+        matches!(words.next()?, "cgroup" | "cgroup2").then_some(root)
+    };
+    once(mounts.lines().filter_map(root).collect())
+}
+
+fn once(mut roots: Vec<PathBuf>) -> Vec<PathBuf> {
     roots.sort();
     roots.dedup();
     roots
@@ -67,7 +81,7 @@ pub(crate) fn of_instance(pid: u32) -> Vec<PathBuf> {
     let ours = format!("{pid}-");
     let list =
         |dir: &Path| fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path());
-    hierarchies()
+    all_mounted()
         .iter()
         .flat_map(|hierarchy| list(&hierarchy.join("vitrine")).collect::<Vec<_>>())
         .filter(|path| name(path).is_some_and(|name| name.starts_with(&ours)))
