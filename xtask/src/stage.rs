@@ -169,7 +169,8 @@ fn kernel(project: &Project) -> Result<()> {
     if !listed.lines().any(|line| line.ends_with(": test")) {
         bail!("vitrine-tests has no tests: nothing was tested against the kernel");
     }
-    tool::run(test().env("VITRINE_BIN", built(project)?))
+    // All of it, for one report: the programs of tests are independent of each other.
+    tool::run(test().arg("--no-fail-fast").env("VITRINE_BIN", built(project)?))
 }
 
 fn browser(project: &Project) -> Result<()> {
