@@ -1,6 +1,6 @@
 //! What this launcher may do: everything as root, or what a user namespace of its own grants.
 //!
-//! An ordinary user becomes root of a user namespace first ([`enter`]) and the same program goes
+//! An ordinary user becomes root of a user namespace first ([`enter()`]) and the same program goes
 //! on in there, with the same PID. What is built later is owned by that namespace, an ancestor of
 //! every machine's, so nothing inside a machine can undo a mount: `strict` stays strict.
 //!
@@ -51,7 +51,7 @@ pub enum Ids {
 }
 
 impl Privilege {
-    /// What [`enter`] would give, without doing it: for those who only report.
+    /// What [`enter()`] would give, without doing it: for those who only report.
     pub fn foresee(etc: &Host) -> Self {
         match geteuid() {
             uid if uid.is_root() && etc.is_initial_namespace() => Privilege::Root,
