@@ -52,11 +52,13 @@ fn command(cli: &Cli) -> ExitCode {
             finish(serve::serve(&serve::Options::from(args)))
         }
         Command::Run(args) => {
-            let (status, error) = run::run(&run::Options::from(&**args));
-            if let Some(error) = error {
-                say(&error);
+            let report = run::run(&run::Options::from(&**args));
+            match &report.error {
+                _ if args.json => say_line(&serde_json::to_string(&report).unwrap_or_default()),
+                Some(error) => say_line(&format!("vitrine: {error}")),
+                None => {}
             }
-            ExitCode::from(u8::try_from(status).unwrap_or(125))
+            ExitCode::from(u8::try_from(report.status).unwrap_or(125))
         }
         Command::Image(args) => match image(args) {
             Ok(text) => print(&text),
@@ -102,13 +104,13 @@ fn finish(result: anyhow::Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            say(&error);
+            say_line(&format!("vitrine: {error:#}"));
             ExitCode::FAILURE
         }
     }
 }
 
 #[expect(clippy::print_stderr, reason = "an error of the command line belongs there")]
-fn say(error: &anyhow::Error) {
-    eprintln!("vitrine: {error:#}");
+fn say_line(line: &str) {
+    eprintln!("{line}");
 }

@@ -48,6 +48,24 @@ fn note(value: &Value, path: &str, seen: &mut BTreeMap<String, BTreeSet<&'static
 }
 
 #[test]
+fn what_run_tells_is_documented() {
+    let mut seen = BTreeMap::new();
+    for (words, status) in [(&["--", "sh", "-c", "exit 3"][..], 3), (&["--", "nothing"], 127)] {
+        let outcome = vitrine(&[&["run", "--json"], words].concat());
+        let json: Value = serde_json::from_str(outcome.err.trim()).unwrap();
+        assert_eq!((json["status"].as_i64(), outcome.status), (Some(status.into()), status));
+        assert_eq!(json["error"].is_null(), status == 3, "{json}");
+        note(&json, "", &mut seen);
+    }
+    let fields = documented("run");
+    assert_eq!(fields.keys().collect::<Vec<_>>(), seen.keys().collect::<Vec<_>>());
+    for (path, kinds) in seen {
+        let allowed = |kind: &&str| fields[&path].split(" or ").any(|word| word == *kind);
+        assert!(kinds.iter().all(allowed), "{path} is {kinds:?}, documented is {}", fields[&path]);
+    }
+}
+
+#[test]
 fn every_field_is_documented_and_every_documented_field_is_there() {
     let server = Server::start();
     let mut page = server.client();

@@ -94,6 +94,10 @@ pub struct Run {
     /// Put a tiny init in the place of PID 1, which reaps and passes signals on.
     #[arg(long)]
     init: bool,
+    /// When it has ended, tell on standard error how it was born and how it ended, as JSON
+    /// (docs/cli-json.md).
+    #[arg(long)]
+    pub json: bool,
     /// Seccomp filter.
     #[arg(long, value_enum, default_value_t = Seccomp::Strict)]
     seccomp: Seccomp,

@@ -10,7 +10,11 @@ Examples:
   vitrine schema | jq '.[\"$defs\"].Command'      # what may be asked for
 
 docs/protocol.md tells how to get in, and has a client in 60 lines of Python.")]
-pub struct Schema {}
+pub struct Schema {
+    /// It is JSON in any case; taken so that every command that tells something takes it.
+    #[arg(long)]
+    json: bool,
+}
 
 impl Schema {
     /// The JSON Schema of commands, answers and events, as text.

@@ -12,8 +12,9 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
 use nix::unistd::{isatty, read, write};
+use serde::Serialize;
 use vitrine_shared::cgroup::{Controller, IoMax, Knob};
-use vitrine_shared::message::StepName;
+use vitrine_shared::message::{Step, StepName};
 use vitrine_shared::namespace::Namespace;
 use vitrine_shared::spec::{ContainerSpec, Rootfs};
 
@@ -45,12 +46,34 @@ pub struct Options {
 /// Our own errors, as `docker run` numbers them.
 const OWN_FAILURE: i32 = 125;
 
-/// Runs the container to its end and gives the status to exit with: the program's own, or 125
-/// (we failed), 126 (it cannot be executed), 127 (it is not there).
-pub fn run(options: &Options) -> (i32, Option<anyhow::Error>) {
+/// How a container was born and how it ended; `docs/cli-json.md` has every field.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    version: u8,
+    /// What to exit with: the program's own status, or 125 (we failed), 126 (it cannot be
+    /// executed), 127 (it is not there).
+    pub status: i32,
+    pid: Option<i32>,
+    steps: Vec<Step>,
+    cpu_msec: Option<u64>,
+    max_rss_bytes: Option<u64>,
+    /// Why there was no container, or why something of it is left.
+    pub error: Option<String>,
+}
+
+/// Runs the container to its end.
+pub fn run(options: &Options) -> Report {
     match with_command(options).and_then(|options| try_run(&options)) {
-        Ok(status) => (status, None),
-        Err(err) => (status_of(&err), Some(with_hint(err))),
+        Ok(report) => report,
+        Err(err) => Report {
+            version: 1,
+            status: status_of(&err),
+            pid: None,
+            steps: Vec::new(),
+            cpu_msec: None,
+            max_rss_bytes: None,
+            error: Some(format!("{:#}", with_hint(err))),
+        },
     }
 }
 
@@ -96,7 +119,7 @@ fn with_command(options: &Options) -> anyhow::Result<Options> {
     Ok(options)
 }
 
-fn try_run(options: &Options) -> anyhow::Result<i32> {
+fn try_run(options: &Options) -> anyhow::Result<Report> {
     let spec = &options.spec;
     spec.check()?;
     systemd::enter_scope()?;
@@ -122,7 +145,15 @@ fn try_run(options: &Options) -> anyhow::Result<i32> {
         ground.root = None;
     }
     ground.clear()?;
-    Ok(ended.status)
+    Ok(Report {
+        version: 1,
+        status: ended.status,
+        pid: Some(born.pid),
+        steps: born.steps,
+        cpu_msec: Some(ended.cpu_msec),
+        max_rss_bytes: Some(ended.max_rss_bytes),
+        error: None,
+    })
 }
 
 /// What the container stands on; cleared on every path.
