@@ -1,9 +1,11 @@
 //! Limits of `vitrine run`: what is written into the cgroup, and that the kernel keeps to it.
 
-use std::time::Duration;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 use crate::harness::command::{output, run, start};
-use crate::harness::{cgroup, mark, proc, wait_for};
+use crate::harness::{cgroup, image, mark, proc, wait_for};
 
 const BUSY: &str = "while : ; do : ; done";
 
@@ -46,6 +48,39 @@ fn what_cannot_be_is_said_with_the_file() {
     let outcome = run(&["--cpu-shares", "1", "--", "true"]);
     assert_eq!(outcome.status, 125, "{outcome:?}");
     assert!(outcome.err.contains("2 to 262144"), "{outcome:?}");
+}
+
+/// The disk that a file lies on, as `MAJOR:MINOR`; limits are for whole disks.
+fn disk_of(path: &Path) -> String {
+    let device = std::fs::metadata(path).unwrap().dev();
+    let name = format!("{}:{}", libc::major(device), libc::minor(device));
+    let sys = Path::new("/sys/dev/block").join(&name);
+    assert!(sys.is_dir(), "this test needs target/ on a disk of this host; {name} is none");
+    if sys.join("partition").exists() {
+        return std::fs::read_to_string(sys.join("../dev")).unwrap().trim().into();
+    }
+    name
+}
+
+#[test]
+fn reads_from_a_disk_are_held_back() {
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let root = dir.path().join("root");
+    image::copy(&root);
+    std::fs::write(root.join("big"), vec![7; 3 << 20]).unwrap();
+    std::fs::File::open(root.join("big")).unwrap().sync_all().unwrap();
+    let limit = format!("{}:1m", disk_of(&root));
+    let root = root.to_str().unwrap();
+    // Past the page cache, which knows no limits.
+    let read = ["--", "dd", "if=/big", "of=/dev/null", "bs=256k", "iflag=direct"];
+    let time = |limits: &[&str]| {
+        let begun = Instant::now();
+        output(&[&["--rootfs", root], limits, &read].concat());
+        begun.elapsed()
+    };
+    let (free, held) = (time(&[]), time(&["--device-read-bps", &limit]));
+    assert!(held > Duration::from_secs(2), "3 MiB at 1 MiB a second in {held:?}");
+    assert!(free < held / 2, "{free:?} without a limit");
 }
 
 #[test]
