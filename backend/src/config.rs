@@ -20,10 +20,12 @@ pub use show::sample;
 
 /// Flags that say where settings come from, and are none themselves.
 const NOT_SETTINGS: &[&str] = &["config", "print-config", "help", "version"];
-/// Variables of the build and the tests, which this program does not read.
+/// Variables of the build and the tests, and the one by which it finds itself in a scope.
 const OTHERS_VARIABLES: &[&str] = &[
     "VITRINE_BIN",
     "VITRINE_CHROMIUM",
+    "VITRINE_DYNAMIC",
+    crate::launcher::systemd::IN_SCOPE,
     "VITRINE_TEST_CHANNEL",
     "VITRINE_WASM_COMPILER",
     "VITRINE_WEB_DIST",

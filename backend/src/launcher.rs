@@ -38,7 +38,7 @@ pub(crate) mod step;
 pub(crate) mod supervise;
 pub(crate) mod sweep;
 pub(crate) mod sys;
-mod systemd;
+pub(crate) mod systemd;
 pub(crate) mod talk;
 pub(crate) mod uids;
 pub(crate) mod userns;

@@ -97,7 +97,9 @@ fn print(text: impl AsRef<[u8]>) -> ExitCode {
 
 fn log_to_stderr(filter: &str) {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Said on standard error as well, which is what cannot be written to: that would be a panic.
+    log.log_internal_errors(false).init();
 }
 
 fn finish(result: anyhow::Result<()>) -> ExitCode {
@@ -110,7 +112,7 @@ fn finish(result: anyhow::Result<()>) -> ExitCode {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "an error of the command line belongs there")]
 fn say_line(line: &str) {
-    eprintln!("{line}");
+    // A closed standard error leaves nobody to tell.
+    let _ = writeln!(std::io::stderr(), "{line}");
 }

@@ -28,7 +28,8 @@ fn begin(name: &str) -> anyhow::Result<(Channel, Place)> {
     let fd = sys::inherited_fd(CHANNEL_FD).context(by_hand)?;
     let filter = std::env::var("VITRINE_LOG").unwrap_or_default();
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    log.log_internal_errors(false).init();
     // For `ps` and `top`, which else call it by the name of its memfd.
     std::fs::write("/proc/self/comm", name).context("set the process's name")?;
     sys::prctl(libc::PR_SET_DUMPABLE, 0, 0)?;

@@ -45,9 +45,10 @@ fn main() {
     let (cycles, minutes) = (number(), number());
     let server = Server::start();
     let mut workers = worker::team(&server, WORKERS);
-    let deadline = Instant::now() + Duration::from_secs(60 * u64::from(minutes));
-    run(&server, &mut workers, &Work::new(WARM, deadline));
+    let patience = Duration::from_secs(60 * u64::from(minutes));
+    run(&server, &mut workers, &Work::new(WARM, Instant::now() + patience));
 
+    let deadline = Instant::now() + patience;
     let before = Count::at_rest(&server);
     let begun = Instant::now();
     let work = Work::new(cycles, deadline);
@@ -56,6 +57,7 @@ fn main() {
     let after = Count::again(&server, &before);
     let done = cycles - work.left.load(Ordering::Relaxed).min(cycles);
     report(done, took, work, &readings);
+    undone(cycles - done);
     count::report(&before, &after, worker::still_held(&workers));
 }
 
@@ -137,6 +139,13 @@ fn report(done: u32, took: Duration, work: Work, readings: &[Reading]) {
     }
     let rows: Vec<Row> = sizes.into_iter().chain(growth).collect();
     table::print("memory, read twice a second", "KiB", None, &rows, &[]);
+}
+
+/// A soak that ran out of time has not shown what it was asked to.
+fn undone(cycles: u32) {
+    let mut row = Row::new("cycles that were not done in time".to_string());
+    row.push(f64::from(cycles));
+    table::print("asked for", "cycles", None, &[row.at_most("median", 0.0)], &[]);
 }
 
 /// Least squares.

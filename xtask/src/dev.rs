@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::project::{self, Project};
+use crate::project::Project;
 use crate::run::build_server;
 use crate::setup::{self, Need};
 use crate::web::{self, Kind};
@@ -22,9 +22,6 @@ const SERVER: [&str; 2] = ["backend", "shared"];
 
 /// Serves the page from disk; rebuilds page and server when their files change.
 pub(crate) fn dev(project: &Project, arguments: &[String]) -> Result<()> {
-    if !project::is_root() {
-        bail!("making machines takes root: start `cargo xtask dev` as root");
-    }
     setup::ensure(project, &[Need::Busybox])?;
     let (mut page_seen, mut server_seen) = (newest(project, &PAGE)?, newest(project, &SERVER)?);
     web::build(project, Kind::Dev)?;

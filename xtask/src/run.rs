@@ -2,7 +2,7 @@
 
 use std::os::unix::process::CommandExt as _;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
 use crate::project::{self, Project};
 use crate::setup::{self, Need};
@@ -18,10 +18,10 @@ pub(crate) fn run(project: &Project, arguments: &[String]) -> Result<()> {
     if !project::is_root() {
         let line = format!("sudo {} serve {}", server.display(), arguments.join(" "));
         let why = say::words(
-            "built, but not started: making machines takes root. Type:",
-            "已构建，但未启动：创建机器需要 root 权限。请输入：",
+            "As an ordinary user it can do less, and says what. All of it:",
+            "以普通用户运行时功能较少，并会说明缺少什么。完整功能：",
         );
-        bail!("{why} {}", line.trim_end());
+        say::note(format_args!("{why} {}", line.trim_end()));
     }
     say::step(say::words("Starting the server; Ctrl-C ends it", "启动服务器；按 Ctrl-C 结束"));
     let error = project.command(&server).arg("serve").args(arguments).exec();

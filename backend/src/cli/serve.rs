@@ -78,7 +78,7 @@ pub struct Serve {
     #[arg(long, value_name = "DIR", env = "VITRINE_ASSETS")]
     assets: Option<PathBuf>,
     /// What to log: error, warn, info, debug, or a filter such as vitrine=debug.
-    #[arg(long, value_name = "FILTER", default_value = "warn", env = "VITRINE_LOG")]
+    #[arg(long, value_name = "FILTER", default_value = "warn", env = "VITRINE_LOG", value_parser = log_filter)]
     pub log: String,
     /// Read settings from this TOML file.
     #[arg(long, value_name = "FILE", env = "VITRINE_CONFIG")]
@@ -123,6 +123,12 @@ impl From<ProfileArg> for Profile {
             ProfileArg::Lab => Profile::Lab,
         }
     }
+}
+
+/// A filter of the log, as `tracing` reads it.
+fn log_filter(text: &str) -> Result<String, String> {
+    let wrong = |err| format!("{err}; write error, warn, info, debug, or vitrine=debug");
+    tracing_subscriber::EnvFilter::try_new(text).map(|_| text.to_string()).map_err(wrong)
 }
 
 impl From<&Serve> for serve::Options {

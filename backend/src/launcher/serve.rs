@@ -44,6 +44,7 @@ use super::supervise::{self, Place, Role, Service};
 use super::uids::{Pool, UidRange};
 use super::{confine, directories, host, memfd, missing, random_id, sweep, sys, systemd};
 use crate::ipc::{Channel, FromObserver, FromWeb, TlsSetup, ToObserver, ToWeb, WebSetup};
+use crate::views::output;
 
 /// What `vitrine serve` was asked for.
 #[derive(Clone, Debug)]
@@ -101,8 +102,7 @@ pub fn serve(options: &Options) -> anyhow::Result<()> {
     server.harden()?;
     server.start_observer();
     server.start_web();
-    server.announce();
-    let result = server.run(&signals);
+    let result = server.announce().and_then(|()| server.run(&signals));
     server.stop();
     result
 }
@@ -265,12 +265,12 @@ impl Server {
     }
 
     /// One line on standard output: the address, with the one-time token in its fragment.
-    #[expect(clippy::print_stdout, reason = "this line is what the program is started for")]
-    fn announce(&self) {
+    fn announce(&self) -> anyhow::Result<()> {
         let token = self.token.as_deref().unwrap_or_default();
         let address = self.listener.local_addr().unwrap_or(self.options.listen);
         let url = door::url(address, self.tls.is_some(), &self.options.allowed_origins);
-        println!("{url}/#token={token}");
+        // A reader who has gone has seen enough.
+        output::write(format!("{url}/#token={token}\n")).map(drop)
     }
 
     /// What the services must know before anybody speaks to them.

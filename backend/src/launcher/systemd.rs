@@ -19,7 +19,7 @@ use super::cgroup::{Hierarchies, in_delegated_group};
 /// systemd's own mark that it runs (`sd_booted(3)`).
 const BOOTED: &str = "/run/systemd/system";
 /// Set for the second of us, so that there is no third.
-const IN_SCOPE: &str = "VITRINE_IN_SCOPE";
+pub(crate) const IN_SCOPE: &str = "VITRINE_IN_SCOPE";
 
 /// Sees to it that this process is in a group of its own that systemd keeps its hands off.
 ///

@@ -1,5 +1,7 @@
 //! What could not be read, told in one line.
 
+use std::io::Write as _;
+
 /// Counts of what was there and could not be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Missed {
@@ -31,11 +33,12 @@ impl Missed {
     }
 
     /// Says it on standard error, if there is something to say.
-    #[expect(clippy::print_stderr, reason = "the one line that belongs there")]
     pub(crate) fn tell(&self) {
         let parts = self.parts();
         if !parts.is_empty() {
-            eprintln!("vitrine: {}", sentence(&parts, nix::unistd::geteuid().is_root()));
+            let line = sentence(&parts, nix::unistd::geteuid().is_root());
+            // A closed standard error leaves nobody to tell.
+            let _ = writeln!(std::io::stderr(), "vitrine: {line}");
         }
     }
 }
