@@ -75,7 +75,7 @@ pub(crate) fn remove_instances(hierarchies: &Hierarchies, is_meant: impl Fn(&str
 /// Where the hierarchies are mounted that are not among these.
 fn others(hierarchies: &Hierarchies) -> io::Result<Vec<PathBuf>> {
     let mountinfo = fs::read_to_string("/proc/self/mountinfo")?;
-    Ok(parse(&mountinfo, |root| hierarchies.iter().any(|hierarchy| hierarchy.root == root)))
+    Ok(parse(&mountinfo, |root| hierarchies.iter().any(|hierarchy| hierarchy.mount == root)))
 }
 
 fn parse(mountinfo: &str, is_known: impl Fn(&Path) -> bool) -> Vec<PathBuf> {

@@ -98,13 +98,23 @@ impl Cgroup {
     /// The same, but it must not be there yet (`EEXIST`).
     pub(crate) fn new_child(&self, name: &str) -> Result<Self, CgroupError> {
         let path = format!("{}/{name}", self.path);
-        for hierarchy in self.hierarchies.iter() {
-            let dir = hierarchy.root.join(&path);
-            if dir.symlink_metadata().is_ok() {
-                return Err(failed("make", &dir)(io::Error::from_raw_os_error(libc::EEXIST)));
+        let child = Cgroup { hierarchies: Rc::clone(&self.hierarchies), path };
+        let mut made: Vec<PathBuf> = Vec::new();
+        for (hierarchy, dir) in child.directories() {
+            let done = fs::create_dir(&dir).map_err(failed("make", &dir));
+            let done = done.and_then(|()| {
+                made.push(dir.clone());
+                prepare(hierarchy, &dir)
+            });
+            if let Err(err) = done {
+                for dir in &made {
+                    // The first error is the one to tell.
+                    let _ = fs::remove_dir(dir);
+                }
+                return Err(err);
             }
         }
-        Cgroup::create(&self.hierarchies, &path)
+        Ok(child)
     }
 
     /// A group below this one for processes, made while this one may still have some: in v2 its

@@ -125,7 +125,10 @@ pub(crate) fn become_root_of(
     privilege.drop_groups().at(step, "setgroups")?;
     setns(userns, CloneFlags::CLONE_NEWUSER).at(step, "setns(user)")?;
     setresgid(Gid::from_raw(0), Gid::from_raw(0), Gid::from_raw(0)).at(step, "setresgid(0)")?;
-    setresuid(Uid::from_raw(0), Uid::from_raw(0), Uid::from_raw(0)).at(step, "setresuid(0)")
+    setresuid(Uid::from_raw(0), Uid::from_raw(0), Uid::from_raw(0)).at(step, "setresuid(0)")?;
+    // What it is after a change of ids is a setting of the host's (fs.suid_dumpable), and the
+    // launcher's memory is still here.
+    sys::prctl(libc::PR_SET_DUMPABLE, 0, 0).at(step, "PR_SET_DUMPABLE")
 }
 
 /// Writes the limits of the user namespace that this process is root of.

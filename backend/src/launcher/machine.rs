@@ -188,16 +188,17 @@ impl Machine {
         mut steps: Steps,
     ) -> Result<Made, StepError> {
         let lab = profile == Profile::Lab;
+        // First the caps: on v1 a group takes its swappiness from the one above when it is made.
+        set_caps(cap, host)?;
         let root = cap.child("root")?;
         let shell = root.child_for_processes("shell")?;
-        set_caps(cap, host)?;
         steps.done(StepName::Cgroup, format!("mkdir(…/{}, …/root, …/root/shell)", cap.path()));
         let mut procs = root.procs()?;
         let mut cage = None;
         if lab {
             cap.limit_groups(limits::LAB_CGROUPS.value, limits::LAB_CGROUP_DEPTH.value)?;
-            root.delegate(uids.base())?;
-            shell.delegate(uids.base())?;
+            root.delegate(uids.base(), false)?;
+            shell.delegate(uids.base(), true)?;
         }
         // An ordinary user can make none; in their machines no hierarchy can be mounted at all.
         if lab && !host.privilege.is_rootless() {

@@ -357,6 +357,7 @@ impl Server {
                 self.tell_news();
             }
             self.end_old_machines();
+            sys::reap_given_up();
             self.state.remove_left();
             let due = |slot: &Slot| slot.again_at.is_some_and(|at| at <= Instant::now());
             if due(&self.observer) {

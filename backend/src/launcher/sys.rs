@@ -165,17 +165,46 @@ pub(crate) fn wait_pidfd(pidfd: BorrowedFd<'_>, options: i32) -> nix::Result<Opt
 
 /// Reaps a child within a time. The launcher has one thread, and nobody may hold it up: a PID 1
 /// that waits for somebody else's zombie would.
+///
+/// Who is not dead by then is kept, and reaped by [`reap_given_up`] when they are: a zombie that
+/// nobody reaps would keep PID 1 of its machine from ending.
 pub(crate) fn wait_pidfd_within(pidfd: BorrowedFd<'_>, patience: Duration) -> nix::Result<Ended> {
+    let ended = wait_pidfd_until(pidfd, patience);
+    if ended == Err(Errno::ETIMEDOUT)
+        && let Ok(copy) = pidfd.try_clone_to_owned()
+    {
+        GIVEN_UP.with_borrow_mut(|all| all.push(copy));
+    }
+    ended
+}
+
+thread_local! {
+    /// Children that did not die in time.
+    static GIVEN_UP: std::cell::RefCell<Vec<OwnedFd>> = const { std::cell::RefCell::new(Vec::new()) };
+}
+
+/// Reaps those of the children that were given up which have ended meanwhile.
+pub(crate) fn reap_given_up() {
+    GIVEN_UP.with_borrow_mut(|all| {
+        all.retain(|pidfd| matches!(wait_pidfd(pidfd.as_fd(), libc::WNOHANG), Ok(None)));
+    });
+}
+
+/// The same for a child that the caller goes on to watch.
+pub(crate) fn wait_pidfd_until(pidfd: BorrowedFd<'_>, patience: Duration) -> nix::Result<Ended> {
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
     let deadline = Instant::now() + patience;
     loop {
         if let Some(ended) = wait_pidfd(pidfd, libc::WNOHANG)? {
             return Ok(ended);
         }
+        // It may itself wait for one that was given up.
+        reap_given_up();
         let left = deadline.saturating_duration_since(Instant::now());
-        let left = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
-        match poll(&mut [PollFd::new(pidfd, PollFlags::POLLIN)], left) {
-            Ok(0) => return Err(Errno::ETIMEDOUT),
+        let turn = left.min(Duration::from_millis(50));
+        let turn = PollTimeout::try_from(turn).unwrap_or(PollTimeout::ZERO);
+        match poll(&mut [PollFd::new(pidfd, PollFlags::POLLIN)], turn) {
+            Ok(0) if left.is_zero() => return Err(Errno::ETIMEDOUT),
             Ok(_) | Err(Errno::EINTR) => {}
             Err(errno) => return Err(errno),
         }

@@ -26,6 +26,8 @@ use crate::ipc::RING_FILE_BYTES;
 
 /// How long the processes of a shell may take to die.
 const SESSION_DEATH: Duration = Duration::from_secs(1);
+/// How long it takes to die for what is neither frozen nor throttled, with a wide margin.
+const QUICK_DEATH: Duration = Duration::from_millis(100);
 /// Rounds of killing after which what may be frozen is thawed.
 const THAW_AFTER: u32 = 50;
 
@@ -298,16 +300,25 @@ impl Machine {
 
     /// Kills the commands that [`Machine::exec`] started in a container; gives their PIDs.
     pub(crate) fn stop_execs(&mut self, id: ContainerId) -> Vec<i32> {
-        let Some(live) = self.containers.iter_mut().find(|live| live.id == id) else {
+        let Some(at) = self.containers.iter().position(|live| live.id == id) else {
             return Vec::new();
         };
-        let ended = std::mem::take(&mut live.execs).into_iter().map(|exec| {
-            let pid = birth::pid_of(exec.as_fd()).unwrap_or(0);
-            // It may have ended by itself; either way it is reaped.
-            let _ = userns::end(&exec);
-            pid
-        });
-        ended.filter(|&pid| pid > 0).collect()
+        let _lifted = [self.root.lift_quota(), self.containers[at].group.lift_quota()];
+        let execs = std::mem::take(&mut self.containers[at].execs);
+        let pids = execs.iter().filter_map(|exec| birth::pid_of(exec.as_fd()).ok()).collect();
+        for exec in &execs {
+            // It may have ended by itself.
+            let _ = sys::pidfd_signal(exec.as_fd(), libc::SIGKILL);
+        }
+        // What is frozen does not die, and everybody waits for the launcher.
+        let mut alive = still_alive(execs, QUICK_DEATH);
+        if !alive.is_empty() {
+            self.root.thaw(SESSION_DEATH);
+            alive = still_alive(alive, SESSION_DEATH);
+        }
+        // Who is not dead yet stays watched: the loop reaps it.
+        self.containers[at].execs = alive;
+        pids
     }
 
     /// The host PID of a container's first process; 0 when it has ended.
@@ -367,10 +378,8 @@ impl Machine {
         if let Err(err) = killed {
             tracing::error!(%err, "a container does not die");
         }
-        for exec in &live.execs {
-            // It was killed with its group.
-            let _ = sys::wait_pidfd_within(exec.as_fd(), DEATH);
-        }
+        // They were killed with their group.
+        reap(&live.execs, DEATH);
         let ended = self.await_end(live);
         if let Some(stage) = &live.stage
             && let Err(err) = self.unstage(stage)
@@ -417,9 +426,10 @@ impl Machine {
             std::thread::sleep(Duration::from_millis(1));
         }
         for exec in &live.execs {
-            // Commands of the page's, in sessions of their own.
-            let _ = userns::end(exec);
+            // Commands of the page's, in sessions of their own; it may have ended by itself.
+            let _ = sys::pidfd_signal(exec.as_fd(), libc::SIGKILL);
         }
+        reap(&live.execs, DEATH);
         // It was killed with its session.
         let _ = sys::pidfd_signal(live.pidfd.as_fd(), libc::SIGKILL);
         let ended = sys::wait_pidfd_within(live.pidfd.as_fd(), DEATH);
@@ -506,4 +516,23 @@ fn awake(groups: &[&Cgroup]) -> Result<(), StepError> {
 /// Which level of PIDs the container's `/proc` shows.
 fn proc_depth(spec: &ContainerSpec) -> u8 {
     if spec.remount_proc && spec.namespaces.has(Namespace::Pid) { 2 } else { 1 }
+}
+
+/// Reaps within a time, all of them together; who lives longer is reaped by the loop.
+fn reap(pidfds: &[OwnedFd], patience: Duration) {
+    let deadline = Instant::now() + patience;
+    for pidfd in pidfds {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let _ = sys::wait_pidfd_within(pidfd.as_fd(), left);
+    }
+}
+
+/// Those that have not ended within a time, all of them together; the others are reaped.
+fn still_alive(pidfds: Vec<OwnedFd>, patience: Duration) -> Vec<OwnedFd> {
+    let deadline = Instant::now() + patience;
+    let lives = |pidfd: &OwnedFd| {
+        let left = deadline.saturating_duration_since(Instant::now());
+        sys::wait_pidfd_until(pidfd.as_fd(), left) == Err(Errno::ETIMEDOUT)
+    };
+    pidfds.into_iter().filter(lives).collect()
 }

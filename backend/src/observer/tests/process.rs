@@ -66,8 +66,9 @@ fn cpu_is_counted_over_real_time() {
     let means = means(&tree, 10);
     let mut processes = Processes::default();
     tree.process(300, "busy", 100, 77);
-    processes.read(&means, &[(300, None)], UID_BASE);
+    // Before the first reading, so that it is no shorter than what the reader counts.
     let start = std::time::Instant::now();
+    processes.read(&means, &[(300, None)], UID_BASE);
     std::thread::sleep(std::time::Duration::from_millis(50));
     tree.process(300, "busy", 110, 77);
     let permille = processes.read(&means, &[(300, None)], UID_BASE)[0].cpu_permille;
