@@ -272,15 +272,6 @@ fn a_server_of_an_ordinary_users_says_what_is_missing() {
 }
 
 #[test]
-fn profile_lab_is_refused_with_the_reason() {
-    let user = User::new();
-    let words = ["serve", "--listen", "127.0.0.1:0", "--profile", "lab"];
-    let outcome = spawn(&mut user.vitrine(&words), None).end();
-    assert_eq!(outcome.status, 1, "{outcome:?}");
-    assert!(outcome.err.contains("sudo vitrine serve --profile lab"), "{outcome:?}");
-}
-
-#[test]
 fn two_containers_a_limit_and_the_end() {
     let user = User::new();
     let mut server = one_id_server(&user);
