@@ -3,10 +3,11 @@
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
+use std::time::Duration;
 
 use super::{busy, missed_no_more_than_we, vitrine};
 use crate::harness::command::{Outcome, spawn};
-use crate::harness::{binary, wait_for};
+use crate::harness::{binary, cgroup, proc, wait_for};
 
 fn shell(script: &str) -> Outcome {
     let mut command = Command::new("bash");
@@ -96,6 +97,11 @@ fn top_into_a_pipe() {
 #[test]
 fn an_ordinary_user_sees_what_proc_grants_and_is_told_the_rest() {
     let running = busy();
+    // Before it is in its group there is nothing that could not be read.
+    let group = cgroup::of_run(running.pid(), "pids");
+    wait_for("the busy loop", Duration::from_secs(10), || {
+        cgroup::procs(&group).into_iter().find(|&pid| proc::read(pid, "comm").trim() == "sh")
+    });
     let dir = tempfile::tempdir().unwrap();
     std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o755)).unwrap();
     let copy = dir.path().join("vitrine");
