@@ -10,7 +10,7 @@
 //! - [`cgroup`], [`uids`], [`images`]: what machines are made of
 //! - [`privilege`]: root of the host, or of a user namespace of one's own; [`missing`]: what it lacks
 //! - [`run`]: `vitrine run`, the same without a server; [`image`]: `vitrine image`
-//! - [`supervise`], [`sweep`], [`kill`], [`talk`], [`memfd`], [`sys`]: tools
+//! - [`supervise`], [`signals`], [`sweep`], [`kill`], [`talk`], [`memfd`], [`sys`]: tools
 //!
 //! **Invariant:** it has one thread, so that a child of `clone3` may run ordinary Rust. It never
 //! reads a byte from the network, and believes nothing that web says.
@@ -34,6 +34,7 @@ pub mod privilege;
 pub(crate) mod requests;
 pub mod run;
 pub mod serve;
+pub(crate) mod signals;
 pub(crate) mod step;
 pub(crate) mod supervise;
 pub(crate) mod sweep;

@@ -8,8 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{SigSet, Signal};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::signalfd::SignalFd;
 use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
 use nix::unistd::{isatty, read, write};
 use serde::Serialize;
@@ -26,7 +25,7 @@ use super::mounts::{self, ProcView};
 use super::privilege::{self, Privilege};
 use super::step::{StepError, Steps};
 use super::uids::{Pool, UidRange};
-use super::{directories, kill, memfd, missing, sweep, sys, systemd, userns};
+use super::{directories, kill, memfd, missing, signals, sweep, sys, systemd, userns};
 
 /// What `vitrine run` was asked for.
 #[derive(Clone, Debug)]
@@ -129,7 +128,7 @@ fn try_run(options: &Options) -> anyhow::Result<Report> {
     if spec.tty && options.interactive && !isatty(&tty)? {
         anyhow::bail!("the input device is not a terminal; leave out -t, or run it in one");
     }
-    let signals = block_signals()?;
+    let signals = signals::from_others()?;
     let mut ground = Ground::prepare(options, privilege)?;
     let born = ground.start(options)?;
     ground.root = Some(born.root);
@@ -317,23 +316,6 @@ fn advice(knob: &Knob) -> String {
         _ => "try another value",
     };
     format!("the {name} controller does not take it; {todo}")
-}
-
-fn block_signals() -> nix::Result<SignalFd> {
-    let mut set = SigSet::all();
-    // What the kernel sends for this process's own faults stays deadly.
-    for own in [
-        Signal::SIGSEGV,
-        Signal::SIGBUS,
-        Signal::SIGFPE,
-        Signal::SIGILL,
-        Signal::SIGTRAP,
-        Signal::SIGPIPE,
-    ] {
-        set.remove(own);
-    }
-    set.thread_block()?;
-    SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
 }
 
 /// Passes signals on until the program has ended.

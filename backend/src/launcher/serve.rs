@@ -26,8 +26,7 @@ use ipnet::IpNet;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::sys::signal::{SigSet, Signal};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::signalfd::SignalFd;
 use vitrine_shared::cgroup::{Controller, Dialect, GroupId};
 use vitrine_shared::id::{ContainerId, MachineId, ParticipantId};
 use vitrine_shared::message::{Happening, HostInfo, Profile};
@@ -42,7 +41,7 @@ use super::privilege::{self, Privilege};
 use super::requests::{News, State};
 use super::supervise::{self, Place, Role, Service};
 use super::uids::{Pool, UidRange};
-use super::{confine, directories, host, memfd, missing, random_id, sweep, sys, systemd};
+use super::{confine, directories, host, memfd, missing, random_id, signals, sweep, sys, systemd};
 use crate::ipc::{Channel, FromObserver, FromWeb, TlsSetup, ToObserver, ToWeb, WebSetup};
 use crate::views::output;
 
@@ -91,7 +90,7 @@ pub fn serve(options: &Options) -> anyhow::Result<()> {
     let privilege =
         privilege::enter(&privilege::Host::default()).map_err(|refused| refused.told())?;
     directories::prepare(privilege)?;
-    let signals = block_signals().context("signalfd")?;
+    let signals = signals::that_end().context("signalfd")?;
     let tls = door::read_tls(options)?;
     let listener = door::listen(options.listen)?;
     for weak in host::settings(Path::new("/proc/sys")).into_iter().filter_map(|state| state.weak) {
@@ -105,15 +104,6 @@ pub fn serve(options: &Options) -> anyhow::Result<()> {
     let result = server.announce().and_then(|()| server.run(&signals));
     server.stop();
     result
-}
-
-fn block_signals() -> nix::Result<SignalFd> {
-    let mut set = SigSet::empty();
-    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
-        set.add(signal);
-    }
-    set.thread_block()?;
-    SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
 }
 
 /// One of the two services: alive, or to be started at a given time.

@@ -11,12 +11,12 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{SigSet, Signal};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::signalfd::SignalFd;
 use serde::{Deserialize, Serialize};
 use vitrine_shared::limits::IMAGES;
 use vitrine_shared::spec::check_image_name;
 
+use super::super::signals;
 use super::super::sys::{self, Side};
 use super::store::{self, Fresh};
 use super::unpack::{self, Bounds, Config, Kind, Report, Source, Unpacked, wall};
@@ -136,7 +136,7 @@ fn unpack_apart(fresh: &Path, root: &Path, source: Source) -> Result<Unpacked, I
     let failed = |errno: Errno| at(root)(errno.into());
     let directory: OwnedFd = File::open(root).map_err(at(root))?.into();
     let scratch = scratch(fresh)?;
-    let signals = block_signals().map_err(failed)?;
+    let signals = signals::that_end().map_err(failed)?;
     let (answer, tell) = nix::unistd::pipe2(OFlag::O_CLOEXEC).map_err(failed)?;
     let pidfd = match sys::clone3(0).map_err(failed)? {
         Side::Child => {
@@ -193,15 +193,6 @@ fn child(
     catch_unwind(AssertUnwindSafe(|| unpack::unpack(source, root, scratch, Bounds::default())))
         .map_err(|_| "the archive confuses the program that unpacks it".to_string())?
         .map_err(|err| err.to_string())
-}
-
-fn block_signals() -> nix::Result<SignalFd> {
-    let mut set = SigSet::empty();
-    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
-        set.add(signal);
-    }
-    set.thread_block()?;
-    SignalFd::with_flags(&set, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
 }
 
 /// Everything that the child says, unless a signal comes first.
