@@ -2,7 +2,8 @@
 //!
 //! - [`config`], [`doctor`]: settings of `vitrine serve`; what the host can do
 //! - [`cli`], [`tty`], [`limits`], [`flags`], [`images`]: `vitrine run` as people use it
-//! - [`cgroups`]: groups in both dialects, and what the kernel does with them
+//! - [`cgroups`], [`groups`]: groups in both dialects, and what the kernel does with them; those
+//!   that a page makes
 //! - [`views`], [`words`]: `vitrine ps`, `top`, `cgroups`, `namespaces`; words that are wrong
 //! - [`shell`], [`lab`], [`lab_shut`]: a shell in the machine itself, and what profile `lab` opens
 //!   and does not
@@ -25,6 +26,7 @@ mod doctor;
 mod doors;
 mod exhaust;
 mod flags;
+mod groups;
 mod hostile;
 mod images;
 mod inside;

@@ -181,7 +181,7 @@ pub struct ObservedMachine {
     /// Its hierarchies: controller names, dialect, and the directory of the machine's cap there
     /// (such as `/sys/fs/cgroup/cpu/vitrine/…`).
     pub hierarchies: Vec<ObservedHierarchy>,
-    /// May its owner make more groups below `root`? They have no ids, but processes.
+    /// May there be more groups below `root`, which its owner made there or through a page?
     pub delegated: bool,
     /// Its groups, parents first: the id and the path below the cap (``, `root`, `root/c1`).
     pub groups: Vec<(GroupId, String)>,
@@ -222,6 +222,13 @@ pub enum WebToObserver {
         machine: MachineId,
         /// Samples a second, at most 20.
         hertz: u8,
+    },
+    /// Of the groups that somebody made in a machine, send the raw files of these.
+    Files {
+        /// Which machine.
+        machine: MachineId,
+        /// Which groups; none of the others any longer.
+        groups: Vec<GroupId>,
     },
 }
 

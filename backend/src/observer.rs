@@ -9,6 +9,10 @@
 //!    GROUP/cgroup.procs           open, read ─────┤  who belongs to which container
 //!    CPU clock of PID             no descriptor ──┤  CPU time of all its threads, in ns
 //!    GROUP/cpu.stat, pids.max …   kept, pread ────┤  the raw files, and the meters out of them
+//!    /proc/PID/cgroup             open, read ─────┤  which groups it is in  (64 processes a tick)
+//!  each tick, but not within 450 ms, where        │
+//!  somebody may have made groups                  │
+//!    root, and what is below it   readdir ────────┤  which groups there are (bounded)
 //!  each tick, but not within 450 ms               │
 //!    /proc, once for all machines readdir ────────┤  how many processes the host has
 //!  when PID has run since the last time           │
@@ -27,19 +31,21 @@
 //! launcher confines it before [`run`], and it opens nothing but for reading.
 //!
 //! In reading order: [`Reader`] (a machine in, a sample out), then `process`, `group` and `oom`
-//! (what is kept of each), `roots` (an ordinary user's machines), `command_line` (the reads that may block), `parse` (bytes to numbers),
+//! (what is kept of each), `made` and `standing` (groups that somebody made, and who is in which), `roots` (an ordinary user's machines), `command_line` (the reads that may block), `parse` (bytes to numbers),
 //! `schedule`, `clock` and `file`.
 
 pub(crate) mod clock;
 pub(crate) mod command_line;
 pub(crate) mod file;
 pub(crate) mod group;
+mod made;
 mod oom;
 pub(crate) mod parse;
 pub(crate) mod process;
 mod reader;
 pub(crate) mod roots;
 mod schedule;
+mod standing;
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
@@ -175,6 +181,9 @@ impl Observer {
                         self.release();
                     }
                 }
+                Ok(Some((WebToObserver::Files { machine, groups }, _fds))) => {
+                    self.reader.show_files(machine, groups);
+                }
                 Err(err) if err.kind() == ErrorKind::WouldBlock => return,
                 Ok(None) => self.lose_web(),
                 Err(err) => {
@@ -189,6 +198,7 @@ impl Observer {
     fn lose_web(&mut self) {
         self.web = None;
         self.schedule.clear();
+        self.reader.show_no_files();
         self.release();
     }
 

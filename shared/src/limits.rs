@@ -43,6 +43,12 @@ pub const LAB_NAMESPACES: Limit = limit("lab-namespaces", 64, "namespaces of eac
 pub const LAB_CGROUPS: Limit = limit("lab-cgroups", 500, "cgroups");
 /// How deep they can be nested, where the kernel can bound that (v2).
 pub const LAB_CGROUP_DEPTH: Limit = limit("lab-cgroup-depth", 32, "levels");
+/// Groups below one machine's root that a page can make, or is shown: what a shell in the machine
+/// makes beyond it is counted and not shown.
+pub const MADE_GROUPS: Limit = limit("made-groups", 500, "groups");
+/// Of those, groups of one machine whose raw files are read for those who look; any number of
+/// connections may look at the same one.
+pub const SHOWN_FILES: Limit = limit("shown-files", 16, "groups");
 /// Extra commands started in one container by the page.
 pub const EXECS_PER_CONTAINER: Limit = limit("execs-per-container", 8, "commands");
 /// Records of ended containers kept in one machine.
@@ -120,6 +126,8 @@ pub const ALL: &[Limit] = &[
     LAB_NAMESPACES,
     LAB_CGROUPS,
     LAB_CGROUP_DEPTH,
+    MADE_GROUPS,
+    SHOWN_FILES,
     EXECS_PER_CONTAINER,
     ENDED_CONTAINERS,
     SOCKETS_PER_PARTICIPANT,

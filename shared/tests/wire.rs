@@ -15,7 +15,8 @@ use std::fmt::Debug;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use vitrine_shared::cgroup::{
-    BadWrite, CgroupSample, CpuBandwidth, Dialect, GroupId, IoMax, Knob, RawFile,
+    BadGroup, BadWrite, CgroupSample, Controller, ControllerSet, CpuBandwidth, Dialect, GroupId,
+    IoMax, Knob, Member, Met, RawFile,
 };
 use vitrine_shared::id::{ContainerId, MachineId, ParticipantId, TerminalId};
 use vitrine_shared::limits::{MACHINES, Reached};
@@ -53,6 +54,10 @@ fn all<T>(samples: &[T], name: impl Fn(&T) -> &'static str, variants: usize) {
     assert_eq!(names.len(), variants, "{names:?}");
 }
 
+fn made() -> GroupId {
+    GroupId::Made("test_container/根".parse().unwrap())
+}
+
 fn commands() -> Vec<Command> {
     let (machine, container) = (MACHINE, CONTAINER);
     let spec = ContainerSpec {
@@ -87,6 +92,11 @@ fn commands() -> Vec<Command> {
             file: "cpu.max".into(),
             value: "max".into(),
         },
+        Command::MakeGroup { machine, parent: made(), name: "web server".into() },
+        Command::RemoveGroup { machine, group: made() },
+        Command::MoveProcess { machine, pid: 4821, group: GroupId::Shell },
+        Command::ShowFiles { machine, group: None },
+        Command::ShowFiles { machine, group: Some(made()) },
     ];
     let knobs = [
         Knob::CpuMax { quota_usec: None, period_usec: 1_000 },
@@ -127,8 +137,12 @@ fn commands_survive() {
         Command::EndMachine { .. } => "end",
         Command::SetKnob { .. } => "knob",
         Command::WriteFile { .. } => "write",
+        Command::MakeGroup { .. } => "make group",
+        Command::RemoveGroup { .. } => "remove group",
+        Command::MoveProcess { .. } => "move",
+        Command::ShowFiles { .. } => "files",
     };
-    all(&commands(), name, 10);
+    all(&commands(), name, 14);
     for (id, command) in (0..).zip(commands()) {
         survives(&ClientMessage { id, command });
     }
@@ -150,7 +164,24 @@ fn refusals() -> Vec<Refusal> {
         BadWrite::ReadOnly { file: "cpu.stat".into() },
         BadWrite::Value { file: "cpu.max".into(), given: "x".into(), allowed: "…".into() },
     ];
-    let whys = [Why::Unknown, Why::ChildAboveParent, Why::ParentBelowChild, Why::InUse];
+    let groups = [
+        BadGroup::Name { given: "../x".into() },
+        BadGroup::Cap,
+        BadGroup::Fixed,
+        BadGroup::OfContainer,
+        BadGroup::NotOwn { pid: 1 },
+    ];
+    let whys = [
+        Why::Unknown,
+        Why::ChildAboveParent,
+        Why::ParentBelowChild,
+        Why::InUse,
+        Why::HasProcesses,
+        Why::HasChildren,
+        Why::Exists,
+        Why::HandsOut,
+        Why::NoCpus,
+    ];
     let kernel = |why| Refusal::Kernel {
         file: "/sys/fs/cgroup/cpu/x".into(),
         text: "1".into(),
@@ -169,6 +200,7 @@ fn refusals() -> Vec<Refusal> {
     ];
     refusals.extend(specs.into_iter().map(Refusal::Spec));
     refusals.extend(writes.into_iter().map(Refusal::Write));
+    refusals.extend(groups.into_iter().map(Refusal::Group));
     refusals.extend(whys.into_iter().map(kernel));
     refusals
 }
@@ -183,12 +215,13 @@ fn refusals_survive_and_read_as_sentences() {
         Refusal::Spec(_) => "spec",
         Refusal::Write(_) => "write",
         Refusal::Kernel { .. } => "kernel",
+        Refusal::Group(_) => "group",
         Refusal::ProfileOff { .. } => "profile",
         Refusal::NotRunning { .. } => "ended",
         Refusal::Missing { .. } => "missing",
         Refusal::Unreadable { .. } => "unreadable",
     };
-    all(&refusals(), name, 11);
+    all(&refusals(), name, 12);
     for reason in refusals() {
         assert!(reason.to_string().len() > 10, "{reason:?}");
         survives(&ServerMessage::Unreadable { reason });
@@ -210,6 +243,8 @@ fn answers() -> Vec<Answer> {
     let mut answers: Vec<_> = refused.collect();
     answers.push(Answer::Done { deeds, made: Some(container) });
     answers.push(Answer::Done { deeds: vec![], made: Some(Made::Process { pid: 7 }) });
+    let group = Made::Group { machine: MACHINE, group: made() };
+    answers.push(Answer::Done { deeds: vec![], made: Some(group) });
     answers
         .push(Answer::Failed { step: "Clone".into(), errno: "EAGAIN".into(), hint: "…".into() });
     answers
@@ -236,6 +271,9 @@ fn happenings() -> Vec<Happening> {
         Happening::ContainerExited { name: text(), status: 137 },
         Happening::ExecStarted { name: text(), command: text(), pid: 3 },
         Happening::Wrote { path: text(), old: text(), new: text(), shell: text() },
+        Happening::GroupMade { path: text() },
+        Happening::GroupRemoved { path: text() },
+        Happening::ProcessMoved { pid: 4, from: text(), to: text() },
         Happening::KernelRefused { path: text(), text: text(), errno: text() },
         Happening::OomKilled { name: text() },
     ]
@@ -298,13 +336,22 @@ fn sample() -> Sample {
         memory_max: None,
         pids: 2,
         pids_max: Some(3),
+        memory_high: Some(4),
+        swap_bytes: 5,
+        cpu_weight: 1024,
+        cpus: "0-1".into(),
+        met: Met { memory_high: 1, memory_max: 2, oom_kills: 3, pids_max: 4 },
+        available: ControllerSet::named("cpu memory"),
+        enabled: ControllerSet::NONE,
+        members: vec![Member { pid: 4821, controllers: ControllerSet::NONE.with(Controller::Cpu) }],
         files: vec![RawFile { name: "cpu.max".into(), value: "max 100000".into(), writable: true }],
     };
     Sample {
         machine: MACHINE,
         at_msec: 1,
         processes: vec![process],
-        groups: vec![group(GroupId::Cap, Dialect::V1), group(GroupId::Root, Dialect::V2)],
+        groups: vec![group(GroupId::Cap, Dialect::V1), group(made(), Dialect::V2)],
+        more_groups: 9,
         other_processes: 140,
     }
 }
@@ -338,10 +385,13 @@ fn events_survive() {
         Happening::ContainerExited { .. } => "exited",
         Happening::ExecStarted { .. } => "exec",
         Happening::Wrote { .. } => "wrote",
+        Happening::GroupMade { .. } => "group made",
+        Happening::GroupRemoved { .. } => "group removed",
+        Happening::ProcessMoved { .. } => "moved",
         Happening::KernelRefused { .. } => "refused",
         Happening::OomKilled { .. } => "oom",
     };
-    all(&happenings(), happened, 7);
+    all(&happenings(), happened, 10);
     for event in events() {
         survives(&ServerMessage::Event(event));
     }

@@ -1,11 +1,13 @@
 //! Commands from web, looked at again as if web were hostile, and done.
 
+mod groups;
+
 use std::path::Path;
 use std::time::Duration;
 
 use nix::errno::Errno;
 use vitrine_shared::cgroup::{
-    BadWrite, Controller, Dialect, FILES, GroupId, IoMax, Knob, Write, check_write,
+    BadGroup, BadWrite, Controller, Dialect, FILES, GroupId, IoMax, Knob, Write, check_write,
 };
 use vitrine_shared::id::{ContainerId, MachineId, TerminalId};
 use vitrine_shared::limits::{self, Limit};
@@ -91,6 +93,19 @@ fn hint(reason: &Refusal) -> &'static str {
         Refusal::Kernel { why: Why::InUse, .. } => {
             "more is in use than the new limit; end something first"
         }
+        Refusal::Kernel { why: Why::HasProcesses, .. } => {
+            "move its processes to another group first, or let them end"
+        }
+        Refusal::Kernel { why: Why::HasChildren, .. } => "remove the groups in it first",
+        Refusal::Kernel { why: Why::Exists, .. } => "choose another name",
+        Refusal::Kernel { why: Why::HandsOut, .. } => {
+            "in cgroup v2 only groups at the end of a branch take processes; choose one of those in it"
+        }
+        Refusal::Kernel { why: Why::NoCpus, .. } => {
+            "write cpuset.cpus and cpuset.mems of the group first"
+        }
+        Refusal::Group(BadGroup::OfContainer) => "choose a group of the machine's own",
+        Refusal::Group(BadGroup::NotOwn { .. }) => "choose a process that the machine's list shows",
         Refusal::NotRunning { .. } => "start another",
         Refusal::Missing { what } if what.starts_with("image ") => {
             "on the server, see vitrine image list, or add it: vitrine image add NAME SOURCE"
@@ -156,7 +171,9 @@ impl State {
         }
         match command {
             // Web's own; nothing to be done here.
-            Command::Ping { .. } | Command::Subscribe { .. } => Ok((Vec::new(), None)),
+            Command::Ping { .. } | Command::Subscribe { .. } | Command::ShowFiles { .. } => {
+                Ok((Vec::new(), None))
+            }
             Command::StartMachine { profile } => {
                 let machine = self.start_machine(by, *profile)?;
                 Ok((Vec::new(), Some(Made::Machine { machine })))
@@ -184,6 +201,13 @@ impl State {
             Command::SetKnob { machine, group, knob } => self.set_knob(by, *machine, *group, knob),
             Command::WriteFile { machine, group, file, value } => {
                 self.write_file(by, *machine, *group, file, value)
+            }
+            Command::MakeGroup { machine, parent, name } => {
+                self.make_group(by, *machine, *parent, name)
+            }
+            Command::RemoveGroup { machine, group } => self.remove_group(by, *machine, *group),
+            Command::MoveProcess { machine, pid, group } => {
+                self.move_process(by, *machine, *pid, *group)
             }
         }
     }
@@ -343,9 +367,9 @@ impl State {
         let target = writable_group(machine, group)?;
         match target.set(knob) {
             Ok(Some(wrote)) => Ok((self.wrote(id, &wrote), None)),
-            Ok(None) => Err(Refusal::Missing { what: what_is_missing(target, knob) }.into()),
+            Ok(None) => Err(Refusal::Missing { what: what_is_missing(&target, knob) }.into()),
             Err(err) => {
-                let text = text_for(knob, target, &err);
+                let text = text_for(knob, &target, &err);
                 Err(self.kernel_refused(by, id, group, &err, &text))
             }
         }
@@ -361,10 +385,10 @@ impl State {
     ) -> Outcome {
         let machine = self.machine(by, id)?;
         let target = writable_group(machine, group)?;
-        let (controller, dialect) = home_of(target, file)?;
+        let (controller, dialect) = home_of(&target, file)?;
         let text = check_write(file, dialect, value).map_err(Refusal::Write)?;
         check_io_write(file, &text)?;
-        check_swappiness(target, file, &text)?;
+        check_swappiness(&target, file, &text)?;
         match target.write(controller, file, &text) {
             Ok(wrote) => Ok((self.wrote(id, &[wrote]), None)),
             Err(err) => Err(self.kernel_refused(by, id, group, &err, &text)),
@@ -382,10 +406,9 @@ impl State {
                 last.push(one);
             }
             for one in last.into_iter().filter(|one| one.old != one.new) {
-                let path = one.path.display().to_string();
                 machine.happened(Happening::Wrote {
-                    shell: format!("echo {} > {path}", one.text),
-                    path,
+                    shell: explain::echo(one),
+                    path: one.path.display().to_string(),
                     old: one.old.clone(),
                     new: one.new.clone(),
                 });
@@ -443,11 +466,17 @@ impl State {
 }
 
 /// The cap is one level above what a machine's owner may write.
-fn writable_group(machine: &Machine, group: GroupId) -> Result<&Cgroup, Not> {
-    if group == GroupId::Cap {
-        return Err(Refusal::Write(BadWrite::ReadOnly { file: "the machine's cap".into() }).into());
+fn writable_group(machine: &Machine, group: GroupId) -> Result<Cgroup, Not> {
+    match group {
+        GroupId::Cap => {
+            Err(Refusal::Write(BadWrite::ReadOnly { file: "the machine's cap".into() }).into())
+        }
+        GroupId::Made(_) => groups::own_group(machine, group),
+        other => {
+            let found = machine.group(other).cloned();
+            found.ok_or_else(|| Refusal::Unknown { what: "group".into() }.into())
+        }
     }
-    machine.group(group).ok_or_else(|| Refusal::Unknown { what: "group".into() }.into())
 }
 
 /// The controller and dialect in which this host has the file.
@@ -582,6 +611,11 @@ fn explain_refusal(machine: &Machine, group: GroupId, file: &str, errno: Errno, 
                 (Some(_), Some(_)) => Why::ParentBelowChild,
                 _ => Why::Unknown,
             }
+        }
+        (Errno::EINVAL, GroupId::Made(path)) if file.contains("/cpu.cfs_quota") => {
+            let period = groups::own_group(machine, group).ok().and_then(|g| g.cpu_period_usec());
+            let wanted = text.parse::<u64>().ok().zip(period).map(|(quota, p)| quota * 1000 / p);
+            groups::quota_refused(machine, path, wanted)
         }
         _ => Why::Unknown,
     }

@@ -133,7 +133,12 @@ pub(crate) fn value(text: &[u8]) -> Option<u64> {
 
 /// The counter `oom_kill` of `memory.oom_control` or `memory.events`.
 pub(crate) fn oom_kill(text: &[u8]) -> Option<u64> {
-    pairs(text).find(|(key, _)| *key == b"oom_kill").map(|(_, value)| value)
+    field(text, "oom_kill")
+}
+
+/// The number behind a key, in a file of such lines.
+pub(crate) fn field(text: &[u8], name: &str) -> Option<u64> {
+    pairs(text).find(|(key, _)| *key == name.as_bytes()).map(|(_, value)| value)
 }
 
 /// Bytes kept of a command line: those of a full machine (256 processes) fill no more than what

@@ -3,7 +3,7 @@
 //! The launcher looks at everything again. What is not theirs does not exist for a participant:
 //! the refusal is the same for a machine of somebody else and for none at all.
 
-use vitrine_shared::cgroup::{BadWrite, Dialect, Knob, check_write};
+use vitrine_shared::cgroup::{BadGroup, BadWrite, Dialect, GroupId, Knob, check_write};
 use vitrine_shared::id::{MachineId, ParticipantId};
 use vitrine_shared::message::{Answer, Command, Refusal};
 use vitrine_shared::role::Identity;
@@ -59,6 +59,31 @@ pub(crate) fn check(
             mine(machine)?;
             check_file(file, value).map_err(Refusal::Write)
         }
+        Command::MakeGroup { machine, parent, name } => {
+            mine(machine)?;
+            parent.new_child(name).map(drop).map_err(Refusal::Group)
+        }
+        Command::RemoveGroup { machine, group } => {
+            mine(machine)?;
+            match group {
+                GroupId::Made(_) => Ok(()),
+                GroupId::Cap => Err(Refusal::Group(BadGroup::Cap)),
+                _ => Err(Refusal::Group(BadGroup::Fixed)),
+            }
+        }
+        Command::MoveProcess { machine, group, .. } => {
+            mine(machine)?;
+            match group {
+                GroupId::Cap => Err(Refusal::Group(BadGroup::Cap)),
+                GroupId::Container(_) => Err(Refusal::Group(BadGroup::OfContainer)),
+                GroupId::Root | GroupId::Shell | GroupId::Made(_) => Ok(()),
+            }
+        }
+        // As for subscribing: it only reads.
+        Command::ShowFiles { machine, .. } => match owner(*machine) {
+            Some(owner) if identity.may_watch(owner) => Ok(()),
+            _ => Err(no_machine()),
+        },
     }
 }
 
@@ -106,7 +131,6 @@ fn check_file(file: &str, value: &str) -> Result<(), BadWrite> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vitrine_shared::cgroup::GroupId;
     use vitrine_shared::id::ContainerId;
     use vitrine_shared::role::Role;
     use vitrine_shared::spec::ContainerSpec;
@@ -122,6 +146,10 @@ mod tests {
             BOBS => Some(BOB),
             _ => None,
         })
+    }
+
+    fn made() -> GroupId {
+        GroupId::Made("a/b".parse().unwrap())
     }
 
     fn commands(machine: MachineId) -> Vec<Command> {
@@ -140,6 +168,9 @@ mod tests {
                 file: "cpu.max".into(),
                 value: "20000 100000".into(),
             },
+            Command::MakeGroup { machine, parent: group, name: "a".into() },
+            Command::RemoveGroup { machine, group: made() },
+            Command::MoveProcess { machine, pid: 1, group: made() },
         ]
     }
 
@@ -168,6 +199,30 @@ mod tests {
         for hertz in [0, 21, 255] {
             let command = Command::Subscribe { machine: Some(ANNS), hertz };
             assert!(try_as(Role::Teacher, &command).is_err(), "{hertz}");
+        }
+        let files = |machine| Command::ShowFiles { machine, group: Some(made()) };
+        assert_eq!(try_as(Role::Viewer, &files(BOBS)), Ok(()));
+        assert_eq!(try_as(Role::Student, &files(BOBS)), Err(no_machine()));
+    }
+
+    #[test]
+    fn groups_of_the_servers_are_left_alone() {
+        let (machine, container) = (ANNS, GroupId::Container(ContainerId(5)));
+        let refused = |command: Command, why| {
+            assert_eq!(try_as(Role::Teacher, &command), Err(Refusal::Group(why)), "{command:?}");
+        };
+        for (group, why) in [(GroupId::Cap, BadGroup::Cap), (container, BadGroup::OfContainer)] {
+            let make = Command::MakeGroup { machine, parent: group, name: "a".into() };
+            refused(make, why.clone());
+            refused(Command::MoveProcess { machine, pid: 1, group }, why);
+        }
+        refused(Command::RemoveGroup { machine, group: GroupId::Cap }, BadGroup::Cap);
+        for group in [GroupId::Root, GroupId::Shell, container] {
+            refused(Command::RemoveGroup { machine, group }, BadGroup::Fixed);
+        }
+        for name in ["", "..", "a/b", "a\u{202e}"] {
+            let make = Command::MakeGroup { machine, parent: made(), name: name.into() };
+            refused(make, BadGroup::Name { given: name.into() });
         }
     }
 

@@ -6,12 +6,14 @@
 //!
 //! **Invariant:** a page hears only of machines that its identity may watch.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
+use vitrine_shared::cgroup::GroupId;
 use vitrine_shared::id::{ContainerId, MachineId, ParticipantId};
-use vitrine_shared::message::{Event, FeedEntry, Machine, Sample};
+use vitrine_shared::limits::SHOWN_FILES;
+use vitrine_shared::message::{Event, FeedEntry, Machine, Refusal, Sample};
 use vitrine_shared::role::Identity;
 
 use super::codec::Told;
@@ -48,6 +50,7 @@ struct Known {
 struct Page {
     identity: Identity,
     watch: Option<Watch>,
+    files: Option<(MachineId, GroupId)>,
     outbox: Arc<Outbox>,
 }
 
@@ -81,7 +84,9 @@ impl Hub {
         outbox.push(&Arc::new(Told::new(Event::Synced)));
         inner.last_page += 1;
         let page = inner.last_page;
-        inner.pages.insert(page, Page { identity, watch: None, outbox: outbox.clone() });
+        inner
+            .pages
+            .insert(page, Page { identity, watch: None, files: None, outbox: outbox.clone() });
         self.viewers_changed.notify_one();
         Seat { hub: self.clone(), page, outbox }
     }
@@ -129,6 +134,7 @@ impl Hub {
                 page.watch = None;
                 page.outbox.forget_sample();
             }
+            page.files = page.files.filter(|(of, _)| *of != machine);
             page.outbox.push(&told);
         }
         self.rates_changed.notify_one();
@@ -164,6 +170,11 @@ impl Hub {
         }
     }
 
+    /// The groups that somebody made and whose raw files are looked at.
+    pub(crate) fn shown_files(&self) -> BTreeMap<MachineId, BTreeSet<GroupId>> {
+        self.lock().shown_files()
+    }
+
     /// Tells every page how many there are.
     pub(crate) fn tell_viewers(&self) {
         let inner = self.lock();
@@ -180,6 +191,16 @@ impl Hub {
             *rate = watch.hertz.max(*rate);
         }
         rates
+    }
+}
+
+impl Inner {
+    fn shown_files(&self) -> BTreeMap<MachineId, BTreeSet<GroupId>> {
+        let mut shown = BTreeMap::<_, BTreeSet<_>>::new();
+        for (machine, group) in self.pages.values().filter_map(|page| page.files) {
+            shown.entry(machine).or_default().insert(group);
+        }
+        shown
     }
 }
 
@@ -221,6 +242,28 @@ impl Seat {
             known.sample.iter().for_each(|sample| self.outbox.replace_sample(sample));
         }
         self.hub.rates_changed.notify_one();
+    }
+
+    /// Looks at the raw files of one group, or of none; the caller has checked that it may.
+    pub(crate) fn show_files(
+        &self,
+        machine: MachineId,
+        group: Option<GroupId>,
+    ) -> Result<(), Refusal> {
+        let mut inner = self.hub.lock();
+        let Some(page) = inner.pages.get_mut(&self.page) else { return Ok(()) };
+        // Those of the others always come.
+        let made = group.filter(|group| matches!(group, GroupId::Made(_)));
+        let before = std::mem::replace(&mut page.files, made.map(|group| (machine, group)));
+        let shown = inner.shown_files().get(&machine).map_or(0, BTreeSet::len);
+        if shown as u64 > SHOWN_FILES.value {
+            if let Some(page) = inner.pages.get_mut(&self.page) {
+                page.files = before;
+            }
+            return Err(Refusal::Limit(SHOWN_FILES.into()));
+        }
+        self.hub.rates_changed.notify_one();
+        Ok(())
     }
 
     /// What the page must hear next.

@@ -28,6 +28,7 @@ fn sample(id: u128, at_msec: u64) -> Sample {
         at_msec,
         processes: Vec::new(),
         groups: Vec::new(),
+        more_groups: 0,
         other_processes: 0,
     }
 }
@@ -136,4 +137,31 @@ fn viewers_are_counted() {
     hub.tell_viewers();
     hub.tell_viewers();
     assert_eq!(heard(&seats[0]), ["synced", "viewers 3"]);
+}
+
+#[test]
+fn raw_files_are_asked_for_by_those_who_look_and_bounded() {
+    let hub = hub();
+    let made = |n: u64| GroupId::Made(format!("g{n}").parse().unwrap());
+    let (m, seat) = (MachineId(10), sit(&hub, ANN, Role::Student));
+    assert_eq!(seat.show_files(m, Some(made(0))), Ok(()));
+    assert_eq!(hub.shown_files()[&m], BTreeSet::from([made(0)]));
+    assert_eq!(seat.show_files(m, Some(GroupId::Root)), Ok(()), "which come anyway");
+    assert!(hub.shown_files().is_empty());
+    let seats: Vec<_> = (0..SHOWN_FILES.value)
+        .map(|n| {
+            let seat = sit(&hub, ANN, Role::Student);
+            assert_eq!(seat.show_files(m, Some(made(n))), Ok(()));
+            seat
+        })
+        .collect();
+    let more = seat.show_files(m, Some(made(99)));
+    assert_eq!(more, Err(Refusal::Limit(SHOWN_FILES.into())));
+    assert_eq!(seat.show_files(m, Some(made(3))), Ok(()), "one that is read already");
+    drop((seats, seat));
+    assert!(hub.shown_files().is_empty());
+    let seat = sit(&hub, ANN, Role::Student);
+    assert_eq!(seat.show_files(m, Some(made(1))), Ok(()));
+    hub.gone(m);
+    assert!(hub.shown_files().is_empty());
 }

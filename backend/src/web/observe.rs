@@ -1,8 +1,9 @@
 //! The line to the observer: which machines to read, and what it read.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 
+use vitrine_shared::cgroup::GroupId;
 use vitrine_shared::id::MachineId;
 
 use super::hub::Hub;
@@ -32,6 +33,7 @@ async fn hear(hub: &Hub, link: &Link) -> io::Result<()> {
 /// Tells the differences between what it reads and what it should read.
 async fn tell(hub: &Hub, link: &Link) -> io::Result<()> {
     let mut told: HashMap<MachineId, u8> = HashMap::new();
+    let mut shown = BTreeMap::new();
     loop {
         let wanted = hub.rates();
         let stopped = told.keys().filter(|machine| !wanted.contains_key(machine));
@@ -46,6 +48,25 @@ async fn tell(hub: &Hub, link: &Link) -> io::Result<()> {
             link.send(&WebToObserver::Watch { machine, hertz }).await?;
         }
         told = wanted;
+        tell_files(hub.shown_files(), &mut shown, link).await?;
         hub.rates_changed.notified().await;
     }
+}
+
+async fn tell_files(
+    wanted: BTreeMap<MachineId, BTreeSet<GroupId>>,
+    told: &mut BTreeMap<MachineId, BTreeSet<GroupId>>,
+    link: &Link,
+) -> io::Result<()> {
+    for (&machine, groups) in &wanted {
+        if told.get(&machine) != Some(groups) {
+            let groups = groups.iter().copied().collect();
+            link.send(&WebToObserver::Files { machine, groups }).await?;
+        }
+    }
+    for (&machine, _) in told.iter().filter(|(machine, _)| !wanted.contains_key(machine)) {
+        link.send(&WebToObserver::Files { machine, groups: Vec::new() }).await?;
+    }
+    *told = wanted;
+    Ok(())
 }
