@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use vitrine_shared::cgroup::GroupId;
+use vitrine_shared::cgroup::{CgroupSample, GroupId};
 use vitrine_shared::id::{ContainerId, MachineId};
 use vitrine_shared::message::{
     Answer, Command, Container, Event, FeedEntry, HostInfo, Machine, Made, Sample, ServerMessage,
@@ -395,7 +395,9 @@ impl State {
         }) {
             return;
         }
-        for group in &sample.groups {
+        // Of the groups that somebody made there can be hundreds: their view keeps its own.
+        let kept = |group: &&CgroupSample| !matches!(group.group, GroupId::Made(_));
+        for group in sample.groups.iter().filter(kept) {
             self.histories.entry(group.group).or_default().push(sample.at_msec, group);
         }
         let is_there = |group: GroupId| sample.groups.iter().any(|one| one.group == group);
