@@ -107,7 +107,7 @@ fn path(text: &str) -> GroupPath {
 }
 
 #[test]
-fn made_limited_entered_left_and_removed() {
+fn made_shown_and_limited() {
     let server = Server::start();
     let mut page = Page::new(&server, Profile::Strict);
     let answer = page.client.ask(page.make(GroupId::Root, "test_container"));
@@ -145,6 +145,14 @@ fn made_limited_entered_left_and_removed() {
     assert_eq!(cgroup::read(&page.dir("pids", "test_container"), "pids.max"), "9");
     page.client.done(Command::ShowFiles { machine, group: None });
     page.shown(group, |g| g.files.is_empty() && g.pids_max == Some(9));
+}
+
+#[test]
+fn entered_left_and_removed() {
+    let server = Server::start();
+    let mut page = Page::new(&server, Profile::Strict);
+    let group = page.made(GroupId::Root, "test_container");
+    let dir = page.dir("cpu", "test_container");
     // A process goes in, in all hierarchies, and is still one of the machine's.
     let (_, pid) = page.shell();
     let answer = page.client.ask(page.moved(pid, group));
@@ -239,7 +247,18 @@ fn what_may_not_be_made_moved_or_removed() {
     }
     let make = page.make(GroupId::Cap, "x");
     refused(&mut page, make, BadGroup::Cap);
-    // Nobody else's process is moved, be it the host's, the server's or another machine's.
+}
+
+#[test]
+fn nobody_elses_process_is_moved_and_names_lead_nowhere() {
+    let server = Server::start();
+    let mut page = Page::new(&server, Profile::Strict);
+    let made = page.made(GroupId::Root, "a");
+    let refused = |page: &mut Page, command: Command, why: BadGroup| {
+        let text = format!("{command:?}");
+        assert_eq!(page.client.refused(command), Refusal::Group(why), "{text}");
+    };
+    // Be it the host's, the server's or another machine's.
     let mut other = Page::new(&server, Profile::Strict);
     let strangers = [1, std::process::id(), server.pid(), other.machine.init_pid, 4_194_305, 0];
     for pid in strangers {

@@ -178,7 +178,7 @@ fn of_a_group_that_somebody_made_its_row_is_read_and_its_limits_in_turn() {
     assert_eq!(row(&mut poor, false).pids, 4);
     assert_eq!(super::super::tests_tree::open_below(&tree.path("")), kept);
     drop(group);
-    assert_eq!(ledger.free() as usize, PLACES + 1);
+    assert_eq!(ledger.free(), PLACES as u64 + 1);
 }
 
 #[test]
