@@ -12,6 +12,7 @@ use vitrine_shared::message::Sample;
 
 use super::clock::{self, CpuClock};
 use super::command_line::CommandLines;
+use super::discover::Scene;
 use super::file::{self, Ledger};
 use super::group::{self, Depth, Group};
 use super::made::Made;
@@ -111,6 +112,13 @@ impl Reader {
     pub fn gone(&mut self, machine: MachineId) -> Vec<GroupId> {
         let gone = self.machines.remove(&machine);
         gone.map(|mut gone| gone.oom.check(&mut self.buffer)).unwrap_or_default()
+    }
+
+    /// What it takes to look at a machine's namespaces elsewhere.
+    pub(super) fn scene(&self, machine: MachineId) -> Option<Scene> {
+        let machine = self.machines.get(&machine)?.observed.clone();
+        let proc = self.means.proc.try_clone().ok()?;
+        Some(Scene { proc, own_ids: self.means.own_ids.clone(), machine })
     }
 
     /// Closes what was kept open for machines that nobody looks at.
@@ -283,41 +291,20 @@ impl Machine {
     }
 
     /// Host PIDs of the machine's processes in order, each with its container.
-    ///
-    /// `cgroup.procs` is opened anew each time: v1 keeps the list of an open file for a second
-    /// after the last read, so that a kept one that is read often never changes.
     fn members(
         &self,
         made: &[CgroupSample],
         buffer: &mut Vec<u8>,
     ) -> Vec<(u32, Option<ContainerId>)> {
-        let machine = &self.observed;
-        let Some(hierarchy) = group::membership(&machine.hierarchies) else { return Vec::new() };
-        let mut members = BTreeMap::new();
-        let mut read = |path: &str, container: Option<ContainerId>| {
-            let procs = group::directory(hierarchy, path).join("cgroup.procs");
-            let Ok(file) = file::open(&procs) else { return };
-            if file::read_list(&file, buffer).is_ok() {
-                // A process that moves down meanwhile is met twice; the deeper group is where it
-                // is now.
-                members.extend(parse::procs(buffer).map(|pid| (pid, container)));
-            }
-        };
-        for (group, path) in &machine.groups {
-            let container = match group {
-                GroupId::Container(id) => Some(*id),
-                GroupId::Cap | GroupId::Root | GroupId::Shell | GroupId::Made(_) => None,
-            };
-            read(path, container);
-        }
         // Where the kernel counts them, empty groups are passed over: there can be many.
-        let counts = group::mounts(hierarchy, "pids");
-        for (sample, group) in made.iter().zip(&self.made_groups) {
-            if !counts || (sample.pids > 0 && group.has(Controller::Pids)) {
-                read(&sample.path, None);
-            }
-        }
-        members.into_iter().take(MAX_PROCESSES).collect()
+        let hierarchy = group::membership(&self.observed.hierarchies);
+        let counts = hierarchy.is_some_and(|hierarchy| group::mounts(hierarchy, "pids"));
+        let groups = made.iter().zip(&self.made_groups);
+        let has_some = |(sample, group): &(&CgroupSample, &Group)| {
+            !counts || (sample.pids > 0 && group.has(Controller::Pids))
+        };
+        let paths = groups.filter(has_some).map(|(sample, _)| sample.path.as_str());
+        members_in(&self.observed, paths, buffer)
     }
 
     /// Keeps the groups that are still meant, opens the new ones, drops the others.
@@ -331,6 +318,48 @@ impl Machine {
             self.groups.push(group);
         }
     }
+}
+
+/// The same, for those who look once: whoever is in a group that somebody made is found by a walk.
+pub(super) fn members(
+    machine: &ObservedMachine,
+    buffer: &mut Vec<u8>,
+) -> Vec<(u32, Option<ContainerId>)> {
+    let mut made = Made::default();
+    made.look(machine);
+    let paths: Vec<String> = made.found.keys().map(|path| format!("root/{path}")).collect();
+    members_in(machine, paths.iter().map(String::as_str), buffer)
+}
+
+/// The processes of the machine's groups, and of these that somebody made.
+///
+/// `cgroup.procs` is opened anew each time: v1 keeps the list of an open file for a second after
+/// the last read, so that a kept one that is read often never changes.
+fn members_in<'a>(
+    machine: &ObservedMachine,
+    made: impl Iterator<Item = &'a str>,
+    buffer: &mut Vec<u8>,
+) -> Vec<(u32, Option<ContainerId>)> {
+    let Some(hierarchy) = group::membership(&machine.hierarchies) else { return Vec::new() };
+    let mut members = BTreeMap::new();
+    let mut read = |path: &str, container: Option<ContainerId>| {
+        let procs = group::directory(hierarchy, path).join("cgroup.procs");
+        let Ok(file) = file::open(&procs) else { return };
+        if file::read_list(&file, buffer).is_ok() {
+            // A process that moves down meanwhile is met twice; the deeper group is where it is
+            // now.
+            members.extend(parse::procs(buffer).map(|pid| (pid, container)));
+        }
+    };
+    for (group, path) in &machine.groups {
+        let container = match group {
+            GroupId::Container(id) => Some(*id),
+            GroupId::Cap | GroupId::Root | GroupId::Shell | GroupId::Made(_) => None,
+        };
+        read(path, container);
+    }
+    made.for_each(|path| read(path, None));
+    members.into_iter().take(MAX_PROCESSES).collect()
 }
 
 /// How many processes the whole host has.
