@@ -4,6 +4,7 @@
 //! the merged layout (`bin → usr/bin`, …) whatever the host has, so that both spellings of a path
 //! lead to the same file.
 
+mod docker;
 mod layout;
 mod libraries;
 pub(super) mod tools;
@@ -20,7 +21,7 @@ use super::{ImageError, at, busybox, skeleton};
 use layout::Layout;
 
 /// Another number when what is put together changes, so that an older image is not used.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Times that somebody else's image may turn out to be gone again.
 const TRIES: usize = 3;
 
@@ -140,6 +141,9 @@ fn build(directory: &Path, tools: &BTreeMap<String, PathBuf>) -> Result<(), Imag
     for (name, text) in tools::FILES {
         skeleton::file(&root.join(name), text)?;
     }
+    let docker = root.join(docker::PLACE);
+    skeleton::file(&docker, &docker::script())?;
+    skeleton::mode(&docker, 0o755)?;
     let mut absent: Vec<&str> = Vec::new();
     for name in tools::names() {
         let copied = tools.get(name).map(|path| layout.tool(path)).transpose()?;
