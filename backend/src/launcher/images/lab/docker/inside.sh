@@ -44,8 +44,8 @@ busybox_root() {
   put root:x:0:0:root:/root:/bin/sh "$root/etc/passwd" && put root:x:0: "$root/etc/group"
 }
 
-# The machine's own files, which nobody can change from in there. (A second overlay on top of them
-# is more than one kernel in two allows.)
+# The machine's own files, which nobody can change from in there. (They are an overlay already, and
+# the kernel refuses a second one on top: EINVAL.)
 own_root() {
   step mount --rbind / "$root" || return 1
   step mount -o remount,bind,ro,nosuid,nodev "$root" || return 1
