@@ -4,8 +4,9 @@
 //! - [`cli`], [`tty`], [`limits`], [`flags`], [`images`]: `vitrine run` as people use it
 //! - [`cgroups`]: groups in both dialects, and what the kernel does with them
 //! - [`views`], [`words`]: `vitrine ps`, `top`, `cgroups`, `namespaces`; words that are wrong
-//! - [`shell`], [`lab`], [`lab_docker`], [`lab_shut`]: a shell in the machine itself, and what
-//!   profile `lab` opens and does not
+//! - [`shell`], [`lab`], [`lab_docker`], [`lab_groups`], [`lab_shut`]: a shell in the machine
+//!   itself, and what profile `lab` opens and does not
+//! - [`streams`]: standard streams that are full or closed
 //! - [`beyond`]: TLS, and listening beyond loopback
 //! - [`serve`], [`knobs`], [`killed`], [`protocol`], [`protocol_doc`]: `vitrine serve` and its three processes
 //! - [`rootless`]: the same as an ordinary user
@@ -32,6 +33,7 @@ mod killed;
 mod knobs;
 mod lab;
 mod lab_docker;
+mod lab_groups;
 mod lab_shut;
 mod limits;
 mod protocol;
@@ -39,6 +41,7 @@ mod protocol_doc;
 mod rootless;
 mod serve;
 mod shell;
+mod streams;
 mod tty;
 mod views;
 mod words;

@@ -117,7 +117,10 @@ impl About {
         let same = |(path, stamp): (&PathBuf, &(u64, i64))| {
             store::stamp(path).is_ok_and(|now| now == *stamp)
         };
-        self.version == VERSION && self.texts == texts() && self.tools == *tools && self.sources.iter().all(same)
+        self.version == VERSION
+            && self.texts == texts()
+            && self.tools == *tools
+            && self.sources.iter().all(same)
     }
 
     /// Another one for every change of a source.

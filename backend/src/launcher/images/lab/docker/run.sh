@@ -137,6 +137,19 @@ make_groups() {
   done
 }
 
+# weight SHARES: of v2, as container runtimes turn them since 2025 (runc 1.3.2, crun 1.23).
+weight() {
+  awk -v shares="$1" 'BEGIN {
+    if (shares <= 2) { print 1; exit }
+    if (shares >= 262144) { print 10000; exit }
+    log2 = log(shares) / log(2)
+    weight = 10 ^ ((log2 * log2 + 125 * log2) / 612 - 7 / 34)
+    # Upwards; the logarithm of a power of two may be a little more than it should be.
+    whole = int(weight + 0.999999)
+    print whole
+  }'
+}
+
 set_limits() {
   if [ -n "$period$quota" ] && group_of cpu "$id"; then
     if [ "$dialect" = 1 ]; then
@@ -151,9 +164,7 @@ set_limits() {
     if [ "$dialect" = 1 ]; then
       put "$shares" "$group/cpu.shares" || return 1
     else
-      [ "$shares" -ge 2 ] || shares=2
-      [ "$shares" -le 262144 ] || shares=262144
-      put "$((1 + (shares - 2) * 9999 / 262142))" "$group/cpu.weight" || return 1
+      put "$(weight "$shares")" "$group/cpu.weight" || return 1
     fi
   fi
   if [ -n "$memory" ] && group_of memory "$id"; then
