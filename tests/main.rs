@@ -4,6 +4,7 @@
 //! - [`cli`], [`tty`], [`limits`], [`flags`], [`images`]: `vitrine run` as people use it
 //! - [`cgroups`]: groups in both dialects, and what the kernel does with them
 //! - [`views`], [`words`]: `vitrine ps`, `top`, `cgroups`, `namespaces`; words that are wrong
+//! - [`spaces`]: what a page is told of a machine's namespaces
 //! - [`shell`], [`lab`], [`lab_docker`], [`lab_groups`], [`lab_shut`]: a shell in the machine
 //!   itself, and what profile `lab` opens and does not
 //! - [`streams`]: standard streams that are full or closed
@@ -41,6 +42,7 @@ mod protocol_doc;
 mod rootless;
 mod serve;
 mod shell;
+mod spaces;
 mod streams;
 mod tty;
 mod views;

@@ -16,6 +16,8 @@
 //!    /proc/PID/status             open, read ─────┤  NSpid, Uid, VmRSS      (else every 5 s)
 //!    /proc/PID/ns/*               readlink ───────┤  eight inode numbers    (at most every ½ s)
 //!    /proc/PID/cmdline            other thread ───┤  may block; never waited for
+//!  when a page asks, in a thread                  │
+//!    descriptors, mounts, id maps  discover ──────┤  namespaces, and what holds them
 //!  each second, for all machines                  │
 //!    memory.oom_control | .events kept, pread ────┘  who was killed for memory
 //! ```
@@ -27,13 +29,17 @@
 //! launcher confines it before [`run`], and it opens nothing but for reading.
 //!
 //! In reading order: [`Reader`] (a machine in, a sample out), then `process`, `group` and `oom`
-//! (what is kept of each), `roots` (an ordinary user's machines), `command_line` (the reads that may block), `parse` (bytes to numbers),
+//! (what is kept of each), `roots` (an ordinary user's machines), `command_line` (the reads that may block),
+//! `discover` (a close look at namespaces; `namespace` and `mountinfo` are shared with the views), `parse` (bytes to numbers),
 //! `schedule`, `clock` and `file`.
 
 pub(crate) mod clock;
 pub(crate) mod command_line;
+mod discover;
 pub(crate) mod file;
 pub(crate) mod group;
+pub(crate) mod mountinfo;
+pub(crate) mod namespace;
 mod oom;
 pub(crate) mod parse;
 pub(crate) mod process;
@@ -53,6 +59,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use vitrine_shared::cgroup::GroupId;
 use vitrine_shared::id::MachineId;
 
+use self::discover::Looks;
 pub use self::reader::Reader;
 use self::schedule::Schedule;
 use crate::ipc::{Channel, FromObserver, Inbox, ObserverToWeb, ToObserver, WebToObserver};
@@ -77,6 +84,7 @@ fn observe(launcher: Channel, proc: &Path) -> anyhow::Result<()> {
         web: None,
         reader,
         schedule: Schedule::default(),
+        looks: Looks::default(),
         oom_due_nsec: 0,
         news: VecDeque::new(),
     };
@@ -88,6 +96,7 @@ fn observe(launcher: Channel, proc: &Path) -> anyhow::Result<()> {
         observer.hear_web();
         observer.look_for_kills();
         observer.read_due();
+        observer.look_closer();
         if !observer.tell_launcher()? {
             return Ok(());
         }
@@ -111,6 +120,7 @@ struct Observer {
     web: Option<Peer>,
     reader: Reader,
     schedule: Schedule,
+    looks: Looks,
     oom_due_nsec: u64,
     news: VecDeque<FromObserver>,
 }
@@ -119,7 +129,8 @@ impl Observer {
     /// Sleeps until somebody speaks or something is due.
     fn wait(&self) -> anyhow::Result<()> {
         let now_nsec = clock::monotonic_nsec();
-        let due_nsec = self.schedule.next_nsec().unwrap_or(u64::MAX).min(self.oom_due_nsec);
+        let next = [self.schedule.next_nsec(), self.looks.next_nsec(now_nsec)];
+        let due_nsec = next.into_iter().flatten().fold(self.oom_due_nsec, u64::min);
         let wait_msec = due_nsec.saturating_sub(now_nsec).div_ceil(MSEC_NSEC);
         let timeout = PollTimeout::from(u16::try_from(wait_msec).unwrap_or(u16::MAX));
         let listen = |peer| PollFd::new(peer, PollFlags::POLLIN);
@@ -175,6 +186,7 @@ impl Observer {
                         self.release();
                     }
                 }
+                Ok(Some((WebToObserver::Discover { machine }, _fds))) => self.looks.want(machine),
                 Err(err) if err.kind() == ErrorKind::WouldBlock => return,
                 Ok(None) => self.lose_web(),
                 Err(err) => {
@@ -189,6 +201,7 @@ impl Observer {
     fn lose_web(&mut self) {
         self.web = None;
         self.schedule.clear();
+        self.looks.clear();
         self.release();
     }
 
@@ -226,24 +239,38 @@ impl Observer {
         Ok(true)
     }
 
+    /// Looks at namespaces in a thread, and tells what it found.
+    fn look_closer(&mut self) {
+        let reader = &self.reader;
+        let found = self.looks.go_on(clock::monotonic_nsec(), |machine| reader.scene(machine));
+        if let Some(discovery) = found {
+            self.tell_web(&ObserverToWeb::Discovery(Box::new(discovery)));
+        }
+    }
+
+    /// Tells web something that the next word of its kind replaces, when there is room for it.
+    fn tell_web(&mut self, message: &ObserverToWeb) {
+        let Some(web) = &self.web else { return };
+        if !has_room(&web.channel) {
+            return;
+        }
+        match web.channel.send(message, &[]) {
+            Ok(()) => {}
+            Err(err) if err.kind() == ErrorKind::WouldBlock => {}
+            Err(err) => {
+                tracing::warn!(%err, "lost the channel to web");
+                self.lose_web();
+            }
+        }
+    }
+
     fn read_due(&mut self) {
         let due = self.schedule.take_due(clock::monotonic_nsec());
         if due.is_empty() {
             return;
         }
         for sample in self.reader.sample(&due) {
-            let Some(web) = &self.web else { return };
-            if !has_room(&web.channel) {
-                continue;
-            }
-            match web.channel.send(&ObserverToWeb::Sample(Box::new(sample)), &[]) {
-                Ok(()) => {}
-                Err(err) if err.kind() == ErrorKind::WouldBlock => {}
-                Err(err) => {
-                    tracing::warn!(%err, "lost the channel to web");
-                    self.lose_web();
-                }
-            }
+            self.tell_web(&ObserverToWeb::Sample(Box::new(sample)));
         }
     }
 }

@@ -23,8 +23,11 @@ pub(crate) async fn observe(hub: &Hub, link: Link) {
 
 async fn hear(hub: &Hub, link: &Link) -> io::Result<()> {
     let mut inbox = Inbox::default();
-    while let Some((ObserverToWeb::Sample(sample), _)) = link.recv(&mut inbox).await? {
-        hub.sample(*sample);
+    while let Some((heard, _)) = link.recv(&mut inbox).await? {
+        match heard {
+            ObserverToWeb::Sample(sample) => hub.sample(*sample),
+            ObserverToWeb::Discovery(discovery) => hub.discovery(*discovery),
+        }
     }
     Ok(())
 }
@@ -32,6 +35,7 @@ async fn hear(hub: &Hub, link: &Link) -> io::Result<()> {
 /// Tells the differences between what it reads and what it should read.
 async fn tell(hub: &Hub, link: &Link) -> io::Result<()> {
     let mut told: HashMap<MachineId, u8> = HashMap::new();
+    hub.ask_discoveries_again();
     loop {
         let wanted = hub.rates();
         let stopped = told.keys().filter(|machine| !wanted.contains_key(machine));
@@ -46,6 +50,12 @@ async fn tell(hub: &Hub, link: &Link) -> io::Result<()> {
             link.send(&WebToObserver::Watch { machine, hertz }).await?;
         }
         told = wanted;
-        hub.rates_changed.notified().await;
+        for machine in hub.take_discoveries() {
+            link.send(&WebToObserver::Discover { machine }).await?;
+        }
+        tokio::select! {
+            () = hub.rates_changed.notified() => {}
+            () = hub.discovery_wanted.notified() => {}
+        }
     }
 }

@@ -177,6 +177,7 @@ impl Page {
         match command {
             Command::Ping { .. } => {}
             Command::Subscribe { machine, hertz } => self.seat.watch(machine, hertz),
+            Command::Discover { machine } => self.seat.discover(machine),
             command => {
                 let answer = self.web.requests.ask(self.identity, command);
                 self.answers.push(Box::pin(async move {
