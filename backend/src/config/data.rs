@@ -48,7 +48,7 @@ pub(super) fn from_the_file(
 fn data(given: &ArgMatches, serve: &Command) -> Result<Option<String>, String> {
     // `doctor` has a flag for files of its own to check; the last one is what `serve` would take.
     let flag = given.try_get_many::<PathBuf>("config").ok().flatten();
-    let named = flag.and_then(|paths| paths.last().cloned());
+    let named = flag.and_then(|mut paths| paths.next_back().cloned());
     let variable = || std::env::var_os("VITRINE_CONFIG").filter(|path| !path.is_empty());
     let found = or_default(named.or_else(|| variable().map(PathBuf::from)));
     let Some((path, asked)) = found else { return Ok(None) };
