@@ -109,7 +109,6 @@ controllers() {
 make_groups() {
   for controller in $wanted; do
     group_of "$controller" "$id"
-    [ -d "$group" ] && continue
     if [ ! -d "$base/docker" ]; then
       step mkdir -p "$base/docker" || return 1
       if [ "$dialect$controller" = 1cpuset ]; then
@@ -120,15 +119,11 @@ make_groups() {
     if [ "$dialect" = 2 ]; then
       case " $(cat "$base/docker/cgroup.subtree_control") " in
       *" $controller "*) ;;
-      *)
-        for make_all in $(cat "$base/docker/cgroup.controllers"); do
-          case " $wanted " in
-          *" $make_all "*) put "+$make_all" "$base/docker/cgroup.subtree_control" || return 1 ;;
-          esac
-        done
-        ;;
+      *) put "+$controller" "$base/docker/cgroup.subtree_control" || return 1 ;;
       esac
     fi
+    # Several controllers may be one hierarchy.
+    [ -d "$group" ] && continue
     echo "$group" >>"$state/$id/groups"
     step mkdir "$group" || return 1
     if [ "$dialect$controller" = 1cpuset ]; then
@@ -286,7 +281,10 @@ out_of_memory() {
 
 begin() {
   set -- "$self" --inside "$@"
-  for begin_flag in --cgroup --ipc --uts --mount --fork --pid; do
+  begin_cgroup=
+  # A machine without groups may not make a cgroup namespace: there is nothing of its own to show.
+  [ ! -s "$state/$id/groups" ] || begin_cgroup=--cgroup
+  for begin_flag in $begin_cgroup --ipc --uts --mount --fork --pid; do
     case $(unshare --help 2>&1) in
     *"$begin_flag"*) set -- "$begin_flag" "$@" ;;
     *) say "$W_no_flag" "$begin_flag" ;;
