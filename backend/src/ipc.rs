@@ -23,6 +23,7 @@ use nix::sys::socket::{
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use vitrine_shared::cgroup::{Dialect, GroupId};
+use vitrine_shared::focus::{CpuSample, Focus};
 use vitrine_shared::id::{ContainerId, MachineId, ParticipantId, TerminalId};
 use vitrine_shared::message::{Answer, Command, FeedEntry, HostInfo, Machine, Sample};
 use vitrine_shared::role::Identity;
@@ -223,6 +224,13 @@ pub enum WebToObserver {
         /// Samples a second, at most 20.
         hertz: u8,
     },
+    /// Read this group's CPU closely, or no longer.
+    Focus {
+        /// Which.
+        focus: Focus,
+        /// From now on?
+        on: bool,
+    },
 }
 
 /// From the observer to web.
@@ -230,6 +238,8 @@ pub enum WebToObserver {
 pub enum ObserverToWeb {
     /// A reading.
     Sample(Box<Sample>),
+    /// The CPU of a group that is looked at closely.
+    Cpu(Box<CpuSample>),
 }
 
 /// One end of a channel. Non-blocking; closed on `execve` unless it is made to stay.

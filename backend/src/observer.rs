@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  launcher ── Machine, MachineGone, Web ──►┐            ┌── Watch { machine, hertz } ◄── web
-//!           ◄────────────── OomKilled ──────┤  observer  ├── Sample ───────────────────►
+//!           ◄────────────── OomKilled ──────┤  observer  ├── Sample, Cpu ──────────────►
 //!                                           └─────┬──────┘
 //!                                                 │ what is read, and when
 //!  each tick, for each machine due                │
@@ -16,6 +16,9 @@
 //!    /proc/PID/status             open, read ─────┤  NSpid, Uid, VmRSS      (else every 5 s)
 //!    /proc/PID/ns/*               readlink ───────┤  eight inode numbers    (at most every ½ s)
 //!    /proc/PID/cmdline            other thread ───┤  may block; never waited for
+//!  twenty times a second, for a group in focus    │
+//!    cpuacct.usage | cpu.stat …   kept, pread ────┤  CPU time, and the moment it was read
+//!    /proc/TID/schedstat          kept, pread ────┤  run and wait of each thread
 //!  each second, for all machines                  │
 //!    memory.oom_control | .events kept, pread ────┘  who was killed for memory
 //! ```
@@ -28,11 +31,12 @@
 //!
 //! In reading order: [`Reader`] (a machine in, a sample out), then `process`, `group` and `oom`
 //! (what is kept of each), `roots` (an ordinary user's machines), `command_line` (the reads that may block), `parse` (bytes to numbers),
-//! `schedule`, `clock` and `file`.
+//! `schedule`, `focus` (one group, twenty times a second), `clock` and `file`.
 
 pub(crate) mod clock;
 pub(crate) mod command_line;
 pub(crate) mod file;
+mod focus;
 pub(crate) mod group;
 mod oom;
 pub(crate) mod parse;
@@ -53,6 +57,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use vitrine_shared::cgroup::GroupId;
 use vitrine_shared::id::MachineId;
 
+use self::focus::Focuses;
 pub use self::reader::Reader;
 use self::schedule::Schedule;
 use crate::ipc::{Channel, FromObserver, Inbox, ObserverToWeb, ToObserver, WebToObserver};
@@ -77,6 +82,7 @@ fn observe(launcher: Channel, proc: &Path) -> anyhow::Result<()> {
         web: None,
         reader,
         schedule: Schedule::default(),
+        focuses: Focuses::default(),
         oom_due_nsec: 0,
         news: VecDeque::new(),
     };
@@ -87,6 +93,7 @@ fn observe(launcher: Channel, proc: &Path) -> anyhow::Result<()> {
         }
         observer.hear_web();
         observer.look_for_kills();
+        observer.read_focused();
         observer.read_due();
         if !observer.tell_launcher()? {
             return Ok(());
@@ -111,6 +118,7 @@ struct Observer {
     web: Option<Peer>,
     reader: Reader,
     schedule: Schedule,
+    focuses: Focuses,
     oom_due_nsec: u64,
     news: VecDeque<FromObserver>,
 }
@@ -119,7 +127,9 @@ impl Observer {
     /// Sleeps until somebody speaks or something is due.
     fn wait(&self) -> anyhow::Result<()> {
         let now_nsec = clock::monotonic_nsec();
-        let due_nsec = self.schedule.next_nsec().unwrap_or(u64::MAX).min(self.oom_due_nsec);
+        let samples_nsec = self.schedule.next_nsec().unwrap_or(u64::MAX);
+        let focus_nsec = self.focuses.next_nsec().unwrap_or(u64::MAX);
+        let due_nsec = samples_nsec.min(focus_nsec).min(self.oom_due_nsec);
         let wait_msec = due_nsec.saturating_sub(now_nsec).div_ceil(MSEC_NSEC);
         let timeout = PollTimeout::from(u16::try_from(wait_msec).unwrap_or(u16::MAX));
         let listen = |peer| PollFd::new(peer, PollFlags::POLLIN);
@@ -175,6 +185,9 @@ impl Observer {
                         self.release();
                     }
                 }
+                Ok(Some((WebToObserver::Focus { focus, on }, _fds))) => {
+                    self.focuses.set(focus, on);
+                }
                 Err(err) if err.kind() == ErrorKind::WouldBlock => return,
                 Ok(None) => self.lose_web(),
                 Err(err) => {
@@ -189,6 +202,7 @@ impl Observer {
     fn lose_web(&mut self) {
         self.web = None;
         self.schedule.clear();
+        self.focuses.clear();
         self.release();
     }
 
@@ -232,17 +246,25 @@ impl Observer {
             return;
         }
         for sample in self.reader.sample(&due) {
-            let Some(web) = &self.web else { return };
-            if !has_room(&web.channel) {
-                continue;
-            }
-            match web.channel.send(&ObserverToWeb::Sample(Box::new(sample)), &[]) {
-                Ok(()) => {}
-                Err(err) if err.kind() == ErrorKind::WouldBlock => {}
-                Err(err) => {
-                    tracing::warn!(%err, "lost the channel to web");
-                    self.lose_web();
-                }
+            self.tell_web(&ObserverToWeb::Sample(Box::new(sample)));
+        }
+    }
+
+    fn read_focused(&mut self) {
+        for sample in self.reader.cpu_samples(&mut self.focuses) {
+            self.tell_web(&ObserverToWeb::Cpu(Box::new(sample)));
+        }
+    }
+
+    /// Tells web, or nobody: what it has no room for, the next message says as well.
+    fn tell_web(&mut self, message: &ObserverToWeb) {
+        let Some(web) = self.web.as_ref().filter(|web| has_room(&web.channel)) else { return };
+        match web.channel.send(message, &[]) {
+            Ok(()) => {}
+            Err(err) if err.kind() == ErrorKind::WouldBlock => {}
+            Err(err) => {
+                tracing::warn!(%err, "lost the channel to web");
+                self.lose_web();
             }
         }
     }

@@ -320,7 +320,8 @@ impl State {
             Event::Sample(sample) => self.sampled(sample),
             Event::Feed { machine, entries } => self.fed(machine, entries),
             Event::Synced => self.snapshot_complete(),
-            Event::Viewers { .. } => {}
+            // Close samples have a way of their own, past the state.
+            Event::Viewers { .. } | Event::Cpu(_) => {}
         }
     }
 

@@ -9,6 +9,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::cgroup::{BadWrite, CgroupSample, Dialect, GroupId, Knob};
+use crate::focus::{CpuSample, Focus};
 use crate::id::{ContainerId, MachineId, ParticipantId, TerminalId};
 use crate::limits::Reached;
 use crate::process::Process;
@@ -28,7 +29,7 @@ pub enum Command {
     Subscribe {
         /// Which machine.
         machine: Option<MachineId>,
-        /// Samples a second, 1 to 4 (20 is kept for the CPU lens).
+        /// Samples a second, 1 to 20.
         hertz: u8,
     },
     /// Start a machine of this profile.
@@ -90,6 +91,12 @@ pub enum Command {
         file: String,
         /// The text.
         value: String,
+    },
+    /// Read one group's CPU twenty times a second, beside what [`Command::Subscribe`] asks for;
+    /// `None` ends it. A connection has one at a time. For those who may change the machine.
+    Focus {
+        /// Which group.
+        on: Option<Focus>,
     },
 }
 
@@ -284,6 +291,8 @@ pub enum Event {
         /// Connections on this server.
         count: u32,
     },
+    /// The CPU of the group that [`Command::Focus`] names.
+    Cpu(CpuSample),
 }
 
 /// A machine.

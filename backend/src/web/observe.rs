@@ -1,8 +1,9 @@
 //! The line to the observer: which machines to read, and what it read.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 
+use vitrine_shared::focus::Focus;
 use vitrine_shared::id::MachineId;
 
 use super::hub::Hub;
@@ -23,8 +24,11 @@ pub(crate) async fn observe(hub: &Hub, link: Link) {
 
 async fn hear(hub: &Hub, link: &Link) -> io::Result<()> {
     let mut inbox = Inbox::default();
-    while let Some((ObserverToWeb::Sample(sample), _)) = link.recv(&mut inbox).await? {
-        hub.sample(*sample);
+    while let Some((message, _)) = link.recv(&mut inbox).await? {
+        match message {
+            ObserverToWeb::Sample(sample) => hub.sample(*sample),
+            ObserverToWeb::Cpu(sample) => hub.cpu(*sample),
+        }
     }
     Ok(())
 }
@@ -32,6 +36,7 @@ async fn hear(hub: &Hub, link: &Link) -> io::Result<()> {
 /// Tells the differences between what it reads and what it should read.
 async fn tell(hub: &Hub, link: &Link) -> io::Result<()> {
     let mut told: HashMap<MachineId, u8> = HashMap::new();
+    let mut focused = BTreeSet::new();
     loop {
         let wanted = hub.rates();
         let stopped = told.keys().filter(|machine| !wanted.contains_key(machine));
@@ -46,6 +51,23 @@ async fn tell(hub: &Hub, link: &Link) -> io::Result<()> {
             link.send(&WebToObserver::Watch { machine, hertz }).await?;
         }
         told = wanted;
+        tell_focuses(hub.focuses(), &mut focused, link).await?;
         hub.rates_changed.notified().await;
     }
+}
+
+async fn tell_focuses(
+    wanted: BTreeSet<Focus>,
+    told: &mut BTreeSet<Focus>,
+    link: &Link,
+) -> io::Result<()> {
+    // Those that are over first: the observer has places for no more than the limit.
+    for &focus in told.difference(&wanted) {
+        link.send(&WebToObserver::Focus { focus, on: false }).await?;
+    }
+    for &focus in wanted.difference(told) {
+        link.send(&WebToObserver::Focus { focus, on: true }).await?;
+    }
+    *told = wanted;
+    Ok(())
 }

@@ -67,8 +67,10 @@ fn hear<T: serde::de::DeserializeOwned>(peer: &mut Peer, patience: Duration) -> 
 }
 
 fn sample(web: &mut Peer) -> Sample {
-    let ObserverToWeb::Sample(sample) = hear(web, Duration::from_secs(20)).expect("no sample");
-    *sample
+    match hear(web, Duration::from_secs(20)).expect("no sample") {
+        ObserverToWeb::Sample(sample) => *sample,
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]
