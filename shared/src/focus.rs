@@ -1,4 +1,4 @@
-//! A close look at one group's CPU: what is read of it twenty times a second.
+//! A close look at one group's CPU: what is read of it some twenty times a second.
 //!
 //! Counters and settings, never rates: whoever hears two of these takes the difference, and one
 //! that got lost is made up for by the next. Rates are exact because each reading carries the
@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 use crate::cgroup::GroupId;
 use crate::id::MachineId;
 
-/// Readings a second. At the usual period of 100 ms each holds one period's end at most.
-pub const HERTZ: u8 = 20;
+/// Milliseconds between two readings: some twenty a second. At the usual period of 100 ms each
+/// holds one period's end at most, and the two keep no step with each other: so readings sweep
+/// over the period, and tell when it ends ([`crate::cpu::phase`]).
+pub const STEP_MSEC: u64 = 53;
 /// Threads of a group that are told of one by one.
 pub const THREADS: usize = 16;
 /// CPUs that are told of one by one.

@@ -15,13 +15,15 @@
 //! 11. [`terminal`]: the frames of a terminal's own socket
 //! 12. [`rosetta`]: every v1 file beside its v2 form, values turned both ways
 //! 13. [`focus`]: one group's CPU, read twenty times a second
-//! 14. [`sim`]: the model of CFS bandwidth control that plays on the start page
+//! 14. [`cpu`]: what such readings tell, measured and modelled
+//! 15. [`sim`]: the model of CFS bandwidth control that plays on the start page
 //!
 //! **Invariant:** nothing here does I/O, reads a clock or depends on a platform.
 
 #![forbid(unsafe_code)]
 
 pub mod cgroup;
+pub mod cpu;
 pub mod focus;
 pub mod id;
 pub mod limits;

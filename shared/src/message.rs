@@ -92,7 +92,7 @@ pub enum Command {
         /// The text.
         value: String,
     },
-    /// Read one group's CPU twenty times a second, beside what [`Command::Subscribe`] asks for;
+    /// Read one group's CPU some twenty times a second, beside what [`Command::Subscribe`] asks for;
     /// `None` ends it. A connection has one at a time. For those who may change the machine.
     Focus {
         /// Which group.

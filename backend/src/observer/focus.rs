@@ -1,4 +1,4 @@
-//! The groups whose CPU is read twenty times a second, each through descriptors that are kept.
+//! The groups whose CPU is read some twenty times a second, each through descriptors that are kept.
 //!
 //! A reading is six reads of cgroup files at most and one a thread, about 0.1 ms; it shares nothing
 //! with the samples of whole machines, so that neither waits for the other's steps.
@@ -8,10 +8,10 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 
 use vitrine_shared::cgroup::{Dialect, FILES};
-use vitrine_shared::focus::{CPUS, CpuSample, Focus, HERTZ, THREADS, ThreadTime};
+use vitrine_shared::focus::{CPUS, CpuSample, Focus, STEP_MSEC, THREADS, ThreadTime};
 use vitrine_shared::limits::FOCUSES;
 
-use super::schedule::next_step;
+use super::schedule::step_after;
 use super::{clock, file, group, parse};
 use crate::ipc::ObservedMachine;
 
@@ -62,7 +62,7 @@ impl Focuses {
         if self.kept.is_empty() || now_nsec < self.due_nsec {
             return Vec::new();
         }
-        self.due_nsec = next_step(HERTZ, now_nsec);
+        self.due_nsec = step_after(STEP_MSEC * 1_000_000, now_nsec);
         let read = |(focus, kept): (&Focus, &mut Kept)| {
             kept.read(*focus, proc.as_fd(), machine(*focus), buffer)
         };
