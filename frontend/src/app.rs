@@ -9,10 +9,11 @@ use vitrine_shared::message::{ClientMessage, Command};
 use wasm_bindgen::prelude::wasm_bindgen;
 use yew::prelude::*;
 
-use crate::components::about::{about, plain_http};
+use crate::components::about_server::{about_dialog, plain_http};
 use crate::components::header::header;
 use crate::components::lab::Lab;
 use crate::components::start::Start;
+use crate::lens::{Lenses, use_lenses};
 use crate::prefs::{self, Theme, key};
 use crate::route::{self, Fragment, Screen};
 use crate::session;
@@ -51,7 +52,8 @@ type Line = Rc<RefCell<Option<Socket>>>;
 #[component]
 fn App() -> Html {
     let state = use_reducer_eq(State::default);
-    let ui = use_choices();
+    let lenses = use_lenses(state.session != Session::Checking && state.link != Link::Opening);
+    let ui = use_choices(lenses);
     let screen = use_screen();
     let line: Line = use_mut_ref(|| None);
     let desk = use_desk_of(&state, &line);
@@ -66,7 +68,7 @@ fn App() -> Html {
     let known = Rc::new((*state).clone());
     let top = header(&ui, &desk, &known, screen);
     let banner = plain_http(&ui, &known);
-    let about = about(&ui, &desk, &known);
+    let about = about_dialog(&ui, &desk, &known);
     html! {
         <ContextProvider<Ui> context={ui}>
             <ContextProvider<Desk> context={desk}>
@@ -86,7 +88,7 @@ fn App() -> Html {
 
 /// Language, theme and size: kept in the browser, said on `<html>`.
 #[hook]
-fn use_choices() -> Ui {
+fn use_choices(lenses: Lenses) -> Ui {
     let lang = use_state_eq(prefs::first_lang);
     let theme = use_state_eq(|| Theme::named(&prefs::load(key::THEME).unwrap_or_default()));
     let projector = use_state_eq(|| prefs::load(key::SIZE).as_deref() == Some("projector"));
@@ -112,7 +114,7 @@ fn use_choices() -> Ui {
             }
         })
     };
-    Ui { lang: *lang, theme: *theme, projector: *projector, change }
+    Ui { lang: *lang, theme: *theme, projector: *projector, change, lenses }
 }
 
 /// The screen that the address asks for.

@@ -1,6 +1,7 @@
 //! What is seen: values in, callbacks out.
 
 pub(crate) mod about;
+pub(crate) mod about_server;
 pub(crate) mod bar;
 pub(crate) mod birth;
 pub(crate) mod busy;

@@ -3,6 +3,32 @@
 //! A word that lacks one of them does not compile: `words!` takes both, and so does
 //! [`Lang::pick`](crate::prefs::Lang::pick) for sentences with something in them.
 
+/// A struct of words with a constant a language, and `words(lang)`, which gives one of them.
+///
+/// A file of words belongs to what shows them: words that only a lens shows are loaded with it
+/// (see `lens.rs`), and one struct for all would keep them together.
+macro_rules! words {
+    ($($(#[$doc:meta])* $name:ident: $en:literal / $zh:literal;)+) => {
+        /// The words of one language.
+        #[derive(Debug)]
+        pub(crate) struct Text {
+            $($(#[$doc])* pub(crate) $name: &'static str,)+
+        }
+
+        /// English.
+        static EN: Text = Text { $($name: $en,)+ };
+        /// Simplified Chinese.
+        static ZH: Text = Text { $($name: $zh,)+ };
+
+        /// The words of a language.
+        pub(crate) fn words(lang: crate::prefs::Lang) -> &'static Text {
+            lang.pick(&EN, &ZH)
+        }
+    };
+}
+
+pub(crate) mod about;
+pub(crate) mod forge;
 pub(crate) mod happening;
 pub(crate) mod host;
 pub(crate) mod kernel;
@@ -11,14 +37,9 @@ pub(crate) mod rosetta;
 pub(crate) mod step;
 mod words;
 
-pub(crate) use words::Text;
+pub(crate) use words::{Text, words as text};
 
 use crate::prefs::Lang;
-
-/// The words of a language.
-pub(crate) fn text(lang: Lang) -> &'static Text {
-    lang.pick(&words::EN, &words::ZH)
-}
 
 /// "and 212 other processes on this host"
 pub(crate) fn other_processes(lang: Lang, count: u32) -> String {

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use vitrine_shared::message::Command;
 use yew::prelude::*;
 
+use crate::lens::Lenses;
 use crate::prefs::{Lang, Theme};
 use crate::state::Action;
 use crate::text::{Text, text};
@@ -27,11 +28,14 @@ pub(crate) struct Ui {
     pub(crate) theme: Theme,
     pub(crate) projector: bool,
     pub(crate) change: Callback<Change>,
+    /// The views that are loaded when they are first looked at.
+    pub(crate) lenses: Lenses,
 }
 
 impl PartialEq for Ui {
     fn eq(&self, other: &Self) -> bool {
         (self.lang, self.theme, self.projector) == (other.lang, other.theme, other.projector)
+            && self.lenses == other.lenses
     }
 }
 

@@ -221,10 +221,11 @@ impl Marks {
     }
 }
 
-/// Pictures and the manifest are fetched when the page already stands.
+/// Pictures and the manifest are fetched when the page already stands. So are chunks: scripts
+/// name no other wasm, and the page's own has a short name.
 fn loads(reference: &str) -> When {
     let ending = reference.rsplit_once('.').map_or("", |(_, ending)| ending);
-    if matches!(ending, "svg" | "png" | "ico" | "webp" | "webmanifest") {
+    if matches!(ending, "svg" | "png" | "ico" | "webp" | "webmanifest" | "wasm") {
         When::Lazy
     } else {
         When::Critical

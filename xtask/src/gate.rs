@@ -22,6 +22,13 @@ pub(crate) struct Row {
     pub(crate) brotli: usize,
 }
 
+impl Row {
+    /// A piece of the page's program that is loaded later.
+    fn is_chunk(&self) -> bool {
+        !self.critical && self.name.ends_with(".wasm")
+    }
+}
+
 /// The table, the critical path first.
 pub(crate) fn table(rows: &[Row]) -> String {
     let mut sorted: Vec<&Row> = rows.iter().collect();
@@ -29,7 +36,11 @@ pub(crate) fn table(rows: &[Row]) -> String {
     let width = rows.iter().map(|row| row.name.len()).max().unwrap_or(0).max(24);
     let mut text = format!("{:width$} {:>9} {:>9} {:>9}\n", "file", "raw", "gzip", "brotli");
     for row in sorted {
-        let path = if row.critical { "critical" } else { "lazy" };
+        let path = match row.critical {
+            true => "critical",
+            false if row.is_chunk() => "chunk",
+            false => "lazy",
+        };
         let Row { name, raw, gzip, brotli, .. } = row;
         let _ = writeln!(text, "{name:width$} {raw:>9} {gzip:>9} {brotli:>9}  {path}");
     }
@@ -40,8 +51,16 @@ pub(crate) fn table(rows: &[Row]) -> String {
     text
 }
 
-/// Fails when the critical path is too large.
+/// Fails when the critical path is too large, or one of the chunks, which somebody waits for too.
 pub(crate) fn check(rows: &[Row]) -> Result<()> {
+    for Row { name, gzip, brotli, .. } in rows.iter().filter(|row| row.is_chunk()) {
+        if *gzip > MOST_GZIP || *brotli > MOST_BROTLI {
+            bail!(
+                "{name} is too large: {gzip} bytes gzip (at most {MOST_GZIP}) and {brotli} bytes \
+                 brotli (at most {MOST_BROTLI}); part its views among two split points"
+            );
+        }
+    }
     let (gzip, brotli) = critical(rows);
     if gzip > MOST_GZIP || brotli > MOST_BROTLI {
         bail!(
@@ -86,5 +105,8 @@ mod tests {
         check(&[limit(300_000, 250_000)]).unwrap();
         assert!(check(&[limit(300_001, 1)]).is_err());
         assert!(check(&[limit(1, 250_001)]).is_err());
+        let chunk = |brotli| Row { critical: false, ..limit(1, brotli) };
+        check(&[chunk(250_000), chunk(250_000)]).unwrap();
+        assert!(check(&[chunk(250_001)]).is_err());
     }
 }

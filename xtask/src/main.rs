@@ -30,6 +30,7 @@ mod dev;
 mod dist;
 mod run;
 mod soak;
+mod split;
 mod stage;
 mod test;
 mod vm;

@@ -135,7 +135,9 @@ impl Compiler {
         let shorter = |(long, short): &(PathBuf, &str)| {
             format!("--remap-path-prefix={}={short}", long.display())
         };
-        pairs.iter().map(shorter).collect::<Vec<_>>().join("\x1f")
+        // Where each function and each string is used: `split.rs` cuts the wasm by it, and it goes no further.
+        let relocations = "-Clink-arg=--emit-relocs".to_owned();
+        pairs.iter().map(shorter).chain([relocations]).collect::<Vec<_>>().join("\x1f")
     }
 }
 

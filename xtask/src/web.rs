@@ -10,7 +10,7 @@ use crate::assets::{self, Asset, Sources, When};
 use crate::gate::{self, Row};
 use crate::project::{self, Project};
 use crate::wasm::Compiler;
-use crate::{packed, say, setup, stamp, tool};
+use crate::{packed, say, setup, split, stamp, tool};
 
 /// What Binaryen must be told that rustc's output uses.
 const WASM_FEATURES: [&str; 6] = [
@@ -22,9 +22,9 @@ const WASM_FEATURES: [&str; 6] = [
     "--enable-sign-ext",
 ];
 
-/// For size, until nothing more is won; tool versions and features are told to nobody.
-const WASM_SMALLEST: [&str; 4] =
-    ["-Oz", "--converge", "--strip-producers", "--strip-target-features"];
+/// For size, until nothing more is won; names, tool versions and features are told to nobody.
+const WASM_SMALLEST: [&str; 5] =
+    ["-Oz", "--converge", "--strip-debug", "--strip-producers", "--strip-target-features"];
 
 /// What comes from npm: its name on the page, and where it lies. All of it is loaded with the terminal.
 const FROM_NPM: [(&str, &str); 4] = [
@@ -133,10 +133,9 @@ fn wasm_of(message: &str) -> Option<PathBuf> {
 
 /// All files of the page under their own names.
 fn sources(project: &Project, kind: Kind, compiled: &Path, has_npm: bool) -> Result<Sources> {
-    let mut sources = bind(compiled, kind)?;
+    let mut sources = bind(project, compiled, kind)?;
     if kind == Kind::Small && has_npm {
-        let wasm = sources.remove("page.wasm").unwrap_or_default();
-        sources.insert("page.wasm".to_owned(), optimise(project, &wasm)?);
+        optimise(project, &mut sources)?;
     }
     let root = project.path("static");
     for file in stamp::files(&root)? {
@@ -174,16 +173,19 @@ fn no_terminal() -> Result<()> {
     Ok(())
 }
 
-/// wasm-bindgen: the glue and the wasm that goes with it.
-fn bind(compiled: &Path, kind: Kind) -> Result<Sources> {
+/// Split, and wasm-bindgen: the glue, the wasm that goes with it, and what is loaded later.
+fn bind(project: &Project, compiled: &Path, kind: Kind) -> Result<Sources> {
     let dev = kind == Kind::Dev;
+    let cut = split::cut(&read(compiled)?, &project.path("target/web/split"))?;
     let mut bindgen = Bindgen::new();
-    bindgen.input_path(compiled).out_name("page").web(true)?.typescript(false);
+    bindgen.input_path(&cut.main).out_name("page").web(true)?.typescript(false);
     bindgen.omit_default_module_path(true).remove_producers_section(true);
+    // Chunks use the main wasm's memory and its table of functions.
+    bindgen.keep_lld_exports(true);
     bindgen.debug(dev).keep_debug(dev).remove_name_section(!dev);
     let mut output = bindgen.generate_output().context("wasm-bindgen")?;
-    let mut sources = Sources::new();
-    sources.insert("page.js".to_owned(), output.js().as_bytes().to_vec());
+    let mut sources = cut.chunks;
+    sources.insert("page.js".to_owned(), split::join(output.js(), &cut.link)?.into_bytes());
     for (identifier, list) in output.snippets() {
         for (index, text) in list.iter().enumerate() {
             sources.insert(
@@ -199,24 +201,32 @@ fn bind(compiled: &Path, kind: Kind) -> Result<Sources> {
     Ok(sources)
 }
 
-/// `wasm-opt -Oz`, or what it gave last time for the same bytes.
-fn optimise(project: &Project, wasm: &[u8]) -> Result<Vec<u8>> {
+/// `wasm-opt -Oz` for each file of wasm, or what it gave last time for the same bytes.
+fn optimise(project: &Project, sources: &mut Sources) -> Result<()> {
     let dir = project.path("target/web/opt");
-    let how = WASM_SMALLEST.concat();
-    let optimised = dir.join(format!("{}.wasm", stamp::of_bytes(&[wasm, how.as_bytes()].concat())));
-    if !optimised.exists() {
-        say::step(say::words("Optimising the page's wasm", "优化网页的 wasm"));
-        // One is enough: the last.
-        let _ = fs::remove_dir_all(&dir);
-        fs::create_dir_all(&dir).with_context(|| format!("make {}", dir.display()))?;
-        let (before, after) = (dir.join("before.wasm"), dir.join("after.wasm"));
-        fs::write(&before, wasm).with_context(|| format!("write {}", before.display()))?;
-        let mut command = project.command("node");
-        command.arg("node_modules/binaryen/bin/wasm-opt").args(WASM_SMALLEST).args(WASM_FEATURES);
-        tool::run(command.arg(&before).arg("-o").arg(&after))?;
-        fs::rename(&after, &optimised)?;
+    fs::create_dir_all(&dir).with_context(|| format!("make {}", dir.display()))?;
+    let mut kept = Vec::new();
+    for (name, wasm) in sources.iter_mut().filter(|(name, _)| name.ends_with(".wasm")) {
+        let how = WASM_SMALLEST.concat();
+        let hash = stamp::of_bytes(&[wasm.as_slice(), how.as_bytes()].concat());
+        let optimised = dir.join(format!("{hash}.wasm"));
+        if !optimised.exists() {
+            say::step(say::words(format!("Optimising {name}"), format!("优化 {name}")));
+            let (before, after) = (dir.join("before.wasm"), dir.join("after.wasm"));
+            fs::write(&before, &wasm).with_context(|| format!("write {}", before.display()))?;
+            let mut command = project.command("node");
+            command.arg("node_modules/binaryen/bin/wasm-opt").args(WASM_SMALLEST);
+            tool::run(command.args(WASM_FEATURES).arg(&before).arg("-o").arg(&after))?;
+            fs::rename(&after, &optimised)?;
+        }
+        *wasm = read(&optimised)?;
+        kept.push(optimised);
     }
-    read(&optimised)
+    // What this page does not use is of pages before.
+    for file in stamp::files(&dir)?.into_iter().filter(|file| !kept.contains(file)) {
+        fs::remove_file(&file).with_context(|| format!("remove {}", file.display()))?;
+    }
+    Ok(())
 }
 
 /// Debugging maps are not shipped, so nothing may point at them.

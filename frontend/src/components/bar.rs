@@ -7,6 +7,7 @@ use yew::prelude::*;
 use super::parts::TroubleText;
 use crate::host::lacks_controller;
 use crate::kinds::{group_of, is_frozen, is_machine_shell, is_running};
+use crate::lens::{self, Lens};
 use crate::place::Place;
 use crate::state::{Action, State};
 use crate::text::{ended_with, host as words};
@@ -19,18 +20,9 @@ pub(crate) struct Props<'a> {
     pub(crate) another: Callback<()>,
     /// Is the forge open?
     pub(crate) forge: bool,
-    /// Which picture is shown.
-    pub(crate) view: View,
-    pub(crate) look: Callback<View>,
-}
-
-/// A picture of the container or its group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum View {
-    /// Two eyes, over the CPU.
-    Eyes,
-    /// Its files in both dialects.
-    Rosetta,
+    /// Which lens is over the figure; `None` for two eyes over the CPU.
+    pub(crate) view: Option<Lens>,
+    pub(crate) look: Callback<Option<Lens>>,
 }
 
 /// The bar.
@@ -42,6 +34,9 @@ pub(crate) fn bar(ui: &Ui, desk: &Desk, props: &Props<'_>) -> Html {
         machine.as_ref().map(|machine| machine.containers.as_slice()).unwrap_or_default();
     let running = state.container().filter(|container| is_running(container));
     let may = state.may_ask();
+    let lenses = lens::on_the_bar(ui.lang);
+    let shown = lenses.iter().find(|one| Some(one.lens) == props.view);
+    let question = shown.map_or(t.eyes_question, |one| one.question);
     let id = machine.as_ref().map(|machine| machine.id);
     let end_container = {
         let ids = id.zip(running.map(|container| container.id));
@@ -58,13 +53,10 @@ pub(crate) fn bar(ui: &Ui, desk: &Desk, props: &Props<'_>) -> Html {
     };
     html! {
         <div class="bar" hidden={machine.is_none()}>
-            if !props.forge { <h1 key="question" id="figure-title">{match props.view {
-                View::Eyes => t.eyes_question,
-                View::Rosetta => t.rosetta_question,
-            }}</h1> }
+            if !props.forge { <h1 key="question" id="figure-title">{question}</h1> }
             <div class="views" role="group" aria-label={t.views} hidden={props.forge}>
-                {view_button(View::Eyes, props, t.view_eyes, "view-eyes")}
-                {view_button(View::Rosetta, props, t.view_rosetta, "view-rosetta")}
+                {view_button(None, props, t.view_eyes, "eyes")}
+                {for lenses.iter().map(|one| view_button(Some(one.lens), props, one.word, one.name))}
             </div>
             <div class="bar-names" role="group" aria-label={t.containers}>
                 {for containers.iter().map(|one| {
@@ -92,10 +84,15 @@ pub(crate) fn bar(ui: &Ui, desk: &Desk, props: &Props<'_>) -> Html {
     }
 }
 
-fn view_button(view: View, props: &Props<'_>, word: &'static str, test: &'static str) -> Html {
+fn view_button(
+    view: Option<Lens>,
+    props: &Props<'_>,
+    word: &'static str,
+    name: &'static str,
+) -> Html {
     let look = props.look.reform(move |_: MouseEvent| view);
     html! {
-        <button type="button" data-test={test} aria-pressed={(view == props.view).to_string()}
+        <button key={name} type="button" data-test={format!("view-{name}")} aria-pressed={(view == props.view).to_string()}
             onclick={look}>{word}</button>
     }
 }

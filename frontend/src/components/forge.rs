@@ -15,7 +15,7 @@ use super::profile::{begin, offered, profile_choice};
 use crate::command_line;
 use crate::host::{lacks, program_of};
 use crate::place::{Place, Trouble};
-use crate::text::{host as words, kernel};
+use crate::text::{forge, host as words, kernel};
 use crate::ui::{Ui, input_text, use_desk, use_ui};
 
 /// Where the container will be.
@@ -93,7 +93,7 @@ impl Choice {
 #[component]
 pub(crate) fn Forge(props: &Props) -> Html {
     let (ui, desk) = (use_ui(), use_desk());
-    let t = ui.t();
+    let (t, common) = (forge::words(ui.lang), ui.t());
     let choice = use_state_eq(Choice::first);
     let host = props.host.as_deref();
     let spec = choice.spec(host);
@@ -141,7 +141,7 @@ pub(crate) fn Forge(props: &Props) -> Html {
                 <div class="forge-buttons">
                     <button type="submit" class="large" data-test="forge-start" aria-describedby="forge-why"
                         aria-disabled={(!ready).to_string()}>
-                        {if props.starting { t.starting } else { t.start_button }}</button>
+                        {if props.starting { common.starting } else { common.start_button }}</button>
                     <button type="button" class="plain" onclick={all(NamespaceSet::ALL)}>{t.all_on}</button>
                     <button type="button" class="plain" onclick={all(NamespaceSet::NONE)}>{t.all_off}</button>
                     {props.cancel.as_ref().map(|cancel| html! {
@@ -198,7 +198,7 @@ fn pane(
 }
 
 fn remount(ui: &Ui, choice: &UseStateHandle<Choice>) -> Html {
-    let t = ui.t();
+    let t = forge::words(ui.lang);
     let possible = choice.namespaces.has(Namespace::Mount);
     let on = possible && choice.remount;
     let flip = {
@@ -208,7 +208,7 @@ fn remount(ui: &Ui, choice: &UseStateHandle<Choice>) -> Html {
         })
     };
     let words = match (possible, on) {
-        (false, _) => t.remount_needs_mount,
+        (false, _) => ui.t().remount_needs_mount,
         (true, true) => t.remount_on,
         (true, false) => t.remount_off,
     };
@@ -225,7 +225,7 @@ fn remount(ui: &Ui, choice: &UseStateHandle<Choice>) -> Html {
 }
 
 fn hostname(ui: &Ui, choice: &UseStateHandle<Choice>) -> Html {
-    let t = ui.t();
+    let t = forge::words(ui.lang);
     let possible = choice.namespaces.has(Namespace::Uts);
     let typed = {
         let choice = choice.clone();
@@ -242,7 +242,7 @@ fn hostname(ui: &Ui, choice: &UseStateHandle<Choice>) -> Html {
                     aria-describedby="forge-hostname-words" />
             </label>
             <p class="muted" id="forge-hostname-words">
-                {if possible { "" } else { t.hostname_needs_uts }}
+                {if possible { "" } else { ui.t().hostname_needs_uts }}
             </p>
         </div>
     }

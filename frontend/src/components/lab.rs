@@ -6,19 +6,17 @@ use vitrine_shared::cgroup::{CgroupSample, Controller, GroupId};
 use vitrine_shared::message::{Container, FeedEntry};
 use yew::prelude::*;
 
-use super::about::MissingNote;
-use super::bar::{self, View, bar};
+use super::about_server::MissingNote;
+use super::bar::{self, bar};
 use super::cpu::Cpu;
 use super::eyes::Eyes;
-use super::forge::Forge;
 use super::notes::Notes;
 use super::raw::{self, raw_files};
-use super::rosetta::{self, rosetta};
 use super::shelf::{self, shelf};
-use super::start::why_not;
 use super::terminal::TerminalArea;
 use crate::host::lacks_controller;
 use crate::kinds::{group_of, is_running};
+use crate::lens::{self, Lens, Scene};
 use crate::place::Place;
 use crate::state::{Link, State};
 use crate::ui::{Ui, use_desk, use_ui};
@@ -42,11 +40,12 @@ pub(crate) fn Lab(props: &Props) -> Html {
         let (forging, now) = (forging.clone(), (state.chosen, state.made));
         Callback::from(move |()| forging.set(Some(now)))
     };
-    let cancel = container.is_some().then(|| {
+    let leave = container.is_some().then(|| {
         let forging = forging.clone();
         Callback::from(move |()| forging.set(None))
     });
-    let view = use_state_eq(|| View::Eyes);
+    // Two eyes, unless a lens was chosen.
+    let view = use_state_eq(|| None::<Lens>);
     let look = {
         let view = view.clone();
         Callback::from(move |next| view.set(next))
@@ -57,6 +56,7 @@ pub(crate) fn Lab(props: &Props) -> Html {
         Callback::from(move |group| by_hand.set(Some(group)))
     };
     let group = shown_group(state, *by_hand);
+    let scene = Scene { ui: &ui, desk: &desk, state, group, leave };
     let stale = state.welcomes > 0 && state.link != Link::Live;
     let class =
         classes!("lab", stale.then_some("is-stale"), state.focus.is_none().then_some("is-empty"));
@@ -67,25 +67,17 @@ pub(crate) fn Lab(props: &Props) -> Html {
                 <MissingNote state={state.clone()} />
             </div>
             <div class="lab-left">
-                {left(&ui, state, group, choose, forge || *view == View::Eyes)}
+                {left(&ui, state, group, choose, forge || view.is_none())}
             </div>
             <div class={classes!("lab-centre", forge.then_some("is-forging"))}>
                 <div key="bar" class="lab-bar">{bar(&ui, &desk, &bar::Props { state, another, forge, view: *view, look })}</div>
                 <div class="lab-figure" key="figure">
-                    {match (&container, forge, group.zip(state.focus)) {
-                        (Some(_), false, Some((group, machine))) if *view == View::Rosetta => html! {
-                            <div key="rosetta">{rosetta(&ui, &rosetta::Props {
-                                machine, group, troubles: &state.troubles, told: state.last.as_ref(), may_change: state.may_ask(),
-                            })}</div>
-                        },
-                        (Some(container), false, _) => html! {
+                    {match (&container, forge, *view) {
+                        (Some(_), false, Some(lens)) => lens::show(&scene, lens),
+                        (Some(container), false, None) => html! {
                             <div class="watch" key="watch">{watch(state, container)}</div>
                         },
-                        _ => html! {
-                            <Forge key="forge" machine={state.focus} host={state.host.clone()} why={why_not(state, ui.t())}
-                                starting={state.is_starting()} {cancel}
-                                trouble={state.troubles.get(&Place::Start).cloned()} />
-                        },
+                        _ => lens::show(&scene, Lens::Forge),
                     }}
                 </div>
                 <div class="lab-terminal" key="terminal" hidden={container.is_none()} inert={forge}>

@@ -1,10 +1,9 @@
 //! The Rosetta: every file of the chosen group beside its form in the other dialect, each as the
 //! shell line that writes it. What is outlined is derived; what is solid was read.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use vitrine_shared::cgroup::{BadWrite, CgroupSample, Dialect, GroupId};
+use vitrine_shared::cgroup::{BadWrite, Dialect, GroupId};
 use vitrine_shared::id::MachineId;
 use vitrine_shared::message::{Command, Refusal};
 use vitrine_shared::rosetta::How;
@@ -12,38 +11,32 @@ use yew::prelude::*;
 
 use super::feed::change;
 use super::parts::{CopyButton, TroubleText};
+use crate::lens::Scene;
 use crate::place::{Place, Trouble};
 use crate::rosetta::{Cell, Stone, is_quoted, sections, shell_line};
 use crate::state::Told;
-use crate::text::{host as words, kernel, refusal, rosetta as notes};
+use crate::text::{host, kernel, refusal, rosetta as notes};
 use crate::ui::{Ui, input_text, use_desk, use_ui};
 
-/// What the view shows.
-pub(crate) struct Props<'a> {
-    pub(crate) machine: MachineId,
-    pub(crate) group: &'a CgroupSample,
-    pub(crate) troubles: &'a BTreeMap<Place, Trouble>,
-    pub(crate) told: Option<&'a Rc<Told>>,
-    /// May this page write at all?
-    pub(crate) may_change: bool,
-}
-
-/// The Rosetta of a group.
-pub(crate) fn rosetta(ui: &Ui, props: &Props<'_>) -> Html {
-    let path = match props.group.path.as_str() {
+/// The Rosetta of the group that is looked at.
+pub(crate) fn rosetta(scene: &Scene<'_>) -> Html {
+    let (ui, state) = (scene.ui, scene.state);
+    let Some((group, machine)) = scene.group.zip(state.focus) else {
+        return html! { <p key="none" class="muted">{ui.t().waiting_for_sample}</p> };
+    };
+    let path = match group.path.as_str() {
         "" => ui.t().cap,
         path => path,
     };
-    let real = props.group.dialect;
-    let id = props.group.group;
+    let (real, id) = (group.dialect, group.group);
     html! {
-        <section class="rosetta" aria-labelledby="rosetta-title" data-test="rosetta">
+        <section key="rosetta" class="rosetta" aria-labelledby="rosetta-title" data-test="rosetta">
             <h2 id="rosetta-title" class="visually-hidden">{notes::of_group(ui.lang, path)}</h2>
             <div class="stone-heads" aria-hidden="true">
                 {head(ui, Dialect::V1, real, path)}
                 {head(ui, Dialect::V2, real, path)}
             </div>
-            {for sections(props.group).into_iter().map(|section| {
+            {for sections(group).into_iter().map(|section| {
                 let name = notes::section(ui.lang, section.controller);
                 html! {
                     <section key={name} class="stone-section" aria-label={name}>
@@ -51,13 +44,13 @@ pub(crate) fn rosetta(ui: &Ui, props: &Props<'_>) -> Html {
                         <ul class="stones">
                             {for section.stones.into_iter().map(|stone| {
                                 let trouble = places(&stone, id).find_map(|place| {
-                                    props.troubles.get(&place).map(|trouble| (place, trouble.clone()))
+                                    state.troubles.get(&place).map(|trouble| (place, trouble.clone()))
                                 });
-                                let told = props.told.filter(|told| !stone.written(told, id).is_empty());
+                                let told = state.last.as_ref().filter(|told| !stone.written(told, id).is_empty());
                                 let key = key(&stone, id);
                                 html! {
-                                    <Row {key} machine={props.machine} group={id}
-                                        told={told.cloned()} {trouble} may_change={props.may_change} {stone} />
+                                    <Row {key} {machine} group={id}
+                                        told={told.cloned()} {trouble} may_change={state.may_ask()} {stone} />
                                 }
                             })}
                         </ul>
@@ -72,7 +65,7 @@ fn head(ui: &Ui, dialect: Dialect, real: Dialect, path: &str) -> Html {
     let is_real = dialect == real;
     html! {
         <p class={classes!("stone-head", (!is_real).then_some("is-derived"))}>
-            <strong>{words::dialect(dialect)}</strong>{" "}
+            <strong>{host::dialect(dialect)}</strong>{" "}
             <span class="muted">{notes::column(ui.lang, dialect, is_real)}{is_real.then(|| format!(" · {path}"))}</span>
         </p>
     }
@@ -112,6 +105,7 @@ struct Draft {
 #[component]
 fn Row(props: &RowProps) -> Html {
     let (ui, desk) = (use_ui(), use_desk());
+    let words = notes::words(ui.lang);
     let stone = &props.stone;
     let draft = use_state_eq(|| None::<Draft>);
     let wrong = use_state_eq(|| None::<BadWrite>);
@@ -165,7 +159,7 @@ fn Row(props: &RowProps) -> Html {
         html! {
             <div class={classes!("stone-side", (dialect != stone.real).then_some("is-derived"))}>
                 {for cells.iter().map(|cell| field.cell(cell))}
-                <p class="muted" hidden={!cells.is_empty()}>{ui.t().no_counterpart}</p>
+                <p class="muted" hidden={!cells.is_empty()}>{words.no_counterpart}</p>
             </div>
         }
     };
@@ -183,13 +177,13 @@ fn Row(props: &RowProps) -> Html {
             {side(Dialect::V2)}
             <p class="stone-note muted" hidden={note.is_empty()}>{note}</p>
             <p class="stone-plan muted" hidden={planned.is_none()} data-test="planned">
-                {ui.t().will_write}{" "}
+                {words.will_write}{" "}
                 {planned.map(|writes| html! { <>{for writes.iter().map(|(place, text)| html! {
                     <code key={place.file}>{shell_line(place.file, text)}</code>
                 })}</> })}
             </p>
             <p class="stone-written" role="status" data-test="written">
-                {(!written.is_empty()).then(|| html! { <span class="muted">{ui.t().really_written}{" "}</span> })}
+                {(!written.is_empty()).then(|| html! { <span class="muted">{words.really_written}{" "}</span> })}
                 {for written.iter().enumerate().map(|(at, (file, old, new))| html! {
                     <span key={at} class="stone-deed"><code>{file}</code>{" "}{change(&ui, old, new)}</span>
                 })}
@@ -238,7 +232,7 @@ impl Field<'_> {
         let quote = if is_quoted(&shown) { "\"" } else { "" };
         let is_real = dialect == self.props.stone.real;
         let whose = notes::column(ui.lang, dialect, is_real);
-        let name = format!("{file}, {}, {whose}", words::dialect(dialect));
+        let name = format!("{file}, {}, {whose}", host::dialect(dialect));
         let allowed = cell.takes.map(|(takes, unit)| kernel::takes(ui.lang, takes, unit));
         let oninput = self.typed.reform(move |event: InputEvent| {
             Some(Draft { dialect, file, text: input_text(&event) })

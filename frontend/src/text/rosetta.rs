@@ -5,6 +5,12 @@ use vitrine_shared::rosetta::Note;
 
 use crate::prefs::Lang;
 
+words! {
+    no_counterpart: "no counterpart" / "没有对应的文件";
+    will_write: "Will write:" / "将写入：";
+    really_written: "Really written:" / "实际写入：";
+}
+
 /// What to know about a row; empty where both sides say it all.
 #[allow(clippy::too_many_lines)] // One arm a note.
 pub(crate) fn note(lang: Lang, note: Note) -> &'static str {

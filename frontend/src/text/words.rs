@@ -1,20 +1,5 @@
 //! The words without anything in them: one line a language.
 
-macro_rules! words {
-    ($($(#[$doc:meta])* $name:ident: $en:literal / $zh:literal;)+) => {
-        /// The words of one language.
-        #[derive(Debug)]
-        pub(crate) struct Text {
-            $($(#[$doc])* pub(crate) $name: &'static str,)+
-        }
-
-        /// English.
-        pub(super) static EN: Text = Text { $($name: $en,)+ };
-        /// Simplified Chinese.
-        pub(super) static ZH: Text = Text { $($name: $zh,)+ };
-    };
-}
-
 words! {
     // The frame.
     other_language: "中文" / "English";
@@ -46,22 +31,6 @@ words! {
 
     // About the server.
     about: "About this server" / "关于这台服务器";
-    about_version: "Version" / "版本";
-    about_kernel: "Kernel" / "内核";
-    about_cpus: "CPUs" / "CPU 数";
-    about_memory: "Memory" / "内存";
-    about_cgroups: "CPU is limited by" / "CPU 的限制方式";
-    about_no_cpu: "nothing" / "无法限制";
-    about_user: "Started by" / "启动者";
-    about_root: "root" / "root";
-    about_rootless: "an ordinary user, without root" / "普通用户，没有 root 权限";
-    about_profiles: "Profiles of its machines" / "机器的模式";
-    about_images: "Images" / "镜像";
-    about_nothing: "No server is connected." / "没有连接到服务器。";
-    cannot: "What this server cannot do" / "这台服务器做不到的";
-    cannot_nothing: "Nothing that this page offers is missing here." / "这个页面提供的功能，这里都有。";
-    mend: "What mends it:" / "补救的命令：";
-    mend_none: "Nothing can be typed that mends it." / "没有命令可以补救。";
     missing_more: "Why, and what mends it" / "为什么，怎么补救";
     rootless_note: "It was started by an ordinary user." / "它由普通用户启动。";
     close: "Close" / "关闭";
@@ -120,14 +89,13 @@ words! {
     write: "Write" / "写入";
     no_files: "This group has no files that are shown." / "这个组没有要显示的文件。";
 
-    // The Rosetta.
+    // The views over the figure.
     views: "Views" / "视图";
     view_eyes: "Two eyes" / "两只眼睛";
-    view_rosetta: "v1 ↔ v2" / "v1 ↔ v2";
-    rosetta_question: "How is it written?" / "两种写法是什么？";
-    no_counterpart: "no counterpart" / "没有对应的文件";
-    will_write: "Will write:" / "将写入：";
-    really_written: "Really written:" / "实际写入：";
+    lens_loading: "One moment: this view is being loaded." / "请稍候：正在加载这个视图。";
+    lens_failed: "This view could not be loaded. Look whether the line to the server is there, and try again; if that does not help, load the page again."
+        / "这个视图加载失败。请检查与服务器的连接，然后重试；如果仍然失败，请刷新页面。";
+    try_again: "Try again" / "重试";
 
     // Two eyes.
     eyes_question: "Whose PID 1 is this?" / "这是谁的 PID 1？";
@@ -185,34 +153,6 @@ words! {
     steps_machine: "The machine" / "机器";
     steps_container: "The container" / "容器";
 
-    // The forge.
-    forge_question: "What shall be new for it?" / "哪些东西给它新的？";
-    forge_lead: "Each switch is one pane of glass: on, it gets a namespace of its own; off, it shares the machine’s."
-        / "每个开关是一块玻璃：打开，它有自己的命名空间；关闭，它用机器的。";
-    remount_proc: "Mount a /proc of its own" / "挂载自己的 /proc";
-    remount_on: "ps shows only its own processes." / "ps 只看到它自己的进程。";
-    remount_off: "The machine’s /proc stays in view: with a new PID namespace alone, ps still shows the machine’s processes."
-        / "仍然看到机器的 /proc：即使有了新的 PID 命名空间，ps 显示的还是机器的进程。";
-    remount_needs_mount: "Needs a mount namespace: otherwise the mount would be the machine’s."
-        / "需要新的挂载命名空间：否则挂载会改到机器上。";
-    hostname: "Host name" / "主机名";
-    hostname_needs_uts: "Needs a UTS namespace: otherwise it would be the machine’s."
-        / "需要新的 UTS 命名空间：否则改的是机器的主机名。";
-    rootfs: "Root file system" / "根文件系统";
-    rootfs_busybox: "One static binary: starts fastest, and ps prints as in the text."
-        / "一个静态的二进制文件：启动最快，ps 的输出和教程里一样。";
-    rootfs_lab: "bash, procps, util-linux, iproute2: what a small distribution has."
-        / "bash、procps、util-linux、iproute2：一个小发行版该有的都有。";
-    rootfs_image: "An image that was added on the server (vitrine image add)."
-        / "在服务器上添加的镜像（vitrine image add）。";
-    program: "Program" / "程序";
-    program_help: "Words are parted by spaces; quotes keep them together."
-        / "用空格分开各个词；引号里的算一个词。";
-    program_wrong: "Name a program, and close every quote." / "请写出一个程序，引号要成对。";
-    all_on: "All on" / "全部打开";
-    all_off: "All off" / "全部关闭";
-    cancel: "Cancel" / "取消";
-
     // Containers.
     containers: "Containers" / "容器";
     another: "Start another" / "再启动一个";
@@ -243,6 +183,10 @@ words! {
     viewer_only: "viewer: read only" / "观众：只读";
 
     // Troubles.
+    remount_needs_mount: "Needs a mount namespace: otherwise the mount would be the machine’s."
+        / "需要新的挂载命名空间：否则挂载会改到机器上。";
+    hostname_needs_uts: "Needs a UTS namespace: otherwise it would be the machine’s."
+        / "需要新的 UTS 命名空间：否则改的是机器的主机名。";
     dismiss: "Close" / "关闭";
     no_answer: "The line broke before an answer came. It may or may not have been done: look at the feed when the line is back, then ask again."
         / "还没收到回答，连接就断了。这件事可能做了，也可能没做：等连接恢复后看看记录，再决定是否重试。";

@@ -10,11 +10,12 @@ fn page() -> Sources {
     sources(&[
         (
             "index.html",
-            r#"<link href="{{css}}"><script src="{{boot}}"></script><meta content="{{term}}"><link rel="icon" href="{{icons/i.svg}}">"#,
+            r#"<link href="{{css}}"><script src="{{boot}}"></script><meta content="{{wasm}}"><meta content="{{term}}"><link rel="icon" href="{{icons/i.svg}}">"#,
         ),
         ("boot.js", r#"import init from "./page.js";"#),
-        ("page.js", "fetch('./page.wasm'); names('./page_bg.js')"),
+        ("page.js", "fetch('./split_lens.wasm'); names('./page_bg.js')"),
         ("page.wasm", "\0asm"),
+        ("split_lens.wasm", "\0asm-lens"),
         ("style.css", "a { background: url(icons/i.svg), url(\"data:x\"), url('./icons/i.svg') }"),
         ("icons/i.svg", "<svg/>"),
         ("term.mjs", "import { Terminal } from './xterm.mjs'; const here = './';"),
@@ -49,21 +50,21 @@ fn every_reference_names_a_file_that_is_there() {
 }
 
 #[test]
-fn the_terminal_and_the_icons_are_lazy() {
+fn the_terminal_the_icons_and_chunks_are_lazy() {
     let assets = assemble(&page()).unwrap();
     let lazy: Vec<&str> = assets
         .iter()
         .filter(|asset| asset.when == When::Lazy)
         .map(|asset| asset.name.split('-').next().unwrap())
         .collect();
-    assert_eq!(lazy, ["icons/i", "term", "xterm"]);
+    assert_eq!(lazy, ["icons/i", "split_lens", "term", "xterm"]);
 }
 
 #[test]
 fn a_change_deep_down_renames_all_above() {
     let before = assemble(&page()).unwrap();
     let mut changed = page();
-    changed.insert("page.wasm".to_owned(), b"\0asm2".to_vec());
+    changed.insert("split_lens.wasm".to_owned(), b"\0asm-lens2".to_vec());
     let after = assemble(&changed).unwrap();
     assert_ne!(find(&before, "boot-").name, find(&after, "boot-").name);
     assert_eq!(find(&before, "style-").name, find(&after, "style-").name);

@@ -6,7 +6,7 @@ use yew::prelude::*;
 
 use super::Choice;
 use crate::host::{lacks, program_of};
-use crate::text::host as words;
+use crate::text::{forge, host as words};
 use crate::ui::{Ui, input_text, select_value};
 
 /// The name of a root file system in the list.
@@ -28,7 +28,7 @@ fn choices(host: Option<&HostInfo>) -> Vec<Rootfs> {
 
 /// The root file system.
 pub(super) fn rootfs(ui: &Ui, choice: &UseStateHandle<Choice>, host: Option<&HostInfo>) -> Html {
-    let t = ui.t();
+    let t = forge::words(ui.lang);
     let chosen = choice.rootfs_on(host);
     let all = choices(host);
     let no_busybox = lacks(host, Feature::Busybox);
@@ -75,7 +75,7 @@ pub(super) fn program(
     host: Option<&HostInfo>,
     wrong: bool,
 ) -> Html {
-    let t = ui.t();
+    let t = forge::words(ui.lang);
     let shown = choice.program.clone();
     let shown = shown.unwrap_or_else(|| program_of(&choice.rootfs_on(host)).into());
     let typed = {

@@ -1,0 +1,106 @@
+//! Cuts the page's wasm at its split points: what is needed at once, and chunks that are loaded later.
+//!
+//! A function that only a split point reaches goes into that point's chunk, and so does its data;
+//! what two of them share gets a chunk of its own. The linker's relocations tell who reaches what.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, anyhow};
+use wasm_split_cli_support::Options;
+
+use crate::assets::Sources;
+
+/// The module that loads chunks, as the wasm names it. It never becomes a file: see [`join`].
+const LINK: &str = "split.js";
+
+/// The wasm in its pieces.
+pub(crate) struct Cut {
+    /// What wasm-bindgen goes on with.
+    pub(crate) main: PathBuf,
+    /// The chunks, each by its name on the page.
+    pub(crate) chunks: Sources,
+    /// The script that loads them.
+    pub(crate) link: String,
+}
+
+/// Cuts `wasm`, which must have been linked with `--emit-relocs`. Works in `dir`, which it empties.
+pub(crate) fn cut(wasm: &[u8], dir: &Path) -> Result<Cut> {
+    let _ = fs::remove_dir_all(dir);
+    fs::create_dir_all(dir).with_context(|| format!("make {}", dir.display()))?;
+    let main = dir.join("main.wasm");
+    let mut options = Options::new(wasm);
+    options.output_dir = dir;
+    options.main_out_path = &main;
+    let link = format!("./{LINK}");
+    options.link_name = &link;
+    let split = wasm_split_cli_support::transform(options)
+        .map_err(|error| anyhow!("{error:#}"))
+        .context("split the page's wasm")?;
+    let mut chunks = Sources::new();
+    for file in split.split_modules {
+        let name = file.file_name().context("a chunk has no name")?;
+        chunks.insert(name.to_string_lossy().into_owned(), read(&file)?);
+    }
+    let link = String::from_utf8(read(&dir.join(LINK))?).context("the script that loads chunks")?;
+    Ok(Cut { main, chunks, link })
+}
+
+/// The glue with the script that loads chunks in it. As two modules they would import each other,
+/// so neither could be named by its content; and the browser would fetch one more file.
+pub(crate) fn join(glue: &str, link: &str) -> Result<String> {
+    let (import, glue) = glue
+        .lines()
+        .position(|line| line.starts_with("import ") && line.contains(LINK))
+        .map(|at| (glue.lines().nth(at).unwrap_or_default(), without_line(glue, at)))
+        .context("wasm-bindgen's glue does not import the script that loads chunks")?;
+    let name = import
+        .strip_prefix("import * as ")
+        .and_then(|rest| rest.split(' ').next())
+        .with_context(|| format!("wasm-bindgen imports it in another way: {import}"))?;
+    let own = link.find("import ").map(|start| link[..start].lines().count());
+    let link = own.map_or_else(|| link.to_owned(), |at| without_line(link, at));
+    let mut loaders = Vec::new();
+    for line in link.lines() {
+        let exported = line.strip_prefix("export const ").and_then(|rest| rest.split(' ').next());
+        loaders.extend(exported);
+    }
+    let (loaders, link) = (loaders.join(", "), link.replace("export const ", "const "));
+    Ok(format!("{glue}\n{link}\nconst {name} = {{ {loaders} }};\n"))
+}
+
+fn without_line(text: &str, at: usize) -> String {
+    let kept = text.lines().enumerate().filter(|(line, _)| *line != at);
+    kept.map(|(_, line)| line).collect::<Vec<_>>().join("\n")
+}
+
+fn read(file: &Path) -> Result<Vec<u8>> {
+    fs::read(file).with_context(|| format!("read {}", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::join;
+
+    const LINK: &str = "import { initSync } from \"./main.js\";\n\
+        function shared() { return initSync(); }\n\
+        export const load_a = make(() => fetch(new URL(\"./split_a.wasm\", import.meta.url)));\n\
+        export const load_b = make(() => ({}));\n";
+
+    #[test]
+    fn the_glue_and_its_loader_become_one_module() {
+        let glue = "import * as import1 from \"./split.js\"\n\
+            function get() { return { \"./split.js\": import1 }; }\n\
+            export { initSync };\n";
+        let joined = join(glue, LINK).unwrap();
+        assert!(!joined.contains("import * as") && !joined.contains("main.js"), "{joined}");
+        assert!(joined.contains("const load_a = make"), "{joined}");
+        assert!(joined.ends_with("const import1 = { load_a, load_b };\n"), "{joined}");
+    }
+
+    #[test]
+    fn a_glue_that_loads_no_chunk_is_told() {
+        assert!(join("export {};\n", LINK).is_err());
+        assert!(join("import { x } from \"./split.js\"\n", LINK).is_err());
+    }
+}
