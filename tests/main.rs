@@ -4,6 +4,7 @@
 //! - [`cli`], [`tty`], [`limits`], [`flags`], [`images`]: `vitrine run` as people use it
 //! - [`cgroups`]: groups in both dialects, and what the kernel does with them
 //! - [`views`], [`words`]: `vitrine ps`, `top`, `cgroups`, `namespaces`; words that are wrong
+//! - [`spaces`]: what a page is told of a machine's namespaces
 //! - [`shell`], [`lab`], [`lab_shut`]: a shell in the machine itself, and what profile `lab` opens
 //!   and does not
 //! - [`beyond`]: TLS, and listening beyond loopback
@@ -40,6 +41,7 @@ mod protocol_doc;
 mod rootless;
 mod serve;
 mod shell;
+mod spaces;
 mod tty;
 mod views;
 mod words;

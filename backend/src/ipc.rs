@@ -23,6 +23,7 @@ use nix::sys::socket::{
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use vitrine_shared::cgroup::{Dialect, GroupId};
+use vitrine_shared::discovery::Discovery;
 use vitrine_shared::focus::{CpuSample, Focus};
 use vitrine_shared::id::{ContainerId, MachineId, ParticipantId, TerminalId};
 use vitrine_shared::message::{Answer, Command, FeedEntry, HostInfo, Machine, Sample};
@@ -177,6 +178,8 @@ pub enum ToObserver {
 pub struct ObservedMachine {
     /// Its id.
     pub machine: MachineId,
+    /// The host PID of its PID 1.
+    pub init_pid: u32,
     /// The first of its uids, as the launcher numbers them.
     pub uid_base: u32,
     /// Its hierarchies: controller names, dialect, and the directory of the machine's cap there
@@ -224,6 +227,11 @@ pub enum WebToObserver {
         /// Samples a second, at most 20.
         hertz: u8,
     },
+    /// Look once at this machine's namespaces.
+    Discover {
+        /// Which.
+        machine: MachineId,
+    },
     /// Read this group's CPU closely, or no longer.
     Focus {
         /// Which.
@@ -240,6 +248,8 @@ pub enum ObserverToWeb {
     Sample(Box<Sample>),
     /// The CPU of a group that is looked at closely.
     Cpu(Box<CpuSample>),
+    /// What a look at namespaces found.
+    Discovery(Box<Discovery>),
 }
 
 /// One end of a channel. Non-blocking; closed on `execve` unless it is made to stay.

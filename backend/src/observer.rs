@@ -19,6 +19,8 @@
 //!  twenty times a second, for a group in focus    │
 //!    cpuacct.usage | cpu.stat …   kept, pread ────┤  CPU time, and the moment it was read
 //!    /proc/TID/schedstat          kept, pread ────┤  run and wait of each thread
+//!  when a page asks, in a thread                  │
+//!    descriptors, mounts, id maps  discover ──────┤  namespaces, and what holds them
 //!  each second, for all machines                  │
 //!    memory.oom_control | .events kept, pread ────┘  who was killed for memory
 //! ```
@@ -30,14 +32,18 @@
 //! launcher confines it before [`run`], and it opens nothing but for reading.
 //!
 //! In reading order: [`Reader`] (a machine in, a sample out), then `process`, `group` and `oom`
-//! (what is kept of each), `roots` (an ordinary user's machines), `command_line` (the reads that may block), `parse` (bytes to numbers),
-//! `schedule`, `focus` (one group, twenty times a second), `clock` and `file`.
+//! (what is kept of each), `roots` (an ordinary user's machines), `command_line` (the reads that may block),
+//! `discover` (a close look at namespaces; `namespace` and `mountinfo` are shared with the views), `parse` (bytes to numbers),
+//! `schedule`, `focus` (one group's CPU, some twenty times a second), `clock` and `file`.
 
 pub(crate) mod clock;
 pub(crate) mod command_line;
+mod discover;
 pub(crate) mod file;
 mod focus;
 pub(crate) mod group;
+pub(crate) mod mountinfo;
+pub(crate) mod namespace;
 mod oom;
 pub(crate) mod parse;
 pub(crate) mod process;
@@ -57,6 +63,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use vitrine_shared::cgroup::GroupId;
 use vitrine_shared::id::MachineId;
 
+use self::discover::Looks;
 use self::focus::Focuses;
 pub use self::reader::Reader;
 use self::schedule::Schedule;
@@ -83,6 +90,7 @@ fn observe(launcher: Channel, proc: &Path) -> anyhow::Result<()> {
         reader,
         schedule: Schedule::default(),
         focuses: Focuses::default(),
+        looks: Looks::default(),
         oom_due_nsec: 0,
         news: VecDeque::new(),
     };
@@ -95,6 +103,7 @@ fn observe(launcher: Channel, proc: &Path) -> anyhow::Result<()> {
         observer.look_for_kills();
         observer.read_focused();
         observer.read_due();
+        observer.look_closer();
         if !observer.tell_launcher()? {
             return Ok(());
         }
@@ -119,6 +128,7 @@ struct Observer {
     reader: Reader,
     schedule: Schedule,
     focuses: Focuses,
+    looks: Looks,
     oom_due_nsec: u64,
     news: VecDeque<FromObserver>,
 }
@@ -127,9 +137,9 @@ impl Observer {
     /// Sleeps until somebody speaks or something is due.
     fn wait(&self) -> anyhow::Result<()> {
         let now_nsec = clock::monotonic_nsec();
-        let samples_nsec = self.schedule.next_nsec().unwrap_or(u64::MAX);
-        let focus_nsec = self.focuses.next_nsec().unwrap_or(u64::MAX);
-        let due_nsec = samples_nsec.min(focus_nsec).min(self.oom_due_nsec);
+        let next =
+            [self.schedule.next_nsec(), self.focuses.next_nsec(), self.looks.next_nsec(now_nsec)];
+        let due_nsec = next.into_iter().flatten().fold(self.oom_due_nsec, u64::min);
         let wait_msec = due_nsec.saturating_sub(now_nsec).div_ceil(MSEC_NSEC);
         let timeout = PollTimeout::from(u16::try_from(wait_msec).unwrap_or(u16::MAX));
         let listen = |peer| PollFd::new(peer, PollFlags::POLLIN);
@@ -188,6 +198,7 @@ impl Observer {
                 Ok(Some((WebToObserver::Focus { focus, on }, _fds))) => {
                     self.focuses.set(focus, on);
                 }
+                Ok(Some((WebToObserver::Discover { machine }, _fds))) => self.looks.want(machine),
                 Err(err) if err.kind() == ErrorKind::WouldBlock => return,
                 Ok(None) => self.lose_web(),
                 Err(err) => {
@@ -203,6 +214,7 @@ impl Observer {
         self.web = None;
         self.schedule.clear();
         self.focuses.clear();
+        self.looks.clear();
         self.release();
     }
 
@@ -240,6 +252,31 @@ impl Observer {
         Ok(true)
     }
 
+    /// Looks at namespaces in a thread, and tells what it found.
+    fn look_closer(&mut self) {
+        let reader = &self.reader;
+        let found = self.looks.go_on(clock::monotonic_nsec(), |machine| reader.scene(machine));
+        if let Some(discovery) = found {
+            self.tell_web(&ObserverToWeb::Discovery(Box::new(discovery)));
+        }
+    }
+
+    /// Tells web something that the next word of its kind replaces, when there is room for it.
+    fn tell_web(&mut self, message: &ObserverToWeb) {
+        let Some(web) = &self.web else { return };
+        if !has_room(&web.channel) {
+            return;
+        }
+        match web.channel.send(message, &[]) {
+            Ok(()) => {}
+            Err(err) if err.kind() == ErrorKind::WouldBlock => {}
+            Err(err) => {
+                tracing::warn!(%err, "lost the channel to web");
+                self.lose_web();
+            }
+        }
+    }
+
     fn read_due(&mut self) {
         let due = self.schedule.take_due(clock::monotonic_nsec());
         if due.is_empty() {
@@ -253,19 +290,6 @@ impl Observer {
     fn read_focused(&mut self) {
         for sample in self.reader.cpu_samples(&mut self.focuses) {
             self.tell_web(&ObserverToWeb::Cpu(Box::new(sample)));
-        }
-    }
-
-    /// Tells web, or nobody: what it has no room for, the next message says as well.
-    fn tell_web(&mut self, message: &ObserverToWeb) {
-        let Some(web) = self.web.as_ref().filter(|web| has_room(&web.channel)) else { return };
-        match web.channel.send(message, &[]) {
-            Ok(()) => {}
-            Err(err) if err.kind() == ErrorKind::WouldBlock => {}
-            Err(err) => {
-                tracing::warn!(%err, "lost the channel to web");
-                self.lose_web();
-            }
         }
     }
 }

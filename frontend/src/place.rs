@@ -25,7 +25,7 @@ impl Place {
     /// The place of a command; `None` for those that no person asks for.
     pub(crate) fn of(command: &Command) -> Option<Self> {
         Some(match command {
-            Command::Ping { .. } => return None,
+            Command::Ping { .. } | Command::Discover { .. } => return None,
             Command::Subscribe { .. } | Command::Focus { .. } => Place::Link,
             Command::StartMachine { .. } | Command::StartContainer { .. } => Place::Start,
             Command::Exec { container, .. } | Command::StopExecs { container, .. } => {

@@ -318,6 +318,8 @@ impl State {
             Event::Machine(machine) => self.machine_is(machine),
             Event::MachineGone { machine } => self.machine_gone(machine),
             Event::Sample(sample) => self.sampled(sample),
+            // The matrix asks for it.
+            Event::Discovery(_) => {}
             Event::Feed { machine, entries } => self.fed(machine, entries),
             Event::Synced => self.snapshot_complete(),
             // Close samples have a way of their own, past the state.

@@ -9,6 +9,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::cgroup::{BadWrite, CgroupSample, Dialect, GroupId, Knob};
+use crate::discovery::Discovery;
 use crate::focus::{CpuSample, Focus};
 use crate::id::{ContainerId, MachineId, ParticipantId, TerminalId};
 use crate::limits::Reached;
@@ -31,6 +32,11 @@ pub enum Command {
         machine: Option<MachineId>,
         /// Samples a second, 1 to 20.
         hertz: u8,
+    },
+    /// Look once at the namespaces of a machine that one may watch: [`Event::Discovery`] follows.
+    Discover {
+        /// Which machine.
+        machine: MachineId,
     },
     /// Start a machine of this profile.
     StartMachine {
@@ -277,6 +283,8 @@ pub enum Event {
     },
     /// What was measured in the subscribed machine.
     Sample(Sample),
+    /// What a look at a machine's namespaces found; for the pages that asked.
+    Discovery(Box<Discovery>),
     /// The latest entries of a machine's feed.
     Feed {
         /// Whose.

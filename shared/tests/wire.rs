@@ -17,6 +17,9 @@ use serde::de::DeserializeOwned;
 use vitrine_shared::cgroup::{
     BadWrite, CgroupSample, CpuBandwidth, Dialect, GroupId, IoMax, Knob, RawFile,
 };
+use vitrine_shared::discovery::{
+    Discovery, Extent, Found, Holder, IdMaps, Mount, MountTable, NetDevice, NetDevices, Whose,
+};
 use vitrine_shared::focus::{CpuSample, Focus, ThreadTime};
 use vitrine_shared::id::{ContainerId, MachineId, ParticipantId, TerminalId};
 use vitrine_shared::limits::{MACHINES, Reached};
@@ -77,6 +80,7 @@ fn commands() -> Vec<Command> {
     let mut commands = vec![
         Command::Ping { token: u64::MAX },
         Command::Subscribe { machine: None, hertz: 4 },
+        Command::Discover { machine },
         Command::StartMachine { profile: Profile::Lab },
         Command::StartContainer { machine: Some(machine), spec },
         Command::Exec { machine, container, argv: vec!["sh".into(), "-c".into(), String::new()] },
@@ -123,6 +127,7 @@ fn commands_survive() {
     let name = |command: &Command| match command {
         Command::Ping { .. } => "ping",
         Command::Subscribe { .. } => "subscribe",
+        Command::Discover { .. } => "discover",
         Command::StartMachine { .. } => "machine",
         Command::StartContainer { .. } => "start",
         Command::Exec { .. } => "exec",
@@ -133,7 +138,7 @@ fn commands_survive() {
         Command::WriteFile { .. } => "write",
         Command::Focus { .. } => "focus",
     };
-    all(&commands(), name, 11);
+    all(&commands(), name, 12);
     for (id, command) in (0..).zip(commands()) {
         survives(&ClientMessage { id, command });
     }
@@ -314,6 +319,52 @@ fn sample() -> Sample {
     }
 }
 
+fn discovery() -> Discovery {
+    let held_by = vec![
+        Holder::Descriptor { pid: 4821, fd: 7 },
+        Holder::Mount { pid: 4821, path: "/run/n s".into() },
+        Holder::Children { pid: 1 },
+        Holder::Namespace { id: u64::MAX },
+    ];
+    let whose =
+        [Whose::Initial, Whose::Machine, Whose::Container { container: CONTAINER }, Whose::Made];
+    let found = |whose| Found {
+        kind: Namespace::Net,
+        id: 4_026_531_833,
+        whose,
+        processes: 3,
+        pid: Some(4821),
+        held_by: held_by.clone(),
+        owner: Some(1),
+        owner_uid: Some(0),
+        parent: None,
+    };
+    let extent = Extent { inside: 0, outside: 2_000_000_000, count: 65_536 };
+    let mount = Mount {
+        id: 31,
+        parent: 30,
+        device: "0:87".into(),
+        root: "/".into(),
+        path: "/proc".into(),
+        options: "rw,nosuid".into(),
+        propagation: "master:1".into(),
+        kind: "proc".into(),
+        source: "proc".into(),
+    };
+    let device = NetDevice { name: "lo".into(), index: Some(1), rx_bytes: 0, tx_bytes: u64::MAX };
+    Discovery {
+        machine: MACHINE,
+        at_msec: 1,
+        initial: [4_026_531_836; 8],
+        machines: [0; 8],
+        namespaces: whose.map(found).into(),
+        id_maps: vec![IdMaps { namespace: 5, uids: vec![extent], gids: vec![extent] }],
+        mounts: vec![MountTable { namespace: 6, pid: 7, mounts: vec![mount] }],
+        devices: vec![NetDevices { namespace: 8, devices: vec![device] }],
+        cut: true,
+    }
+}
+
 fn cpu_sample() -> CpuSample {
     CpuSample {
         focus: FOCUS,
@@ -339,6 +390,7 @@ fn events() -> Vec<Event> {
         Event::Machine(machine()),
         Event::MachineGone { machine: MACHINE },
         Event::Sample(sample()),
+        Event::Discovery(Box::new(discovery())),
         Event::Feed { machine: MACHINE, entries: entries.collect() },
         Event::Synced,
         Event::Viewers { count: 40 },
@@ -352,12 +404,13 @@ fn events_survive() {
         Event::Machine(_) => "machine",
         Event::MachineGone { .. } => "gone",
         Event::Sample(_) => "sample",
+        Event::Discovery(_) => "discovery",
         Event::Feed { .. } => "feed",
         Event::Synced => "synced",
         Event::Viewers { .. } => "viewers",
         Event::Cpu(_) => "cpu",
     };
-    all(&events(), name, 7);
+    all(&events(), name, 8);
     let happened = |what: &Happening| match what {
         Happening::MachineBorn { .. } => "machine",
         Happening::ContainerBorn { .. } => "container",

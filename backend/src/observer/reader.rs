@@ -13,6 +13,7 @@ use vitrine_shared::message::Sample;
 
 use super::clock::{self, CpuClock};
 use super::command_line::CommandLines;
+use super::discover::Scene;
 use super::file::{self, Ledger};
 use super::focus::Focuses;
 use super::group::{self, Group};
@@ -100,6 +101,13 @@ impl Reader {
     pub fn gone(&mut self, machine: MachineId) -> Vec<GroupId> {
         let gone = self.machines.remove(&machine);
         gone.map(|mut gone| gone.oom.check(&mut self.buffer)).unwrap_or_default()
+    }
+
+    /// What it takes to look at a machine's namespaces elsewhere.
+    pub(super) fn scene(&self, machine: MachineId) -> Option<Scene> {
+        let machine = self.machines.get(&machine)?.observed.clone();
+        let proc = self.means.proc.try_clone().ok()?;
+        Some(Scene { proc, own_ids: self.means.own_ids.clone(), machine })
     }
 
     /// Closes what was kept open for machines that nobody looks at.
@@ -219,7 +227,10 @@ impl Machine {
 ///
 /// `cgroup.procs` is opened anew each time: v1 keeps the list of an open file for a second after
 /// the last read, so that a kept one that is read often never changes.
-fn members(machine: &ObservedMachine, buffer: &mut Vec<u8>) -> Vec<(u32, Option<ContainerId>)> {
+pub(super) fn members(
+    machine: &ObservedMachine,
+    buffer: &mut Vec<u8>,
+) -> Vec<(u32, Option<ContainerId>)> {
     let Some(hierarchy) = group::membership(&machine.hierarchies) else { return Vec::new() };
     let mut members = BTreeMap::new();
     let mut read = |path: &str, container: Option<ContainerId>| {

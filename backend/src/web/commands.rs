@@ -38,6 +38,10 @@ pub(crate) fn check(
                 _ => Err(no_machine()),
             }
         }
+        Command::Discover { machine } => match owner(*machine) {
+            Some(owner) if identity.may_watch(owner) => Ok(()),
+            _ => Err(no_machine()),
+        },
         // Which profiles there are, the launcher says.
         Command::StartMachine { .. } => Ok(()),
         Command::StartContainer { machine, spec } => {
@@ -167,6 +171,11 @@ mod tests {
 
     #[test]
     fn who_may_watch() {
+        let discover = |machine| Command::Discover { machine };
+        assert_eq!(try_as(Role::Viewer, &discover(BOBS)), Ok(()));
+        assert_eq!(try_as(Role::Student, &discover(ANNS)), Ok(()));
+        assert_eq!(try_as(Role::Student, &discover(BOBS)), Err(no_machine()));
+        assert_eq!(try_as(Role::Teacher, &discover(MachineId(30))), Err(no_machine()));
         let watch = |machine| Command::Subscribe { machine: Some(machine), hertz: 4 };
         assert_eq!(try_as(Role::Viewer, &watch(BOBS)), Ok(()));
         assert_eq!(try_as(Role::Student, &watch(ANNS)), Ok(()));

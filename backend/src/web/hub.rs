@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 use vitrine_shared::cgroup::GroupId;
+use vitrine_shared::discovery::Discovery;
 use vitrine_shared::focus::{CpuSample, Focus};
 use vitrine_shared::id::{ContainerId, MachineId, ParticipantId};
 use vitrine_shared::limits::FOCUSES;
@@ -29,6 +30,8 @@ pub(crate) struct Hub {
     inner: Mutex<Inner>,
     /// The observer should look at other machines, or at another rate.
     pub(crate) rates_changed: Notify,
+    /// Somebody wants to know a machine's namespaces.
+    pub(crate) discovery_wanted: Notify,
     /// A page came or went.
     pub(crate) viewers_changed: Notify,
 }
@@ -38,6 +41,8 @@ struct Inner {
     machines: BTreeMap<MachineId, Known>,
     pages: HashMap<u64, Page>,
     last_page: u64,
+    /// Machines whose namespaces the observer has still to be asked for.
+    discoveries: BTreeSet<MachineId>,
 }
 
 struct Known {
@@ -52,6 +57,8 @@ struct Page {
     identity: Identity,
     watch: Option<Watch>,
     focus: Option<Focus>,
+    /// The machine whose namespaces it has asked for and not heard of yet.
+    discovery: Option<MachineId>,
     outbox: Arc<Outbox>,
 }
 
@@ -85,9 +92,10 @@ impl Hub {
         outbox.push(&Arc::new(Told::new(Event::Synced)));
         inner.last_page += 1;
         let page = inner.last_page;
-        inner
-            .pages
-            .insert(page, Page { identity, watch: None, focus: None, outbox: outbox.clone() });
+        inner.pages.insert(
+            page,
+            Page { identity, watch: None, discovery: None, focus: None, outbox: outbox.clone() },
+        );
         self.viewers_changed.notify_one();
         Seat { hub: self.clone(), page, outbox }
     }
@@ -139,6 +147,7 @@ impl Hub {
                 page.focus = None;
                 page.outbox.forget_close_samples();
             }
+            page.discovery.take_if(|asked| *asked == machine);
             page.outbox.push(&told);
         }
         self.rates_changed.notify_one();
@@ -172,6 +181,34 @@ impl Hub {
                 page.outbox.replace_sample(&told);
             }
         }
+    }
+
+    /// What a look at namespaces found, for the pages that have asked.
+    pub(crate) fn discovery(&self, discovery: Discovery) {
+        let mut inner = self.lock();
+        let machine = discovery.machine;
+        if !inner.machines.contains_key(&machine) {
+            return;
+        }
+        let told = Arc::new(Told::new(Event::Discovery(Box::new(discovery))));
+        for page in inner.pages.values_mut() {
+            if page.discovery.take_if(|asked| *asked == machine).is_some() {
+                page.outbox.replace_discovery(&told);
+            }
+        }
+    }
+
+    /// Takes the machines that the observer has to be asked for.
+    pub(crate) fn take_discoveries(&self) -> BTreeSet<MachineId> {
+        std::mem::take(&mut self.lock().discoveries)
+    }
+
+    /// Asks again for what was not heard of: the observer is a new one.
+    pub(crate) fn ask_discoveries_again(&self) {
+        let mut inner = self.lock();
+        let asked: Vec<MachineId> =
+            inner.pages.values().filter_map(|page| page.discovery).collect();
+        inner.discoveries.extend(asked);
     }
 
     /// What was read of a group that is looked at closely.
@@ -252,6 +289,15 @@ impl Seat {
             known.sample.iter().for_each(|sample| self.outbox.replace_sample(sample));
         }
         self.hub.rates_changed.notify_one();
+    }
+
+    /// Asks for the namespaces of a machine; the caller has checked that it may watch it.
+    pub(crate) fn discover(&self, machine: MachineId) {
+        let mut inner = self.hub.lock();
+        let Some(page) = inner.pages.get_mut(&self.page) else { return };
+        page.discovery = Some(machine);
+        inner.discoveries.insert(machine);
+        self.hub.discovery_wanted.notify_one();
     }
 
     /// Looks at one group closely, or at none; the caller has checked that it may.

@@ -51,6 +51,7 @@ fn heard(seat: &Seat) -> Vec<String> {
             Event::Machine(machine) => format!("machine {}", machine.id.0),
             Event::MachineGone { machine } => format!("gone {}", machine.0),
             Event::Sample(sample) => format!("sample {}", sample.at_msec),
+            Event::Discovery(found) => format!("discovery {}", found.machine.0),
             Event::Feed { entries, .. } => format!("feed {}", entries.len()),
             Event::Synced => "synced".into(),
             Event::Viewers { count } => format!("viewers {count}"),
@@ -139,6 +140,20 @@ fn viewers_are_counted() {
     assert_eq!(heard(&seats[0]), ["synced", "viewers 3"]);
 }
 
+fn discovery(id: u128) -> Discovery {
+    Discovery {
+        machine: MachineId(id),
+        at_msec: 0,
+        initial: [0; 8],
+        machines: [0; 8],
+        namespaces: Vec::new(),
+        id_maps: Vec::new(),
+        mounts: Vec::new(),
+        devices: Vec::new(),
+        cut: false,
+    }
+}
+
 fn close(id: u128, at_nsec: u64) -> CpuSample {
     let focus = Focus { machine: MachineId(id), group: GroupId::Root };
     CpuSample {
@@ -157,6 +172,33 @@ fn close(id: u128, at_nsec: u64) -> CpuSample {
         nr_bursts: 0,
         burst_used_usec: 0,
     }
+}
+
+#[test]
+fn a_discovery_is_for_those_who_asked_once() {
+    let hub = hub();
+    let (ann, other, bob) = (
+        sit(&hub, ANN, Role::Student),
+        sit(&hub, ANN, Role::Student),
+        sit(&hub, BOB, Role::Student),
+    );
+    for seat in [&ann, &other, &bob] {
+        heard(seat);
+    }
+    ann.discover(MachineId(10));
+    bob.discover(MachineId(20));
+    assert_eq!(hub.take_discoveries(), [MachineId(10), MachineId(20)].into());
+    hub.discovery(discovery(10));
+    hub.discovery(discovery(10));
+    hub.discovery(discovery(30));
+    assert_eq!(heard(&ann), ["discovery 10"]);
+    assert!(heard(&other).is_empty() && heard(&bob).is_empty());
+    // A new observer is asked for what the old one has not told.
+    hub.ask_discoveries_again();
+    assert_eq!(hub.take_discoveries(), [MachineId(20)].into());
+    hub.gone(MachineId(20));
+    hub.ask_discoveries_again();
+    assert!(hub.take_discoveries().is_empty());
 }
 
 #[test]

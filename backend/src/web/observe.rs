@@ -24,9 +24,10 @@ pub(crate) async fn observe(hub: &Hub, link: Link) {
 
 async fn hear(hub: &Hub, link: &Link) -> io::Result<()> {
     let mut inbox = Inbox::default();
-    while let Some((message, _)) = link.recv(&mut inbox).await? {
-        match message {
+    while let Some((heard, _)) = link.recv(&mut inbox).await? {
+        match heard {
             ObserverToWeb::Sample(sample) => hub.sample(*sample),
+            ObserverToWeb::Discovery(discovery) => hub.discovery(*discovery),
             ObserverToWeb::Cpu(sample) => hub.cpu(*sample),
         }
     }
@@ -36,6 +37,7 @@ async fn hear(hub: &Hub, link: &Link) -> io::Result<()> {
 /// Tells the differences between what it reads and what it should read.
 async fn tell(hub: &Hub, link: &Link) -> io::Result<()> {
     let mut told: HashMap<MachineId, u8> = HashMap::new();
+    hub.ask_discoveries_again();
     let mut focused = BTreeSet::new();
     loop {
         let wanted = hub.rates();
@@ -52,7 +54,13 @@ async fn tell(hub: &Hub, link: &Link) -> io::Result<()> {
         }
         told = wanted;
         tell_focuses(hub.focuses(), &mut focused, link).await?;
-        hub.rates_changed.notified().await;
+        for machine in hub.take_discoveries() {
+            link.send(&WebToObserver::Discover { machine }).await?;
+        }
+        tokio::select! {
+            () = hub.rates_changed.notified() => {}
+            () = hub.discovery_wanted.notified() => {}
+        }
     }
 }
 

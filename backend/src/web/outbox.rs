@@ -24,6 +24,7 @@ pub(crate) struct Outbox {
 struct Inner {
     queue: VecDeque<Arc<Told>>,
     viewers: Option<Arc<Told>>,
+    discovery: Option<Arc<Told>>,
     sample: Option<Arc<Told>>,
     close_samples: VecDeque<Arc<Told>>,
     behind: bool,
@@ -53,6 +54,12 @@ impl Outbox {
     /// Replaces the sample that waits.
     pub(crate) fn replace_sample(&self, told: &Arc<Told>) {
         self.lock().sample = Some(told.clone());
+        self.more.notify_one();
+    }
+
+    /// Replaces what was found of namespaces and waits.
+    pub(crate) fn replace_discovery(&self, told: &Arc<Told>) {
+        self.lock().discovery = Some(told.clone());
         self.more.notify_one();
     }
 
@@ -102,10 +109,9 @@ impl Outbox {
         }
         let inner = &mut *inner;
         let told = inner.queue.pop_front();
-        told.or_else(|| inner.viewers.take())
-            .or_else(|| inner.close_samples.pop_front())
-            .or_else(|| inner.sample.take())
-            .map(Next::Event)
+        let told = told.or_else(|| inner.viewers.take()).or_else(|| inner.discovery.take());
+        let told = told.or_else(|| inner.close_samples.pop_front());
+        told.or_else(|| inner.sample.take()).map(Next::Event)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

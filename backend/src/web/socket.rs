@@ -182,6 +182,7 @@ impl Page {
                     return Some(refused(reason));
                 }
             }
+            Command::Discover { machine } => self.seat.discover(machine),
             command => {
                 let answer = self.web.requests.ask(self.identity, command);
                 self.answers.push(Box::pin(async move {

@@ -105,6 +105,7 @@ pub(super) fn observed(machine: &Machine) -> ObservedMachine {
     });
     ObservedMachine {
         machine: machine.record.id,
+        init_pid: machine.record.init_pid,
         uid_base: machine.uid_base(),
         delegated: machine.record.profile == Profile::Lab,
         hierarchies,

@@ -161,3 +161,26 @@ fn the_launcher_hears_of_a_kill_with_nobody_looking() {
     bench.tell(&ToObserver::MachineGone { machine: MACHINE });
     bench.end();
 }
+
+#[test]
+fn a_look_at_namespaces_is_told_once_and_not_too_often() {
+    let bench = Bench::new();
+    let mut web = bench.new_web();
+    let ask = |machine| web.channel.send(&WebToObserver::Discover { machine }, &[]).unwrap();
+    // One that is not known answers nothing, and holds nobody up.
+    ask(MachineId(9));
+    for _ in 0..100 {
+        ask(MACHINE);
+    }
+    let Some(ObserverToWeb::Discovery(found)) = hear(&mut web, Duration::from_secs(20)) else {
+        panic!("no discovery");
+    };
+    assert_eq!((found.machine, found.namespaces.len()), (MACHINE, 8));
+    // What was asked while it looked is answered by one more, if by any.
+    let mut more = 0;
+    while hear::<ObserverToWeb>(&mut web, Duration::from_millis(1_500)).is_some() {
+        more += 1;
+    }
+    assert!(more <= 1, "{more}");
+    bench.end();
+}
