@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn nothing_makes_it_panic() {
         let mut wild =
-            vec![reading(u64::MAX / MS, u64::MAX / MS, (u64::MAX, 0)), reading(0, 0, (0, 0))];
+            [reading(u64::MAX / MS, u64::MAX / MS, (u64::MAX, 0)), reading(0, 0, (0, 0))];
         wild[0].period_usec = u64::MAX;
         wild[1].period_usec = 0;
         assert_eq!(phase(wild.iter()), None);
