@@ -5,8 +5,9 @@
 //! - [`cgroups`]: groups in both dialects, and what the kernel does with them
 //! - [`views`], [`words`]: `vitrine ps`, `top`, `cgroups`, `namespaces`; words that are wrong
 //! - [`spaces`]: what a page is told of a machine's namespaces
-//! - [`shell`], [`lab`], [`lab_shut`]: a shell in the machine itself, and what profile `lab` opens
-//!   and does not
+//! - [`shell`], [`lab`], [`lab_docker`], [`lab_groups`], [`lab_shut`]: a shell in the machine
+//!   itself, and what profile `lab` opens and does not
+//! - [`streams`]: standard streams that are full or closed
 //! - [`beyond`]: TLS, and listening beyond loopback
 //! - [`serve`], [`knobs`], [`killed`], [`protocol`], [`protocol_doc`]: `vitrine serve` and its three processes
 //! - [`focus`]: one group's CPU, twenty times a second, beside the kernel's counters
@@ -34,6 +35,8 @@ mod inside;
 mod killed;
 mod knobs;
 mod lab;
+mod lab_docker;
+mod lab_groups;
 mod lab_shut;
 mod limits;
 mod protocol;
@@ -42,6 +45,7 @@ mod rootless;
 mod serve;
 mod shell;
 mod spaces;
+mod streams;
 mod tty;
 mod views;
 mod words;
