@@ -10,6 +10,7 @@
 //! - [`streams`]: standard streams that are full or closed
 //! - [`beyond`]: TLS, and listening beyond loopback
 //! - [`serve`], [`knobs`], [`killed`], [`protocol`], [`protocol_doc`]: `vitrine serve` and its three processes
+//! - [`focus`]: one group's CPU, twenty times a second, beside the kernel's counters
 //! - [`rootless`]: the same as an ordinary user
 //! - [`doors`], [`inside`], [`exhaust`], [`hostile`]: what a program in a container can reach, use
 //!   up, and hold up
@@ -27,6 +28,7 @@ mod doctor;
 mod doors;
 mod exhaust;
 mod flags;
+mod focus;
 mod hostile;
 mod images;
 mod inside;

@@ -26,7 +26,7 @@ impl Place {
     pub(crate) fn of(command: &Command) -> Option<Self> {
         Some(match command {
             Command::Ping { .. } | Command::Discover { .. } => return None,
-            Command::Subscribe { .. } => Place::Link,
+            Command::Subscribe { .. } | Command::Focus { .. } => Place::Link,
             Command::StartMachine { .. } | Command::StartContainer { .. } => Place::Start,
             Command::Exec { container, .. } | Command::StopExecs { container, .. } => {
                 Place::Exec(*container)

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cgroup::{BadWrite, CgroupSample, Dialect, GroupId, Knob};
 use crate::discovery::Discovery;
+use crate::focus::{CpuSample, Focus};
 use crate::id::{ContainerId, MachineId, ParticipantId, TerminalId};
 use crate::limits::Reached;
 use crate::process::Process;
@@ -29,7 +30,7 @@ pub enum Command {
     Subscribe {
         /// Which machine.
         machine: Option<MachineId>,
-        /// Samples a second, 1 to 4 (20 is kept for the CPU lens).
+        /// Samples a second, 1 to 20.
         hertz: u8,
     },
     /// Look once at the namespaces of a machine that one may watch: [`Event::Discovery`] follows.
@@ -96,6 +97,12 @@ pub enum Command {
         file: String,
         /// The text.
         value: String,
+    },
+    /// Read one group's CPU some twenty times a second, beside what [`Command::Subscribe`] asks for;
+    /// `None` ends it. A connection has one at a time. For those who may change the machine.
+    Focus {
+        /// Which group.
+        on: Option<Focus>,
     },
 }
 
@@ -292,6 +299,8 @@ pub enum Event {
         /// Connections on this server.
         count: u32,
     },
+    /// The CPU of the group that [`Command::Focus`] names.
+    Cpu(CpuSample),
 }
 
 /// A machine.

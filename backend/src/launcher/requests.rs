@@ -157,9 +157,10 @@ impl State {
         }
         match command {
             // Web's own; nothing to be done here.
-            Command::Ping { .. } | Command::Subscribe { .. } | Command::Discover { .. } => {
-                Ok((Vec::new(), None))
-            }
+            Command::Ping { .. }
+            | Command::Subscribe { .. }
+            | Command::Discover { .. }
+            | Command::Focus { .. } => Ok((Vec::new(), None)),
             Command::StartMachine { profile } => {
                 let machine = self.start_machine(by, *profile)?;
                 Ok((Vec::new(), Some(Made::Machine { machine })))

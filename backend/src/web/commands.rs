@@ -26,7 +26,11 @@ pub(crate) fn check(
         _ => Err(no_machine()),
     };
     match command {
-        Command::Ping { .. } | Command::Subscribe { machine: None, .. } => Ok(()),
+        Command::Ping { .. }
+        | Command::Subscribe { machine: None, .. }
+        | Command::Focus { on: None } => Ok(()),
+        // Twenty messages a second are for those who work with it, not for a hall of viewers.
+        Command::Focus { on: Some(focus) } => mine(&focus.machine),
         Command::Subscribe { machine: Some(machine), hertz } => {
             check_hertz(*hertz)?;
             match owner(*machine) {
@@ -111,6 +115,7 @@ fn check_file(file: &str, value: &str) -> Result<(), BadWrite> {
 mod tests {
     use super::*;
     use vitrine_shared::cgroup::GroupId;
+    use vitrine_shared::focus::Focus;
     use vitrine_shared::id::ContainerId;
     use vitrine_shared::role::Role;
     use vitrine_shared::spec::ContainerSpec;
@@ -144,6 +149,7 @@ mod tests {
                 file: "cpu.max".into(),
                 value: "20000 100000".into(),
             },
+            Command::Focus { on: Some(Focus { machine, group }) },
         ]
     }
 

@@ -1,8 +1,9 @@
 //! The line to the observer: which machines to read, and what it read.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 
+use vitrine_shared::focus::Focus;
 use vitrine_shared::id::MachineId;
 
 use super::hub::Hub;
@@ -27,6 +28,7 @@ async fn hear(hub: &Hub, link: &Link) -> io::Result<()> {
         match heard {
             ObserverToWeb::Sample(sample) => hub.sample(*sample),
             ObserverToWeb::Discovery(discovery) => hub.discovery(*discovery),
+            ObserverToWeb::Cpu(sample) => hub.cpu(*sample),
         }
     }
     Ok(())
@@ -36,6 +38,7 @@ async fn hear(hub: &Hub, link: &Link) -> io::Result<()> {
 async fn tell(hub: &Hub, link: &Link) -> io::Result<()> {
     let mut told: HashMap<MachineId, u8> = HashMap::new();
     hub.ask_discoveries_again();
+    let mut focused = BTreeSet::new();
     loop {
         let wanted = hub.rates();
         let stopped = told.keys().filter(|machine| !wanted.contains_key(machine));
@@ -50,6 +53,7 @@ async fn tell(hub: &Hub, link: &Link) -> io::Result<()> {
             link.send(&WebToObserver::Watch { machine, hertz }).await?;
         }
         told = wanted;
+        tell_focuses(hub.focuses(), &mut focused, link).await?;
         for machine in hub.take_discoveries() {
             link.send(&WebToObserver::Discover { machine }).await?;
         }
@@ -58,4 +62,20 @@ async fn tell(hub: &Hub, link: &Link) -> io::Result<()> {
             () = hub.discovery_wanted.notified() => {}
         }
     }
+}
+
+async fn tell_focuses(
+    wanted: BTreeSet<Focus>,
+    told: &mut BTreeSet<Focus>,
+    link: &Link,
+) -> io::Result<()> {
+    // Those that are over first: the observer has places for no more than the limit.
+    for &focus in told.difference(&wanted) {
+        link.send(&WebToObserver::Focus { focus, on: false }).await?;
+    }
+    for &focus in wanted.difference(told) {
+        link.send(&WebToObserver::Focus { focus, on: true }).await?;
+    }
+    *told = wanted;
+    Ok(())
 }

@@ -177,6 +177,11 @@ impl Page {
         match command {
             Command::Ping { .. } => {}
             Command::Subscribe { machine, hertz } => self.seat.watch(machine, hertz),
+            Command::Focus { on } => {
+                if let Err(reason) = self.seat.focus(on) {
+                    return Some(refused(reason));
+                }
+            }
             Command::Discover { machine } => self.seat.discover(machine),
             command => {
                 let answer = self.web.requests.ask(self.identity, command);
