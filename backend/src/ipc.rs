@@ -24,6 +24,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use vitrine_shared::cgroup::{Dialect, GroupId};
 use vitrine_shared::discovery::Discovery;
+use vitrine_shared::focus::{CpuSample, Focus};
 use vitrine_shared::id::{ContainerId, MachineId, ParticipantId, TerminalId};
 use vitrine_shared::message::{Answer, Command, FeedEntry, HostInfo, Machine, Sample};
 use vitrine_shared::role::Identity;
@@ -238,6 +239,13 @@ pub enum WebToObserver {
         /// Which.
         machine: MachineId,
     },
+    /// Read this group's CPU closely, or no longer.
+    Focus {
+        /// Which.
+        focus: Focus,
+        /// From now on?
+        on: bool,
+    },
 }
 
 /// From the observer to web.
@@ -245,6 +253,8 @@ pub enum WebToObserver {
 pub enum ObserverToWeb {
     /// A reading.
     Sample(Box<Sample>),
+    /// The CPU of a group that is looked at closely.
+    Cpu(Box<CpuSample>),
     /// What a look at namespaces found.
     Discovery(Box<Discovery>),
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  launcher ── Machine, MachineGone, Web ──►┐            ┌── Watch { machine, hertz } ◄── web
-//!           ◄────────────── OomKilled ──────┤  observer  ├── Sample ───────────────────►
+//!           ◄────────────── OomKilled ──────┤  observer  ├── Sample, Cpu ──────────────►
 //!                                           └─────┬──────┘
 //!                                                 │ what is read, and when
 //!  each tick, for each machine due                │
@@ -20,6 +20,9 @@
 //!    /proc/PID/status             open, read ─────┤  NSpid, Uid, VmRSS      (else every 5 s)
 //!    /proc/PID/ns/*               readlink ───────┤  eight inode numbers    (at most every ½ s)
 //!    /proc/PID/cmdline            other thread ───┤  may block; never waited for
+//!  twenty times a second, for a group in focus    │
+//!    cpuacct.usage | cpu.stat …   kept, pread ────┤  CPU time, and the moment it was read
+//!    /proc/TID/schedstat          kept, pread ────┤  run and wait of each thread
 //!  when a page asks, in a thread                  │
 //!    descriptors, mounts, id maps  discover ──────┤  namespaces, and what holds them
 //!  each second, for all machines                  │
@@ -36,12 +39,13 @@
 //! (what is kept of each), `made` and `standing` (groups that somebody made, and who is in which),
 //! `roots` (an ordinary user's machines), `command_line` (the reads that may block),
 //! `discover` (a close look at namespaces; `namespace` and `mountinfo` are shared with the views), `parse` (bytes to numbers),
-//! `schedule`, `clock` and `file`.
+//! `schedule`, `focus` (one group's CPU, some twenty times a second), `clock` and `file`.
 
 pub(crate) mod clock;
 pub(crate) mod command_line;
 mod discover;
 pub(crate) mod file;
+mod focus;
 pub(crate) mod group;
 mod made;
 pub(crate) mod mountinfo;
@@ -67,6 +71,7 @@ use vitrine_shared::cgroup::GroupId;
 use vitrine_shared::id::MachineId;
 
 use self::discover::Looks;
+use self::focus::Focuses;
 pub use self::reader::Reader;
 use self::schedule::Schedule;
 use crate::ipc::{Channel, FromObserver, Inbox, ObserverToWeb, ToObserver, WebToObserver};
@@ -91,6 +96,7 @@ fn observe(launcher: Channel, proc: &Path) -> anyhow::Result<()> {
         web: None,
         reader,
         schedule: Schedule::default(),
+        focuses: Focuses::default(),
         looks: Looks::default(),
         oom_due_nsec: 0,
         news: VecDeque::new(),
@@ -102,6 +108,7 @@ fn observe(launcher: Channel, proc: &Path) -> anyhow::Result<()> {
         }
         observer.hear_web();
         observer.look_for_kills();
+        observer.read_focused();
         observer.read_due();
         observer.look_closer();
         if !observer.tell_launcher()? {
@@ -127,6 +134,7 @@ struct Observer {
     web: Option<Peer>,
     reader: Reader,
     schedule: Schedule,
+    focuses: Focuses,
     looks: Looks,
     oom_due_nsec: u64,
     news: VecDeque<FromObserver>,
@@ -136,7 +144,8 @@ impl Observer {
     /// Sleeps until somebody speaks or something is due.
     fn wait(&self) -> anyhow::Result<()> {
         let now_nsec = clock::monotonic_nsec();
-        let next = [self.schedule.next_nsec(), self.looks.next_nsec(now_nsec)];
+        let next =
+            [self.schedule.next_nsec(), self.focuses.next_nsec(), self.looks.next_nsec(now_nsec)];
         let due_nsec = next.into_iter().flatten().fold(self.oom_due_nsec, u64::min);
         let wait_msec = due_nsec.saturating_sub(now_nsec).div_ceil(MSEC_NSEC);
         let timeout = PollTimeout::from(u16::try_from(wait_msec).unwrap_or(u16::MAX));
@@ -196,6 +205,9 @@ impl Observer {
                 Ok(Some((WebToObserver::Files { machine, groups }, _fds))) => {
                     self.reader.show_files(machine, groups);
                 }
+                Ok(Some((WebToObserver::Focus { focus, on }, _fds))) => {
+                    self.focuses.set(focus, on);
+                }
                 Ok(Some((WebToObserver::Discover { machine }, _fds))) => self.looks.want(machine),
                 Err(err) if err.kind() == ErrorKind::WouldBlock => return,
                 Ok(None) => self.lose_web(),
@@ -212,6 +224,7 @@ impl Observer {
         self.web = None;
         self.schedule.clear();
         self.reader.show_no_files();
+        self.focuses.clear();
         self.looks.clear();
         self.release();
     }
@@ -282,6 +295,12 @@ impl Observer {
         }
         for sample in self.reader.sample(&due) {
             self.tell_web(&ObserverToWeb::Sample(Box::new(sample)));
+        }
+    }
+
+    fn read_focused(&mut self) {
+        for sample in self.reader.cpu_samples(&mut self.focuses) {
+            self.tell_web(&ObserverToWeb::Cpu(Box::new(sample)));
         }
     }
 }

@@ -28,7 +28,9 @@ impl Place {
     pub(crate) fn of(command: &Command) -> Option<Self> {
         Some(match command {
             Command::Ping { .. } | Command::Discover { .. } => return None,
-            Command::Subscribe { .. } | Command::ShowFiles { .. } => Place::Link,
+            Command::Subscribe { .. } | Command::Focus { .. } | Command::ShowFiles { .. } => {
+                Place::Link
+            }
             Command::StartMachine { .. } | Command::StartContainer { .. } => Place::Start,
             Command::Exec { container, .. } | Command::StopExecs { container, .. } => {
                 Place::Exec(*container)

@@ -322,7 +322,8 @@ impl State {
             Event::Discovery(_) => {}
             Event::Feed { machine, entries } => self.fed(machine, entries),
             Event::Synced => self.snapshot_complete(),
-            Event::Viewers { .. } => {}
+            // Close samples have a way of their own, past the state.
+            Event::Viewers { .. } | Event::Cpu(_) => {}
         }
     }
 

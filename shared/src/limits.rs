@@ -75,6 +75,9 @@ pub const TERMINAL_INPUT_BYTES: Limit = limit("terminal-input-bytes", 256 * 1024
 pub const COMMAND_BURST: Limit = limit("command-burst", 60, "commands");
 /// Commands of one connection, sustained.
 pub const COMMAND_RATE: Limit = limit("command-rate", 20, "commands a second");
+/// Groups on the whole server whose CPU is read twenty times a second; any number of connections
+/// may look at the same one.
+pub const FOCUSES: Limit = limit("focuses", 32, "groups");
 /// Refused messages in a row after which a connection is closed.
 pub const BAD_MESSAGES: Limit = limit("bad-messages", 50, "messages");
 /// Terminal output kept for those who come back.
@@ -141,6 +144,7 @@ pub const ALL: &[Limit] = &[
     TERMINAL_INPUT_BYTES,
     COMMAND_BURST,
     COMMAND_RATE,
+    FOCUSES,
     BAD_MESSAGES,
     TERMINAL_RING_BYTES,
     TERMINAL_UNACKED_BYTES,

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cgroup::{BadGroup, BadWrite, CgroupSample, Dialect, GroupId, Knob};
 use crate::discovery::Discovery;
+use crate::focus::{CpuSample, Focus};
 use crate::id::{ContainerId, MachineId, ParticipantId, TerminalId};
 use crate::limits::Reached;
 use crate::process::Process;
@@ -29,7 +30,7 @@ pub enum Command {
     Subscribe {
         /// Which machine.
         machine: Option<MachineId>,
-        /// Samples a second, 1 to 4 (20 is kept for the CPU lens).
+        /// Samples a second, 1 to 20.
         hertz: u8,
     },
     /// Look once at the namespaces of a machine that one may watch: [`Event::Discovery`] follows.
@@ -131,6 +132,12 @@ pub enum Command {
         machine: MachineId,
         /// Which.
         group: Option<GroupId>,
+    },
+    /// Read one group's CPU some twenty times a second, beside what [`Command::Subscribe`] asks for;
+    /// `None` ends it. A connection has one at a time. For those who may change the machine.
+    Focus {
+        /// Which group.
+        on: Option<Focus>,
     },
 }
 
@@ -347,6 +354,8 @@ pub enum Event {
         /// Connections on this server.
         count: u32,
     },
+    /// The CPU of the group that [`Command::Focus`] names.
+    Cpu(CpuSample),
 }
 
 /// A machine.

@@ -21,6 +21,7 @@ use vitrine_shared::cgroup::{
 use vitrine_shared::discovery::{
     Discovery, Extent, Found, Holder, IdMaps, Mount, MountTable, NetDevice, NetDevices, Whose,
 };
+use vitrine_shared::focus::{CpuSample, Focus, ThreadTime};
 use vitrine_shared::id::{ContainerId, MachineId, ParticipantId, TerminalId};
 use vitrine_shared::limits::{MACHINES, Reached};
 use vitrine_shared::message::{
@@ -36,6 +37,7 @@ use vitrine_shared::wire;
 
 const MACHINE: MachineId = MachineId(0x1234_5678_9abc_def0_1234_5678_9abc_def0);
 const CONTAINER: ContainerId = ContainerId(u128::MAX);
+const FOCUS: Focus = Focus { machine: MACHINE, group: GroupId::Container(CONTAINER) };
 
 #[track_caller]
 fn survives<T: Serialize + DeserializeOwned + PartialEq + Debug>(message: &T) {
@@ -101,6 +103,8 @@ fn commands() -> Vec<Command> {
         Command::MoveProcess { machine, pid: 4821, group: GroupId::Shell },
         Command::ShowFiles { machine, group: None },
         Command::ShowFiles { machine, group: Some(made()) },
+        Command::Focus { on: None },
+        Command::Focus { on: Some(FOCUS) },
     ];
     let knobs = [
         Knob::CpuMax { quota_usec: None, period_usec: 1_000 },
@@ -146,8 +150,9 @@ fn commands_survive() {
         Command::RemoveGroup { .. } => "remove group",
         Command::MoveProcess { .. } => "move",
         Command::ShowFiles { .. } => "files",
+        Command::Focus { .. } => "focus",
     };
-    all(&commands(), name, 15);
+    all(&commands(), name, 16);
     for (id, command) in (0..).zip(commands()) {
         survives(&ClientMessage { id, command });
     }
@@ -407,6 +412,25 @@ fn discovery() -> Discovery {
     }
 }
 
+fn cpu_sample() -> CpuSample {
+    CpuSample {
+        focus: FOCUS,
+        at_nsec: u64::MAX,
+        usage_nsec: 1,
+        cpus_nsec: vec![1, 0],
+        threads: vec![ThreadTime { tid: 4821, run_nsec: 1, wait_nsec: 2 }],
+        n_threads: 40,
+        quota_usec: Some(20_000),
+        period_usec: 100_000,
+        burst_usec: 10_000,
+        nr_periods: 3,
+        nr_throttled: 2,
+        throttled_usec: 4,
+        nr_bursts: 1,
+        burst_used_usec: 5,
+    }
+}
+
 fn events() -> Vec<Event> {
     let entries = (1..).zip(happenings()).map(|(seq, what)| FeedEntry { seq, at_msec: seq, what });
     vec![
@@ -417,6 +441,7 @@ fn events() -> Vec<Event> {
         Event::Feed { machine: MACHINE, entries: entries.collect() },
         Event::Synced,
         Event::Viewers { count: 40 },
+        Event::Cpu(cpu_sample()),
     ]
 }
 
@@ -430,8 +455,9 @@ fn events_survive() {
         Event::Feed { .. } => "feed",
         Event::Synced => "synced",
         Event::Viewers { .. } => "viewers",
+        Event::Cpu(_) => "cpu",
     };
-    all(&events(), name, 7);
+    all(&events(), name, 8);
     let happened = |what: &Happening| match what {
         Happening::MachineBorn { .. } => "machine",
         Happening::ContainerBorn { .. } => "container",

@@ -1,13 +1,13 @@
 //! Commands from web, looked at again as if web were hostile, and done.
 
 mod groups;
+mod writes;
 
-use std::path::Path;
 use std::time::Duration;
 
 use nix::errno::Errno;
 use vitrine_shared::cgroup::{
-    BadGroup, BadWrite, Controller, Dialect, FILES, GroupId, IoMax, Knob, Write, check_write,
+    BadGroup, BadWrite, Controller, Dialect, FILES, GroupId, Knob, Write, check_write,
 };
 use vitrine_shared::id::{ContainerId, MachineId, TerminalId};
 use vitrine_shared::limits::{self, Limit};
@@ -174,6 +174,7 @@ impl State {
             Command::Ping { .. }
             | Command::Subscribe { .. }
             | Command::Discover { .. }
+            | Command::Focus { .. }
             | Command::ShowFiles { .. } => Ok((Vec::new(), None)),
             Command::StartMachine { profile } => {
                 let machine = self.start_machine(by, *profile)?;
@@ -388,8 +389,8 @@ impl State {
         let target = writable_group(machine, group)?;
         let (controller, dialect) = home_of(&target, file)?;
         let text = check_write(file, dialect, value).map_err(Refusal::Write)?;
-        check_io_write(file, &text)?;
-        check_swappiness(&target, file, &text)?;
+        writes::check_io(file, &text)?;
+        writes::check_swappiness(counts_swap(&target), file, &text)?;
         match target.write(controller, file, &text) {
             Ok(wrote) => Ok((self.wrote(id, &[wrote]), None)),
             Err(err) => Err(self.kernel_refused(by, id, group, &err, &text)),
@@ -514,66 +515,17 @@ fn check_knob(knob: &Knob) -> Result<(), Not> {
             limits.memory_swap_bytes = *swap_bytes;
             limits.memory_bytes = *memory_bytes;
         }
-        Knob::IoMax(io) => return check_io_max(io),
+        Knob::IoMax(io) => return writes::check_io_max(io),
         // Every value of these is one that the kernel takes.
         Knob::CpuIdle(_) | Knob::OomGroup(_) | Knob::Freeze(_) => {}
     }
     Ok(limits.check()?)
 }
 
-/// A limit on a device that is there; a limit of nothing at all would hold its users for ever.
-fn check_io_max(io: &IoMax) -> Result<(), Not> {
-    let IoMax { major, minor, .. } = io;
-    if !Path::new(&format!("/sys/dev/block/{major}:{minor}")).exists() {
-        return Err(Refusal::Missing { what: format!("block device {major}:{minor}") }.into());
-    }
-    check_rate(io.read_bps.into_iter().chain(io.write_bps), MIN_IO_BPS)?;
-    check_rate(io.read_iops.into_iter().chain(io.write_iops), MIN_IOPS)
-}
-
-/// The least bandwidth of a disk, in bytes a second. A page of an image that all machines share
-/// stays locked while its reader is held back, and everybody else waits for it.
-const MIN_IO_BPS: u64 = 1 << 20;
-/// The least number of reads or writes a second.
-const MIN_IOPS: u64 = 64;
-
-fn check_rate(rates: impl IntoIterator<Item = u64>, min: u64) -> Result<(), Not> {
-    match rates.into_iter().find(|&rate| rate < min) {
-        None => Ok(()),
-        Some(given) => {
-            let what = "io rate".into();
-            Err(SpecError::OutOfRange { what, given, min, max: u64::MAX }.into())
-        }
-    }
-}
-
-/// Where swap is not counted, a swappiness of 0 is what keeps a machine out of it.
-fn check_swappiness(group: &Cgroup, file: &str, text: &str) -> Result<(), Not> {
-    let counted = || {
-        let memory = group.directory(Controller::Memory).map(|(dir, _)| dir);
-        memory.is_some_and(|dir| dir.join("memory.memsw.limit_in_bytes").exists())
-    };
-    if file != "memory.swappiness" || text == "0" || counted() {
-        return Ok(());
-    }
-    let (file, given) = (file.to_string(), text.to_string());
-    let allowed = "0, because this kernel does not count swap".into();
-    Err(Refusal::Write(BadWrite::Value { file, given, allowed }).into())
-}
-
-/// The same for a raw file; `text` is as the table of files takes it.
-fn check_io_write(file: &str, text: &str) -> Result<(), Not> {
-    if file == "io.max" {
-        return IoMax::parse(text).map_or(Ok(()), |io| check_io_max(&io));
-    }
-    let min = match file {
-        "blkio.throttle.read_bps_device" | "blkio.throttle.write_bps_device" => MIN_IO_BPS,
-        "blkio.throttle.read_iops_device" | "blkio.throttle.write_iops_device" => MIN_IOPS,
-        _ => return Ok(()),
-    };
-    let rate = text.rsplit(' ').next().and_then(|rate| rate.parse().ok());
-    // Zero is no limit (blkio-controller.rst).
-    check_rate(rate.filter(|&rate| rate > 0), min)
+/// Can swap be limited apart from memory?
+fn counts_swap(group: &Cgroup) -> bool {
+    let memory = group.directory(Controller::Memory).map(|(dir, _)| dir);
+    memory.is_some_and(|dir| dir.join("memory.memsw.limit_in_bytes").exists())
 }
 
 /// The controller of a knob, or the file that its dialect does not have.

@@ -283,7 +283,7 @@ pub(super) fn mounts(hierarchy: &ObservedHierarchy, controller: &str) -> bool {
 
 /// The hierarchy that has a file. v2 counts CPU time in every group, with no controller at all:
 /// that must do where nothing else counts it.
-fn home<'a>(
+pub(crate) fn home<'a>(
     rule: &FileRule,
     hierarchies: &'a [ObservedHierarchy],
 ) -> Option<&'a ObservedHierarchy> {

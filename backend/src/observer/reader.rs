@@ -7,6 +7,7 @@ use std::path::Path;
 
 use nix::dir::Dir;
 use vitrine_shared::cgroup::{CgroupSample, Controller, GroupId};
+use vitrine_shared::focus::CpuSample;
 use vitrine_shared::id::{ContainerId, MachineId};
 use vitrine_shared::message::Sample;
 
@@ -14,6 +15,7 @@ use super::clock::{self, CpuClock};
 use super::command_line::CommandLines;
 use super::discover::Scene;
 use super::file::{self, Ledger};
+use super::focus::Focuses;
 use super::group::{self, Depth, Group};
 use super::made::Made;
 use super::oom::OomWatch;
@@ -157,6 +159,15 @@ impl Reader {
             kills.extend(killed.into_iter().map(|group| (id, group)));
         }
         kills
+    }
+
+    /// Reads the groups that are looked at closely, when it is time.
+    pub(super) fn cpu_samples(&mut self, focuses: &mut Focuses) -> Vec<CpuSample> {
+        let Reader { means, machines, buffer, .. } = self;
+        let machine = |focus: vitrine_shared::focus::Focus| {
+            machines.get(&focus.machine).map(|machine| &machine.observed)
+        };
+        focuses.read_due(&means.proc, machine, buffer)
     }
 
     /// How many processes the whole host has, when it is time to count them again.

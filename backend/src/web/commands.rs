@@ -26,7 +26,11 @@ pub(crate) fn check(
         _ => Err(no_machine()),
     };
     match command {
-        Command::Ping { .. } | Command::Subscribe { machine: None, .. } => Ok(()),
+        Command::Ping { .. }
+        | Command::Subscribe { machine: None, .. }
+        | Command::Focus { on: None } => Ok(()),
+        // Twenty messages a second are for those who work with it, not for a hall of viewers.
+        Command::Focus { on: Some(focus) } => mine(&focus.machine),
         Command::Subscribe { machine: Some(machine), hertz } => {
             check_hertz(*hertz)?;
             match owner(*machine) {
@@ -69,19 +73,11 @@ pub(crate) fn check(
         }
         Command::RemoveGroup { machine, group } => {
             mine(machine)?;
-            match group {
-                GroupId::Made(_) => Ok(()),
-                GroupId::Cap => Err(Refusal::Group(BadGroup::Cap)),
-                _ => Err(Refusal::Group(BadGroup::Fixed)),
-            }
+            removable(group).map_err(Refusal::Group)
         }
         Command::MoveProcess { machine, group, .. } => {
             mine(machine)?;
-            match group {
-                GroupId::Cap => Err(Refusal::Group(BadGroup::Cap)),
-                GroupId::Container(_) => Err(Refusal::Group(BadGroup::OfContainer)),
-                GroupId::Root | GroupId::Shell | GroupId::Made(_) => Ok(()),
-            }
+            enterable(group).map_err(Refusal::Group)
         }
         // As for subscribing: it only reads.
         Command::ShowFiles { machine, .. } => match owner(*machine) {
@@ -124,6 +120,24 @@ fn check_knob(knob: &Knob) -> Result<(), BadWrite> {
     Ok(())
 }
 
+/// Only what was made is removed.
+fn removable(group: &GroupId) -> Result<(), BadGroup> {
+    match group {
+        GroupId::Made(_) => Ok(()),
+        GroupId::Cap => Err(BadGroup::Cap),
+        GroupId::Root | GroupId::Shell | GroupId::Container(_) => Err(BadGroup::Fixed),
+    }
+}
+
+/// Only the machine's own groups are moved to.
+fn enterable(group: &GroupId) -> Result<(), BadGroup> {
+    match group {
+        GroupId::Cap => Err(BadGroup::Cap),
+        GroupId::Container(_) => Err(BadGroup::OfContainer),
+        GroupId::Root | GroupId::Shell | GroupId::Made(_) => Ok(()),
+    }
+}
+
 /// Web does not know which dialect each controller speaks; the launcher does.
 fn check_file(file: &str, value: &str) -> Result<(), BadWrite> {
     match check_write(file, Dialect::V1, value) {
@@ -135,6 +149,7 @@ fn check_file(file: &str, value: &str) -> Result<(), BadWrite> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use vitrine_shared::focus::Focus;
     use vitrine_shared::id::ContainerId;
     use vitrine_shared::role::Role;
     use vitrine_shared::spec::ContainerSpec;
@@ -175,6 +190,7 @@ mod tests {
             Command::MakeGroup { machine, parent: group, name: "a".into() },
             Command::RemoveGroup { machine, group: made() },
             Command::MoveProcess { machine, pid: 1, group: made() },
+            Command::Focus { on: Some(Focus { machine, group }) },
         ]
     }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 
 use vitrine_shared::cgroup::GroupId;
+use vitrine_shared::focus::Focus;
 use vitrine_shared::id::MachineId;
 
 use super::hub::Hub;
@@ -28,6 +29,7 @@ async fn hear(hub: &Hub, link: &Link) -> io::Result<()> {
         match heard {
             ObserverToWeb::Sample(sample) => hub.sample(*sample),
             ObserverToWeb::Discovery(discovery) => hub.discovery(*discovery),
+            ObserverToWeb::Cpu(sample) => hub.cpu(*sample),
         }
     }
     Ok(())
@@ -38,6 +40,7 @@ async fn tell(hub: &Hub, link: &Link) -> io::Result<()> {
     let mut told: HashMap<MachineId, u8> = HashMap::new();
     let mut shown = BTreeMap::new();
     hub.ask_discoveries_again();
+    let mut focused = BTreeSet::new();
     loop {
         let wanted = hub.rates();
         let stopped = told.keys().filter(|machine| !wanted.contains_key(machine));
@@ -53,6 +56,7 @@ async fn tell(hub: &Hub, link: &Link) -> io::Result<()> {
         }
         told = wanted;
         tell_files(hub.shown_files(), &mut shown, link).await?;
+        tell_focuses(hub.focuses(), &mut focused, link).await?;
         for machine in hub.take_discoveries() {
             link.send(&WebToObserver::Discover { machine }).await?;
         }
@@ -76,6 +80,22 @@ async fn tell_files(
     }
     for (&machine, _) in told.iter().filter(|(machine, _)| !wanted.contains_key(machine)) {
         link.send(&WebToObserver::Files { machine, groups: Vec::new() }).await?;
+    }
+    *told = wanted;
+    Ok(())
+}
+
+async fn tell_focuses(
+    wanted: BTreeSet<Focus>,
+    told: &mut BTreeSet<Focus>,
+    link: &Link,
+) -> io::Result<()> {
+    // Those that are over first: the observer has places for no more than the limit.
+    for &focus in told.difference(&wanted) {
+        link.send(&WebToObserver::Focus { focus, on: false }).await?;
+    }
+    for &focus in wanted.difference(told) {
+        link.send(&WebToObserver::Focus { focus, on: true }).await?;
     }
     *told = wanted;
     Ok(())

@@ -182,6 +182,11 @@ impl Page {
                     return Some(refused(reason));
                 }
             }
+            Command::Focus { on } => {
+                if let Err(reason) = self.seat.focus(on) {
+                    return Some(refused(reason));
+                }
+            }
             Command::Discover { machine } => self.seat.discover(machine),
             command => {
                 let answer = self.web.requests.ask(self.identity, command);

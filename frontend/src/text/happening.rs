@@ -64,6 +64,7 @@ pub(crate) fn asked(lang: Lang, command: &Command) -> String {
     match command {
         Command::Ping { .. } => "ping".into(),
         Command::Subscribe { .. } => lang.pick("look at a machine", "查看一台机器").into(),
+        Command::Focus { .. } => lang.pick("look closely at a group", "近看一个控制组").into(),
         Command::Discover { .. } => lang.pick("look at namespaces", "查看命名空间").into(),
         Command::StartMachine { .. } => lang.pick("start a machine", "启动一台机器").into(),
         Command::StartContainer { .. } => lang.pick("start a container", "启动一个容器").into(),
