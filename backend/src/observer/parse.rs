@@ -98,6 +98,10 @@ pub(crate) struct CpuStat {
     pub(crate) nr_throttled: u64,
     /// Time its run queues stood throttled.
     pub(crate) throttled_usec: u64,
+    /// Periods in which saved quota was used.
+    pub(crate) nr_bursts: u64,
+    /// CPU time used beyond the quota in these.
+    pub(crate) burst_usec: u64,
 }
 
 /// Reads `cpu.stat` of either dialect; v1 writes nanoseconds where v2 writes microseconds.
@@ -110,6 +114,9 @@ pub(crate) fn cpu_stat(text: &[u8]) -> CpuStat {
             b"nr_throttled" => stat.nr_throttled = value,
             b"throttled_time" => stat.throttled_usec = value / 1_000,
             b"throttled_usec" => stat.throttled_usec = value,
+            b"nr_bursts" => stat.nr_bursts = value,
+            b"burst_time" => stat.burst_usec = value / 1_000,
+            b"burst_usec" => stat.burst_usec = value,
             _ => {}
         }
     }
@@ -137,9 +144,30 @@ pub(crate) fn value(text: &[u8]) -> Option<u64> {
     words(text).next().and_then(number)
 }
 
+/// The numbers of a file such as `cpuacct.usage_percpu`, up to the last that is not 0: v1 has one
+/// for each CPU that the host could ever have.
+pub(crate) fn values(text: &[u8], most: usize) -> Vec<u64> {
+    let mut values: Vec<u64> = words(text).map_while(number).take(most).collect();
+    while values.last() == Some(&0) {
+        values.pop();
+    }
+    values
+}
+
+/// `/proc/TID/schedstat`: time on a CPU and time of waiting for one, in nanoseconds.
+pub(crate) fn schedstat(text: &[u8]) -> Option<(u64, u64)> {
+    let mut words = words(text);
+    Some((number(words.next()?)?, number(words.next()?)?))
+}
+
 /// The counter `oom_kill` of `memory.oom_control` or `memory.events`.
 pub(crate) fn oom_kill(text: &[u8]) -> Option<u64> {
-    pairs(text).find(|(key, _)| *key == b"oom_kill").map(|(_, value)| value)
+    field(text, "oom_kill")
+}
+
+/// The number behind a key, in a file of such lines.
+pub(crate) fn field(text: &[u8], name: &str) -> Option<u64> {
+    pairs(text).find(|(key, _)| *key == name.as_bytes()).map(|(_, value)| value)
 }
 
 /// Bytes kept of a command line: those of a full machine (256 processes) fill no more than what

@@ -169,6 +169,6 @@ fn populated(dir: &Path) -> usize {
 }
 
 /// Not `fs::write`: a file that has gone with its group is not to be made.
-pub(super) fn write_existing(path: &Path, text: &str) -> io::Result<()> {
+pub(crate) fn write_existing(path: &Path, text: &str) -> io::Result<()> {
     fs::OpenOptions::new().write(true).open(path)?.write_all(text.as_bytes())
 }

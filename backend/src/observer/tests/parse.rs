@@ -70,10 +70,24 @@ fn cpu_stat_in_both_dialects() {
         nr_periods: 52,
         nr_throttled: 51,
         throttled_usec: 4_067_318,
+        ..CpuStat::default()
     };
     assert_eq!(cpu_stat(V1_CPU_STAT), expected(None));
     assert_eq!(cpu_stat(V2_CPU_STAT), expected(Some(1_040_112_000)));
+    let bursts = |text| (cpu_stat(text).nr_bursts, cpu_stat(text).burst_usec);
+    assert_eq!(bursts(b"nr_bursts 3\nburst_time 7000\n"), (3, 7), "v1 counts nanoseconds");
+    assert_eq!(bursts(b"nr_bursts 3\nburst_usec 7\n"), (3, 7));
     assert_eq!(cpu_stat(b"nr_periods\nnr_throttled x\n-"), CpuStat::default());
+}
+
+#[test]
+fn times_of_cpus_and_threads() {
+    assert_eq!(values(b"5 0 7 0 0 \n", 64), [5, 0, 7]);
+    assert_eq!(values(b"5 6 7\n", 2), [5, 6]);
+    assert!(values(b"x 6\n", 2).is_empty());
+    assert_eq!(schedstat(b"4000000 70 5\n"), Some((4_000_000, 70)));
+    assert_eq!(schedstat(b"4000000\n"), None);
+    assert_eq!(schedstat(b"-1 0 0\n"), None);
 }
 
 #[test]
