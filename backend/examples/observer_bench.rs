@@ -43,6 +43,7 @@ impl Crowd {
 
     fn machine(&self) -> ObservedMachine {
         ObservedMachine {
+            init_pid: 0,
             roots: Vec::new(),
             delegated: false,
             machine: MACHINE,

@@ -66,4 +66,4 @@ impl Host {
 
 #[cfg(test)]
 #[path = "views/tests/tree.rs"]
-mod tests_tree;
+pub(crate) mod tests_tree;

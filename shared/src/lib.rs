@@ -8,19 +8,25 @@
 //! 4. [`limits`]: every bound on what a participant can use, with its name and default
 //! 5. [`cgroup`]: controllers, knobs and files, in both dialects
 //! 6. [`process`]: one process as the kernel tells it
-//! 7. [`role`]: who may do what
-//! 8. [`message`]: commands, answers and events
-//! 9. [`wire`]: how they look on a WebSocket
-//! 10. `schema` (a feature): the same for other languages, as JSON Schema
-//! 11. [`terminal`]: the frames of a terminal's own socket
-//! 12. [`rosetta`]: every v1 file beside its v2 form, values turned both ways
-//! 13. [`sim`]: the model of CFS bandwidth control that plays on the start page
+//! 7. [`discovery`]: the namespaces of a machine, looked at closely
+//! 8. [`role`]: who may do what
+//! 9. [`message`]: commands, answers and events
+//! 10. [`wire`]: how they look on a WebSocket
+//! 11. `schema` (a feature): the same for other languages, as JSON Schema
+//! 12. [`terminal`]: the frames of a terminal's own socket
+//! 13. [`rosetta`]: every v1 file beside its v2 form, values turned both ways
+//! 14. [`focus`]: one group's CPU, read some twenty times a second
+//! 15. [`cpu`]: what such readings tell, measured and modelled
+//! 16. [`sim`]: the model of CFS bandwidth control that plays on the start page
 //!
 //! **Invariant:** nothing here does I/O, reads a clock or depends on a platform.
 
 #![forbid(unsafe_code)]
 
 pub mod cgroup;
+pub mod cpu;
+pub mod discovery;
+pub mod focus;
 pub mod id;
 pub mod limits;
 pub mod message;

@@ -15,8 +15,13 @@ use std::fmt::Debug;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use vitrine_shared::cgroup::{
-    BadWrite, CgroupSample, CpuBandwidth, Dialect, GroupId, IoMax, Knob, RawFile,
+    BadGroup, BadWrite, CgroupSample, Controller, ControllerSet, CpuBandwidth, Dialect, GroupId,
+    IoMax, Knob, Member, Met, RawFile,
 };
+use vitrine_shared::discovery::{
+    Discovery, Extent, Found, Holder, IdMaps, Mount, MountTable, NetDevice, NetDevices, Whose,
+};
+use vitrine_shared::focus::{CpuSample, Focus, ThreadTime};
 use vitrine_shared::id::{ContainerId, MachineId, ParticipantId, TerminalId};
 use vitrine_shared::limits::{MACHINES, Reached};
 use vitrine_shared::message::{
@@ -32,6 +37,7 @@ use vitrine_shared::wire;
 
 const MACHINE: MachineId = MachineId(0x1234_5678_9abc_def0_1234_5678_9abc_def0);
 const CONTAINER: ContainerId = ContainerId(u128::MAX);
+const FOCUS: Focus = Focus { machine: MACHINE, group: GroupId::Container(CONTAINER) };
 
 #[track_caller]
 fn survives<T: Serialize + DeserializeOwned + PartialEq + Debug>(message: &T) {
@@ -51,6 +57,10 @@ fn survives<T: Serialize + DeserializeOwned + PartialEq + Debug>(message: &T) {
 fn all<T>(samples: &[T], name: impl Fn(&T) -> &'static str, variants: usize) {
     let names: BTreeSet<_> = samples.iter().map(name).collect();
     assert_eq!(names.len(), variants, "{names:?}");
+}
+
+fn made() -> GroupId {
+    GroupId::Made("test_container/根".parse().unwrap())
 }
 
 fn commands() -> Vec<Command> {
@@ -75,6 +85,7 @@ fn commands() -> Vec<Command> {
     let mut commands = vec![
         Command::Ping { token: u64::MAX },
         Command::Subscribe { machine: None, hertz: 4 },
+        Command::Discover { machine },
         Command::StartMachine { profile: Profile::Lab },
         Command::StartContainer { machine: Some(machine), spec },
         Command::Exec { machine, container, argv: vec!["sh".into(), "-c".into(), String::new()] },
@@ -87,6 +98,13 @@ fn commands() -> Vec<Command> {
             file: "cpu.max".into(),
             value: "max".into(),
         },
+        Command::MakeGroup { machine, parent: made(), name: "web server".into() },
+        Command::RemoveGroup { machine, group: made() },
+        Command::MoveProcess { machine, pid: 4821, group: GroupId::Shell },
+        Command::ShowFiles { machine, group: None },
+        Command::ShowFiles { machine, group: Some(made()) },
+        Command::Focus { on: None },
+        Command::Focus { on: Some(FOCUS) },
     ];
     let knobs = [
         Knob::CpuMax { quota_usec: None, period_usec: 1_000 },
@@ -119,6 +137,7 @@ fn commands_survive() {
     let name = |command: &Command| match command {
         Command::Ping { .. } => "ping",
         Command::Subscribe { .. } => "subscribe",
+        Command::Discover { .. } => "discover",
         Command::StartMachine { .. } => "machine",
         Command::StartContainer { .. } => "start",
         Command::Exec { .. } => "exec",
@@ -127,8 +146,13 @@ fn commands_survive() {
         Command::EndMachine { .. } => "end",
         Command::SetKnob { .. } => "knob",
         Command::WriteFile { .. } => "write",
+        Command::MakeGroup { .. } => "make group",
+        Command::RemoveGroup { .. } => "remove group",
+        Command::MoveProcess { .. } => "move",
+        Command::ShowFiles { .. } => "files",
+        Command::Focus { .. } => "focus",
     };
-    all(&commands(), name, 10);
+    all(&commands(), name, 16);
     for (id, command) in (0..).zip(commands()) {
         survives(&ClientMessage { id, command });
     }
@@ -150,7 +174,24 @@ fn refusals() -> Vec<Refusal> {
         BadWrite::ReadOnly { file: "cpu.stat".into() },
         BadWrite::Value { file: "cpu.max".into(), given: "x".into(), allowed: "…".into() },
     ];
-    let whys = [Why::Unknown, Why::ChildAboveParent, Why::ParentBelowChild, Why::InUse];
+    let groups = [
+        BadGroup::Name { given: "../x".into() },
+        BadGroup::Cap,
+        BadGroup::Fixed,
+        BadGroup::OfContainer,
+        BadGroup::NotOwn { pid: 1 },
+    ];
+    let whys = [
+        Why::Unknown,
+        Why::ChildAboveParent,
+        Why::ParentBelowChild,
+        Why::InUse,
+        Why::HasProcesses,
+        Why::HasChildren,
+        Why::Exists,
+        Why::HandsOut,
+        Why::NoCpus,
+    ];
     let kernel = |why| Refusal::Kernel {
         file: "/sys/fs/cgroup/cpu/x".into(),
         text: "1".into(),
@@ -169,6 +210,7 @@ fn refusals() -> Vec<Refusal> {
     ];
     refusals.extend(specs.into_iter().map(Refusal::Spec));
     refusals.extend(writes.into_iter().map(Refusal::Write));
+    refusals.extend(groups.into_iter().map(Refusal::Group));
     refusals.extend(whys.into_iter().map(kernel));
     refusals
 }
@@ -183,12 +225,13 @@ fn refusals_survive_and_read_as_sentences() {
         Refusal::Spec(_) => "spec",
         Refusal::Write(_) => "write",
         Refusal::Kernel { .. } => "kernel",
+        Refusal::Group(_) => "group",
         Refusal::ProfileOff { .. } => "profile",
         Refusal::NotRunning { .. } => "ended",
         Refusal::Missing { .. } => "missing",
         Refusal::Unreadable { .. } => "unreadable",
     };
-    all(&refusals(), name, 11);
+    all(&refusals(), name, 12);
     for reason in refusals() {
         assert!(reason.to_string().len() > 10, "{reason:?}");
         survives(&ServerMessage::Unreadable { reason });
@@ -210,6 +253,8 @@ fn answers() -> Vec<Answer> {
     let mut answers: Vec<_> = refused.collect();
     answers.push(Answer::Done { deeds, made: Some(container) });
     answers.push(Answer::Done { deeds: vec![], made: Some(Made::Process { pid: 7 }) });
+    let group = Made::Group { machine: MACHINE, group: made() };
+    answers.push(Answer::Done { deeds: vec![], made: Some(group) });
     answers
         .push(Answer::Failed { step: "Clone".into(), errno: "EAGAIN".into(), hint: "…".into() });
     answers
@@ -236,6 +281,9 @@ fn happenings() -> Vec<Happening> {
         Happening::ContainerExited { name: text(), status: 137 },
         Happening::ExecStarted { name: text(), command: text(), pid: 3 },
         Happening::Wrote { path: text(), old: text(), new: text(), shell: text() },
+        Happening::GroupMade { path: text() },
+        Happening::GroupRemoved { path: text() },
+        Happening::ProcessMoved { pid: 4, from: text(), to: text() },
         Happening::KernelRefused { path: text(), text: text(), errno: text() },
         Happening::OomKilled { name: text() },
     ]
@@ -298,14 +346,88 @@ fn sample() -> Sample {
         memory_max: None,
         pids: 2,
         pids_max: Some(3),
+        memory_high: Some(4),
+        swap_bytes: 5,
+        cpu_weight: 1024,
+        cpus: "0-1".into(),
+        met: Met { memory_high: 1, memory_max: 2, oom_kills: 3, pids_max: 4 },
+        available: ControllerSet::named("cpu memory"),
+        enabled: ControllerSet::NONE,
+        members: vec![Member { pid: 4821, controllers: ControllerSet::NONE.with(Controller::Cpu) }],
         files: vec![RawFile { name: "cpu.max".into(), value: "max 100000".into(), writable: true }],
     };
     Sample {
         machine: MACHINE,
         at_msec: 1,
         processes: vec![process],
-        groups: vec![group(GroupId::Cap, Dialect::V1), group(GroupId::Root, Dialect::V2)],
+        groups: vec![group(GroupId::Cap, Dialect::V1), group(made(), Dialect::V2)],
+        more_groups: 9,
         other_processes: 140,
+    }
+}
+
+fn discovery() -> Discovery {
+    let held_by = vec![
+        Holder::Descriptor { pid: 4821, fd: 7 },
+        Holder::Mount { pid: 4821, path: "/run/n s".into() },
+        Holder::Children { pid: 1 },
+        Holder::Namespace { id: u64::MAX },
+    ];
+    let whose =
+        [Whose::Initial, Whose::Machine, Whose::Container { container: CONTAINER }, Whose::Made];
+    let found = |whose| Found {
+        kind: Namespace::Net,
+        id: 4_026_531_833,
+        whose,
+        processes: 3,
+        pid: Some(4821),
+        held_by: held_by.clone(),
+        owner: Some(1),
+        owner_uid: Some(0),
+        parent: None,
+    };
+    let extent = Extent { inside: 0, outside: 2_000_000_000, count: 65_536 };
+    let mount = Mount {
+        id: 31,
+        parent: 30,
+        device: "0:87".into(),
+        root: "/".into(),
+        path: "/proc".into(),
+        options: "rw,nosuid".into(),
+        propagation: "master:1".into(),
+        kind: "proc".into(),
+        source: "proc".into(),
+    };
+    let device = NetDevice { name: "lo".into(), index: Some(1), rx_bytes: 0, tx_bytes: u64::MAX };
+    Discovery {
+        machine: MACHINE,
+        at_msec: 1,
+        initial: [4_026_531_836; 8],
+        machines: [0; 8],
+        namespaces: whose.map(found).into(),
+        id_maps: vec![IdMaps { namespace: 5, uids: vec![extent], gids: vec![extent] }],
+        mounts: vec![MountTable { namespace: 6, pid: 7, mounts: vec![mount] }],
+        devices: vec![NetDevices { namespace: 8, devices: vec![device] }],
+        cut: true,
+    }
+}
+
+fn cpu_sample() -> CpuSample {
+    CpuSample {
+        focus: FOCUS,
+        at_nsec: u64::MAX,
+        usage_nsec: 1,
+        cpus_nsec: vec![1, 0],
+        threads: vec![ThreadTime { tid: 4821, run_nsec: 1, wait_nsec: 2 }],
+        n_threads: 40,
+        quota_usec: Some(20_000),
+        period_usec: 100_000,
+        burst_usec: 10_000,
+        nr_periods: 3,
+        nr_throttled: 2,
+        throttled_usec: 4,
+        nr_bursts: 1,
+        burst_used_usec: 5,
     }
 }
 
@@ -315,9 +437,11 @@ fn events() -> Vec<Event> {
         Event::Machine(machine()),
         Event::MachineGone { machine: MACHINE },
         Event::Sample(sample()),
+        Event::Discovery(Box::new(discovery())),
         Event::Feed { machine: MACHINE, entries: entries.collect() },
         Event::Synced,
         Event::Viewers { count: 40 },
+        Event::Cpu(cpu_sample()),
     ]
 }
 
@@ -327,21 +451,26 @@ fn events_survive() {
         Event::Machine(_) => "machine",
         Event::MachineGone { .. } => "gone",
         Event::Sample(_) => "sample",
+        Event::Discovery(_) => "discovery",
         Event::Feed { .. } => "feed",
         Event::Synced => "synced",
         Event::Viewers { .. } => "viewers",
+        Event::Cpu(_) => "cpu",
     };
-    all(&events(), name, 6);
+    all(&events(), name, 8);
     let happened = |what: &Happening| match what {
         Happening::MachineBorn { .. } => "machine",
         Happening::ContainerBorn { .. } => "container",
         Happening::ContainerExited { .. } => "exited",
         Happening::ExecStarted { .. } => "exec",
         Happening::Wrote { .. } => "wrote",
+        Happening::GroupMade { .. } => "group made",
+        Happening::GroupRemoved { .. } => "group removed",
+        Happening::ProcessMoved { .. } => "moved",
         Happening::KernelRefused { .. } => "refused",
         Happening::OomKilled { .. } => "oom",
     };
-    all(&happenings(), happened, 7);
+    all(&happenings(), happened, 10);
     for event in events() {
         survives(&ServerMessage::Event(event));
     }

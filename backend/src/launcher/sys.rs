@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
+use vitrine_shared::namespace::Namespace;
 
 /// From `linux/sched.h`.
 pub(crate) const CLONE_PARENT: u64 = 0x8000;
@@ -481,6 +482,29 @@ pub(crate) fn namespace_parent(namespace: BorrowedFd<'_>) -> nix::Result<OwnedFd
 fn related_namespace(namespace: BorrowedFd<'_>, relation: libc::Ioctl) -> nix::Result<OwnedFd> {
     // SAFETY: these requests take no argument and give a new descriptor (with O_CLOEXEC) or -1.
     unsafe { new_fd(libc::ioctl(namespace.as_raw_fd(), relation).into()) }
+}
+
+/// A namespace of the process behind a pidfd: the kernel gives a descriptor that no link in
+/// `/proc` had to be followed for. `ENOTTY` before 6.11.
+pub(crate) fn namespace_of(
+    process: BorrowedFd<'_>,
+    kind: Namespace,
+    of_children: bool,
+) -> nix::Result<OwnedFd> {
+    // PIDFD_GET_*_NAMESPACE of `linux/pidfd.h`: _IO(0xFF, n).
+    let request: libc::Ioctl = match (kind, of_children) {
+        (Namespace::Cgroup, _) => 0xff01,
+        (Namespace::Ipc, _) => 0xff02,
+        (Namespace::Mount, _) => 0xff03,
+        (Namespace::Net, _) => 0xff04,
+        (Namespace::Pid, false) => 0xff05,
+        (Namespace::Pid, true) => 0xff06,
+        (Namespace::Time, false) => 0xff07,
+        (Namespace::Time, true) => 0xff08,
+        (Namespace::User, _) => 0xff09,
+        (Namespace::Uts, _) => 0xff0a,
+    };
+    related_namespace(process, request)
 }
 
 /// The user that made a user namespace, as the caller's user namespace numbers it.

@@ -10,6 +10,7 @@ use std::os::fd::OwnedFd;
 
 use nix::dir::Dir;
 use vitrine_shared::cgroup::{CgroupSample, GroupId};
+use vitrine_shared::discovery::Extent;
 use vitrine_shared::id::ContainerId;
 use vitrine_shared::process::Process;
 
@@ -92,6 +93,8 @@ pub(super) fn measure(groups: &mut [CgroupSample], processes: &[Process]) {
             GroupId::Cap | GroupId::Root => true,
             GroupId::Shell => process.container.is_none(),
             GroupId::Container(id) => process.container == Some(id),
+            // Without cgroups there are none.
+            GroupId::Made(_) => false,
         };
         let members = || processes.iter().filter(is_member);
         group.cpu_permille = members().map(|process| process.cpu_permille).sum();
@@ -103,7 +106,7 @@ pub(super) fn measure(groups: &mut [CgroupSample], processes: &[Process]) {
 
 /// Whom this process's own user namespace makes of the host's users: an ordinary user's launcher,
 /// and everything it starts, sees itself as 0.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct OwnIds(Vec<(u32, u32, u32)>);
 
 impl OwnIds {
@@ -133,6 +136,23 @@ impl OwnIds {
         });
         found.unwrap_or(uid)
     }
+
+    /// A line of a map (first inside, first outside, how many) with the host's numbers: in
+    /// several pieces where what is one range for us is not one for the host.
+    pub(crate) fn extents_on_host(&self, (inside, outside, count): (u32, u32, u32)) -> Vec<Extent> {
+        let mut extents = Vec::new();
+        let mut at = 0;
+        while at < count {
+            let ours = outside.saturating_add(at);
+            let known = self.0.iter().find(|&&(first, _, n)| ours >= first && ours - first < n);
+            let room = known.map_or(count - at, |&(first, _, n)| n - (ours - first));
+            let count = room.min(count - at);
+            let outside = self.on_host(ours);
+            extents.push(Extent { inside: inside.saturating_add(at), outside, count });
+            at += count;
+        }
+        extents
+    }
 }
 
 #[cfg(test)]
@@ -156,6 +176,10 @@ mod tests {
             (77_701, 100_000, 165_535)
         );
         assert_eq!(map.on_host(70_000), 70_000);
+        let extent = |inside, outside, count| Extent { inside, outside, count };
+        let pieces = [extent(0, 77_701, 1), extent(1, 100_000, 65_536)];
+        assert_eq!(map.extents_on_host((0, 0, 65_537)), pieces);
+        assert_eq!(map.extents_on_host((5, 80_000, 2)), [extent(5, 80_000, 2)]);
         let root = OwnIds::parse("         0          0 4294967295\n");
         assert_eq!(root.on_host(2_000_000_000), 2_000_000_000);
     }

@@ -1,7 +1,6 @@
 //! `vitrine namespaces`: every namespace of the eight types, who is in it, and what holds it.
 
 mod find;
-mod mounts;
 mod relations;
 
 use std::collections::BTreeMap;

@@ -6,12 +6,16 @@
 //!
 //! **Invariant:** a page hears only of machines that its identity may watch.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
+use vitrine_shared::cgroup::GroupId;
+use vitrine_shared::discovery::Discovery;
+use vitrine_shared::focus::{CpuSample, Focus};
 use vitrine_shared::id::{ContainerId, MachineId, ParticipantId};
-use vitrine_shared::message::{Event, FeedEntry, Machine, Sample};
+use vitrine_shared::limits::{FOCUSES, SHOWN_FILES};
+use vitrine_shared::message::{Event, FeedEntry, Machine, Refusal, Sample};
 use vitrine_shared::role::Identity;
 
 use super::codec::Told;
@@ -26,6 +30,8 @@ pub(crate) struct Hub {
     inner: Mutex<Inner>,
     /// The observer should look at other machines, or at another rate.
     pub(crate) rates_changed: Notify,
+    /// Somebody wants to know a machine's namespaces.
+    pub(crate) discovery_wanted: Notify,
     /// A page came or went.
     pub(crate) viewers_changed: Notify,
 }
@@ -35,6 +41,8 @@ struct Inner {
     machines: BTreeMap<MachineId, Known>,
     pages: HashMap<u64, Page>,
     last_page: u64,
+    /// Machines whose namespaces the observer has still to be asked for.
+    discoveries: BTreeSet<MachineId>,
 }
 
 struct Known {
@@ -48,6 +56,10 @@ struct Known {
 struct Page {
     identity: Identity,
     watch: Option<Watch>,
+    files: Option<(MachineId, GroupId)>,
+    focus: Option<Focus>,
+    /// The machine whose namespaces it has asked for and not heard of yet.
+    discovery: Option<MachineId>,
     outbox: Arc<Outbox>,
 }
 
@@ -81,7 +93,17 @@ impl Hub {
         outbox.push(&Arc::new(Told::new(Event::Synced)));
         inner.last_page += 1;
         let page = inner.last_page;
-        inner.pages.insert(page, Page { identity, watch: None, outbox: outbox.clone() });
+        inner.pages.insert(
+            page,
+            Page {
+                identity,
+                watch: None,
+                files: None,
+                discovery: None,
+                focus: None,
+                outbox: outbox.clone(),
+            },
+        );
         self.viewers_changed.notify_one();
         Seat { hub: self.clone(), page, outbox }
     }
@@ -129,6 +151,12 @@ impl Hub {
                 page.watch = None;
                 page.outbox.forget_sample();
             }
+            page.files = page.files.filter(|(of, _)| *of != machine);
+            if page.focus.is_some_and(|focus| focus.machine == machine) {
+                page.focus = None;
+                page.outbox.forget_close_samples();
+            }
+            page.discovery.take_if(|asked| *asked == machine);
             page.outbox.push(&told);
         }
         self.rates_changed.notify_one();
@@ -164,6 +192,54 @@ impl Hub {
         }
     }
 
+    /// The groups that somebody made and whose raw files are looked at.
+    pub(crate) fn shown_files(&self) -> BTreeMap<MachineId, BTreeSet<GroupId>> {
+        self.lock().shown_files()
+    }
+
+    /// What a look at namespaces found, for the pages that have asked.
+    pub(crate) fn discovery(&self, discovery: Discovery) {
+        let mut inner = self.lock();
+        let machine = discovery.machine;
+        if !inner.machines.contains_key(&machine) {
+            return;
+        }
+        let told = Arc::new(Told::new(Event::Discovery(Box::new(discovery))));
+        for page in inner.pages.values_mut() {
+            if page.discovery.take_if(|asked| *asked == machine).is_some() {
+                page.outbox.replace_discovery(&told);
+            }
+        }
+    }
+
+    /// Takes the machines that the observer has to be asked for.
+    pub(crate) fn take_discoveries(&self) -> BTreeSet<MachineId> {
+        std::mem::take(&mut self.lock().discoveries)
+    }
+
+    /// Asks again for what was not heard of: the observer is a new one.
+    pub(crate) fn ask_discoveries_again(&self) {
+        let mut inner = self.lock();
+        let asked: Vec<MachineId> =
+            inner.pages.values().filter_map(|page| page.discovery).collect();
+        inner.discoveries.extend(asked);
+    }
+
+    /// What was read of a group that is looked at closely.
+    pub(crate) fn cpu(&self, sample: CpuSample) {
+        let inner = self.lock();
+        let focus = sample.focus;
+        let told = Arc::new(Told::new(Event::Cpu(sample)));
+        for page in inner.pages.values().filter(|page| page.focus == Some(focus)) {
+            page.outbox.push_close_sample(&told);
+        }
+    }
+
+    /// The groups that somebody looks at closely.
+    pub(crate) fn focuses(&self) -> BTreeSet<Focus> {
+        self.lock().focuses()
+    }
+
     /// Tells every page how many there are.
     pub(crate) fn tell_viewers(&self) {
         let inner = self.lock();
@@ -180,6 +256,20 @@ impl Hub {
             *rate = watch.hertz.max(*rate);
         }
         rates
+    }
+}
+
+impl Inner {
+    fn shown_files(&self) -> BTreeMap<MachineId, BTreeSet<GroupId>> {
+        let mut shown = BTreeMap::<_, BTreeSet<_>>::new();
+        for (machine, group) in self.pages.values().filter_map(|page| page.files) {
+            shown.entry(machine).or_default().insert(group);
+        }
+        shown
+    }
+
+    fn focuses(&self) -> BTreeSet<Focus> {
+        self.pages.values().filter_map(|page| page.focus).collect()
     }
 }
 
@@ -221,6 +311,59 @@ impl Seat {
             known.sample.iter().for_each(|sample| self.outbox.replace_sample(sample));
         }
         self.hub.rates_changed.notify_one();
+    }
+
+    /// Looks at the raw files of one group, or of none; the caller has checked that it may.
+    pub(crate) fn show_files(
+        &self,
+        machine: MachineId,
+        group: Option<GroupId>,
+    ) -> Result<(), Refusal> {
+        let mut inner = self.hub.lock();
+        let Some(page) = inner.pages.get_mut(&self.page) else { return Ok(()) };
+        // Those of the others always come.
+        let made = group.filter(|group| matches!(group, GroupId::Made(_)));
+        let before = std::mem::replace(&mut page.files, made.map(|group| (machine, group)));
+        let shown = inner.shown_files().get(&machine).map_or(0, BTreeSet::len);
+        if shown as u64 > SHOWN_FILES.value {
+            if let Some(page) = inner.pages.get_mut(&self.page) {
+                page.files = before;
+            }
+            return Err(Refusal::Limit(SHOWN_FILES.into()));
+        }
+        self.hub.rates_changed.notify_one();
+        Ok(())
+    }
+
+    /// Asks for the namespaces of a machine; the caller has checked that it may watch it.
+    pub(crate) fn discover(&self, machine: MachineId) {
+        let mut inner = self.hub.lock();
+        let Some(page) = inner.pages.get_mut(&self.page) else { return };
+        page.discovery = Some(machine);
+        inner.discoveries.insert(machine);
+        self.hub.discovery_wanted.notify_one();
+    }
+
+    /// Looks at one group closely, or at none; the caller has checked that it may.
+    pub(crate) fn focus(&self, on: Option<Focus>) -> Result<(), Refusal> {
+        let mut inner = self.hub.lock();
+        if let Some(Focus { machine, group: GroupId::Container(container) }) = on {
+            let known = inner.machines.get(&machine);
+            if !known.is_some_and(|known| known.containers.contains(&container)) {
+                return Err(Refusal::Unknown { what: "group".into() });
+            }
+        }
+        let Some(page) = inner.pages.get_mut(&self.page) else { return Ok(()) };
+        let before = std::mem::replace(&mut page.focus, on);
+        self.outbox.forget_close_samples();
+        if inner.focuses().len() as u64 > FOCUSES.value {
+            if let Some(page) = inner.pages.get_mut(&self.page) {
+                page.focus = before;
+            }
+            return Err(Refusal::Limit(FOCUSES.into()));
+        }
+        self.hub.rates_changed.notify_one();
+        Ok(())
     }
 
     /// What the page must hear next.

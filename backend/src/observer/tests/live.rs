@@ -44,6 +44,7 @@ impl Cgroups {
 
     fn machine(&self) -> ObservedMachine {
         ObservedMachine {
+            init_pid: 0,
             roots: Vec::new(),
             delegated: false,
             machine: MACHINE,

@@ -67,8 +67,10 @@ fn hear<T: serde::de::DeserializeOwned>(peer: &mut Peer, patience: Duration) -> 
 }
 
 fn sample(web: &mut Peer) -> Sample {
-    let ObserverToWeb::Sample(sample) = hear(web, Duration::from_secs(20)).expect("no sample");
-    *sample
+    match hear(web, Duration::from_secs(20)).expect("no sample") {
+        ObserverToWeb::Sample(sample) => *sample,
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]
@@ -157,5 +159,28 @@ fn the_launcher_hears_of_a_kill_with_nobody_looking() {
     assert_eq!(news, FromObserver::OomKilled { machine: MACHINE, group: GroupId::Container(C1) });
     assert_eq!(hear::<FromObserver>(&mut bench.launcher, Duration::from_millis(1_300)), None);
     bench.tell(&ToObserver::MachineGone { machine: MACHINE });
+    bench.end();
+}
+
+#[test]
+fn a_look_at_namespaces_is_told_once_and_not_too_often() {
+    let bench = Bench::new();
+    let mut web = bench.new_web();
+    let ask = |machine| web.channel.send(&WebToObserver::Discover { machine }, &[]).unwrap();
+    // One that is not known answers nothing, and holds nobody up.
+    ask(MachineId(9));
+    for _ in 0..100 {
+        ask(MACHINE);
+    }
+    let Some(ObserverToWeb::Discovery(found)) = hear(&mut web, Duration::from_secs(20)) else {
+        panic!("no discovery");
+    };
+    assert_eq!((found.machine, found.namespaces.len()), (MACHINE, 8));
+    // What was asked while it looked is answered by one more, if by any.
+    let mut more = 0;
+    while hear::<ObserverToWeb>(&mut web, Duration::from_millis(1_500)).is_some() {
+        more += 1;
+    }
+    assert!(more <= 1, "{more}");
     bench.end();
 }

@@ -78,6 +78,7 @@ impl Tree {
                 directory: self.path(directory),
             });
         ObservedMachine {
+            init_pid: 300,
             roots: Vec::new(),
             delegated: false,
             machine: MACHINE,
