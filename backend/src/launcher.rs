@@ -41,6 +41,7 @@ pub(crate) mod sweep;
 pub(crate) mod sys;
 pub(crate) mod systemd;
 pub(crate) mod talk;
+pub(crate) mod truth;
 pub(crate) mod uids;
 pub(crate) mod userns;
 

@@ -25,6 +25,7 @@ pub(crate) fn welcome() -> ServerMessage {
             profiles: vec![Profile::Strict],
             images: Vec::new(),
             rootless: false,
+            lxcfs: false,
             plain_http: false,
             missing: Vec::new(),
         },

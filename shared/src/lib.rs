@@ -17,7 +17,8 @@
 //! 13. [`rosetta`]: every v1 file beside its v2 form, values turned both ways
 //! 14. [`focus`]: one group's CPU, read some twenty times a second
 //! 15. [`cpu`]: what such readings tell, measured and modelled
-//! 16. [`sim`]: the model of CFS bandwidth control that plays on the start page
+//! 16. [`truth`]: which numbers in a container are the host's, and what mends them
+//! 17. [`sim`]: the model of CFS bandwidth control that plays on the start page
 //!
 //! **Invariant:** nothing here does I/O, reads a clock or depends on a platform.
 
@@ -39,4 +40,5 @@ pub mod schema;
 pub mod sim;
 pub mod spec;
 pub mod terminal;
+pub mod truth;
 pub mod wire;

@@ -51,6 +51,12 @@ pub const MADE_GROUPS: Limit = limit("made-groups", 500, "groups");
 pub const SHOWN_FILES: Limit = limit("shown-files", 16, "groups");
 /// Extra commands started in one container by the page.
 pub const EXECS_PER_CONTAINER: Limit = limit("execs-per-container", 8, "commands");
+/// Probes of one machine that run at the same time.
+pub const PROBES_PER_MACHINE: Limit = limit("probes-per-machine", 2, "commands");
+/// Output of one probe; what comes after is not kept.
+pub const PROBE_BYTES: Limit = limit("probe-bytes", 16 * 1024, "bytes");
+/// How long one probe may run; then it is killed.
+pub const PROBE_MSEC: Limit = limit("probe-msec", 3_000, "milliseconds");
 /// Records of ended containers kept in one machine.
 pub const ENDED_CONTAINERS: Limit = limit("ended-containers", 8, "records");
 /// Sockets of one participant, telemetry and terminals together.
@@ -132,6 +138,9 @@ pub const ALL: &[Limit] = &[
     MADE_GROUPS,
     SHOWN_FILES,
     EXECS_PER_CONTAINER,
+    PROBES_PER_MACHINE,
+    PROBE_BYTES,
+    PROBE_MSEC,
     ENDED_CONTAINERS,
     SOCKETS_PER_PARTICIPANT,
     SOCKETS,

@@ -16,6 +16,7 @@ use crate::limits::Reached;
 use crate::process::Process;
 use crate::role::{Identity, Role};
 use crate::spec::{ContainerSpec, SpecError};
+use crate::truth::{Output, Probe, ProcView};
 
 /// What a page asks for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -133,6 +134,26 @@ pub enum Command {
         /// Which.
         group: Option<GroupId>,
     },
+    /// Run a command that shows what a container is told, and give its output:
+    /// [`Made::Output`]. It ends by itself or within the limit `probe-msec`.
+    Probe {
+        /// The container's machine.
+        machine: MachineId,
+        /// Where.
+        container: ContainerId,
+        /// What.
+        probe: Probe,
+    },
+    /// Lay other files on those of a container's `/proc` that tell of the whole host, or take them
+    /// away. Who has such a file open reads on in the old one.
+    SetProcView {
+        /// The container's machine.
+        machine: MachineId,
+        /// Which container's.
+        container: ContainerId,
+        /// Which files.
+        view: ProcView,
+    },
     /// Read one group's CPU some twenty times a second, beside what [`Command::Subscribe`] asks for;
     /// `None` ends it. A connection has one at a time. For those who may change the machine.
     Focus {
@@ -200,6 +221,8 @@ pub enum Made {
         /// Which.
         group: GroupId,
     },
+    /// What a command printed.
+    Output(Output),
 }
 
 /// One thing that was really done, and the shell line that does the same.
@@ -617,6 +640,8 @@ pub struct HostInfo {
     pub images: Vec<String>,
     /// Was it started by an ordinary user?
     pub rootless: bool,
+    /// Did lxcfs run when the server started? Else its view of `/proc` is refused until it does.
+    pub lxcfs: bool,
     /// Can it be reached from other hosts without TLS?
     pub plain_http: bool,
     /// What it cannot do, why, and what mends it.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::limits::{ARGV_BYTES, ARGV_WORDS};
 use crate::namespace::{Namespace, NamespaceSet};
+use crate::truth::ProcView;
 
 /// Shortest and longest CFS period the kernel takes, in microseconds (`sched-bwc.rst`).
 pub const PERIOD_USEC: std::ops::RangeInclusive<u64> = 1_000..=1_000_000;
@@ -84,6 +85,9 @@ pub struct ContainerSpec {
     pub limits: Limits,
     /// Seconds added to the boot-time and monotonic clocks; needs a time namespace.
     pub time_offset_secs: i64,
+    /// What lies on the files of `/proc` that tell of the whole host; needs `remount_proc`.
+    #[serde(default)]
+    pub proc_view: ProcView,
 }
 
 impl ContainerSpec {
@@ -99,6 +103,7 @@ impl ContainerSpec {
             init: false,
             limits: Limits::default(),
             time_offset_secs: 0,
+            proc_view: ProcView::Host,
         }
     }
 
@@ -114,6 +119,7 @@ impl ContainerSpec {
             init: false,
             limits: Limits::default(),
             time_offset_secs: 0,
+            proc_view: ProcView::Host,
         }
     }
 
@@ -132,6 +138,7 @@ impl ContainerSpec {
         if self.time_offset_secs != 0 && !self.namespaces.has(Namespace::Time) {
             return Err(SpecError::OffsetNeedsTime);
         }
+        self.check_view(self.proc_view)?;
         match &self.rootfs {
             Rootfs::Machine if !self.is_plain() => return Err(SpecError::MachineTakesNone),
             Rootfs::Image(name) => check_image_name(name)?,
@@ -143,6 +150,19 @@ impl ContainerSpec {
 }
 
 impl ContainerSpec {
+    /// Can its `/proc` have this view? The files are laid on a `/proc` of its own, and lxcfs answers
+    /// by the group of the first process of the reader's PID namespace.
+    pub fn check_view(&self, view: ProcView) -> Result<(), SpecError> {
+        match view {
+            ProcView::Host => Ok(()),
+            _ if !self.remount_proc => Err(SpecError::ViewNeedsRemount),
+            ProcView::Lxcfs if !self.namespaces.has(Namespace::Pid) => {
+                Err(SpecError::LxcfsNeedsPid)
+            }
+            ProcView::Lxcfs | ProcView::Own => Ok(()),
+        }
+    }
+
     /// Does it ask for nothing but a program?
     fn is_plain(&self) -> bool {
         self.namespaces == NamespaceSet::NONE
@@ -251,6 +271,12 @@ pub enum SpecError {
     /// `/proc` cannot be mounted without a mount namespace.
     #[error("remounting /proc needs a mount namespace: otherwise the mount would be the machine's")]
     RemountNeedsMount,
+    /// Another view of `/proc` needs one of one's own.
+    #[error("another view of /proc needs a mount namespace and /proc remounted in it")]
+    ViewNeedsRemount,
+    /// lxcfs answers for a whole PID namespace.
+    #[error("lxcfs needs a PID namespace: it answers by the cgroup of the PID 1 that a reader sees")]
+    LxcfsNeedsPid,
     /// A host name needs a UTS namespace.
     #[error("a hostname needs a UTS namespace: otherwise it would be the machine's")]
     HostnameNeedsUts,

@@ -33,6 +33,7 @@ use vitrine_shared::namespace::{Namespace, NamespaceSet};
 use vitrine_shared::process::Process;
 use vitrine_shared::role::{Identity, Role};
 use vitrine_shared::spec::{ContainerSpec, Limits, Rootfs, SpecError};
+use vitrine_shared::truth::{Output, Probe, ProcView};
 use vitrine_shared::wire;
 
 const MACHINE: MachineId = MachineId(0x1234_5678_9abc_def0_1234_5678_9abc_def0);
@@ -80,6 +81,7 @@ fn commands() -> Vec<Command> {
             pids_max: Some(1),
         },
         time_offset_secs: -5,
+        proc_view: ProcView::Lxcfs,
         ..ContainerSpec::one_click()
     };
     let mut commands = vec![
@@ -103,6 +105,8 @@ fn commands() -> Vec<Command> {
         Command::MoveProcess { machine, pid: 4821, group: GroupId::Shell },
         Command::ShowFiles { machine, group: None },
         Command::ShowFiles { machine, group: Some(made()) },
+        Command::Probe { machine, container, probe: Probe::Getconf },
+        Command::SetProcView { machine, container, view: ProcView::Own },
         Command::Focus { on: None },
         Command::Focus { on: Some(FOCUS) },
     ];
@@ -142,6 +146,8 @@ fn commands_survive() {
         Command::StartContainer { .. } => "start",
         Command::Exec { .. } => "exec",
         Command::StopContainer { .. } => "stop",
+        Command::Probe { .. } => "probe",
+        Command::SetProcView { .. } => "view",
         Command::StopExecs { .. } => "stop execs",
         Command::EndMachine { .. } => "end",
         Command::SetKnob { .. } => "knob",
@@ -152,7 +158,7 @@ fn commands_survive() {
         Command::ShowFiles { .. } => "files",
         Command::Focus { .. } => "focus",
     };
-    all(&commands(), name, 16);
+    all(&commands(), name, 18);
     for (id, command) in (0..).zip(commands()) {
         survives(&ClientMessage { id, command });
     }
@@ -165,6 +171,8 @@ fn refusals() -> Vec<Refusal> {
         SpecError::RemountNeedsMount,
         SpecError::HostnameNeedsUts,
         SpecError::OffsetNeedsTime,
+        SpecError::ViewNeedsRemount,
+        SpecError::LxcfsNeedsPid,
         SpecError::Hostname { given: "a b".into() },
         SpecError::CpuList { given: "1-0".into() },
         SpecError::OutOfRange { what: "pids".into(), given: 0, min: 1, max: 2 },
@@ -253,6 +261,8 @@ fn answers() -> Vec<Answer> {
     let mut answers: Vec<_> = refused.collect();
     answers.push(Answer::Done { deeds, made: Some(container) });
     answers.push(Answer::Done { deeds: vec![], made: Some(Made::Process { pid: 7 }) });
+    let output = Output { text: "2\n".into(), cut: false, status: 124, busybox: true };
+    answers.push(Answer::Done { deeds: vec![], made: Some(Made::Output(output)) });
     let group = Made::Group { machine: MACHINE, group: made() };
     answers.push(Answer::Done { deeds: vec![], made: Some(group) });
     answers
@@ -486,6 +496,7 @@ fn welcome() -> ServerMessage {
         profiles: vec![Profile::Strict],
         images: vec!["alpine".into()],
         rootless: false,
+        lxcfs: false,
         plain_http: false,
         missing: Vec::new(),
     };

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use vitrine_shared::namespace::{Namespace, NamespaceSet};
 use vitrine_shared::spec::{ContainerSpec, DEFAULT_PERIOD_USEC, Limits, Rootfs, check_image_name};
+use vitrine_shared::truth::ProcView;
 
 use crate::launcher::run;
 use device::{Rate, parse_bps, parse_iops};
@@ -20,6 +21,27 @@ pub(crate) enum Seccomp {
     Off,
 }
 
+/// What lies on the files of /proc that tell of the whole host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum View {
+    /// Nothing: they tell of the whole host.
+    Host,
+    /// The files of lxcfs, which must run.
+    Lxcfs,
+    /// Vitrine's own, written once a second from the container's cgroup.
+    Own,
+}
+
+impl From<View> for ProcView {
+    fn from(view: View) -> Self {
+        match view {
+            View::Host => ProcView::Host,
+            View::Lxcfs => ProcView::Lxcfs,
+            View::Own => ProcView::Own,
+        }
+    }
+}
+
 /// `vitrine run`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -31,6 +53,7 @@ Examples:
   vitrine run --pid -- ps                       # the classic surprise: the host's processes
   vitrine run --pid --mount -- ps               # with /proc remounted: PID 1
   vitrine run --rootfs lab -it -- bash          # bash, procps, util-linux, iproute2
+  vitrine run --rootfs lab -m 64m --proc-view own -- free  # 64 MiB, not the host's
   vitrine run --rootfs alpine -it               # an image (vitrine image add), its own command
   vitrine run --cpu-quota 20000 --cpu-period 100000 -- sh -c 'while : ; do : ; done'")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
@@ -68,6 +91,10 @@ pub struct Run {
     /// Keep the old /proc in view in spite of --mount.
     #[arg(long, help_heading = "Namespaces")]
     no_remount_proc: bool,
+    /// What meminfo, cpuinfo, stat, uptime and loadavg in /proc tell of: the whole host, or the
+    /// container, by the files of lxcfs or by Vitrine's own.
+    #[arg(long, value_enum, value_name = "VIEW", default_value_t = View::Host, help_heading = "Namespaces")]
+    proc_view: View,
     /// Seconds added to the boot-time and monotonic clocks (needs --time).
     #[arg(
         long,
@@ -199,6 +226,7 @@ impl From<&Run> for run::Options {
                 pids_max: args.pids_limit,
             },
             time_offset_secs: args.time_offset,
+            proc_view: args.proc_view.into(),
         };
         run::Options {
             spec,

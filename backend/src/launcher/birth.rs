@@ -42,6 +42,7 @@ use super::privilege::Privilege;
 use super::step::{At as _, StepError, Steps};
 use super::sys::{self, Side};
 use super::talk::{Talk, Told};
+use super::truth::Cover;
 use newborn::{in_child, prepare_time};
 
 /// How long a birth may take before it is undone.
@@ -148,6 +149,10 @@ pub(crate) struct Plan<'a> {
     pub(crate) privilege: Privilege,
     /// Its standard descriptors.
     pub(crate) stdio: Stdio,
+    /// What is laid on files of a new `/proc`.
+    pub(crate) cover: Option<&'a Cover>,
+    /// Where its output goes, in the place of [`Stdio::Null`].
+    pub(crate) output: Option<BorrowedFd<'a>>,
     /// Its program.
     pub(crate) program: Program<'a>,
     /// Its environment, beside the usual.

@@ -267,6 +267,12 @@ pub(crate) fn set_stdin(fd: BorrowedFd<'_>) -> nix::Result<()> {
     nix::unistd::dup2_stdin(fd)
 }
 
+/// Points standard output and error at one descriptor.
+pub(crate) fn set_output(fd: BorrowedFd<'_>) -> nix::Result<()> {
+    nix::unistd::dup2_stdout(fd)?;
+    nix::unistd::dup2_stderr(fd)
+}
+
 /// Points standard input, output and error at one descriptor.
 pub(crate) fn set_stdio(fd: BorrowedFd<'_>) -> nix::Result<()> {
     nix::unistd::dup2_stdin(fd.as_fd())?;

@@ -3,6 +3,7 @@
 use vitrine_shared::message::{Act, Deed, Step};
 use vitrine_shared::namespace::{Namespace, NamespaceSet};
 use vitrine_shared::spec::{ContainerSpec, Rootfs};
+use vitrine_shared::truth::{LXCFS_DIRECTORY, LXCFS_FILES, OWN_FILES, ProcView};
 
 use super::cgroup::{Did, Wrote};
 
@@ -51,6 +52,30 @@ pub(crate) fn born(steps: &[Step], spec: &ContainerSpec, init_pid: u32) -> Vec<D
 /// A process that was killed, by its PID on the host.
 pub(crate) fn killed(pid: i32) -> Deed {
     call(format!("kill({pid}, SIGKILL)"), format!("kill -9 {pid}"))
+}
+
+/// Other files were laid on those of a container's `/proc`, or taken away.
+pub(crate) fn proc_view(pid: u32, view: ProcView) -> Vec<Deed> {
+    let enter = format!("nsenter -t {pid} -m");
+    let files: &[&str] = if view == ProcView::Lxcfs { &LXCFS_FILES } else { &OWN_FILES };
+    let deed = |name: &&str| match view {
+        ProcView::Host => call(
+            format!("umount2(\"/proc/{name}\", MNT_DETACH|UMOUNT_NOFOLLOW)"),
+            format!("{enter} umount -l /proc/{name}"),
+        ),
+        // From outside nobody but the launcher reaches these files: there is no line for it.
+        ProcView::Own => call(format!("mount({name}, \"/proc/{name}\", MS_BIND|MS_RDONLY)"), ""),
+        ProcView::Lxcfs => call(
+            format!(
+                "open_tree(\"{LXCFS_DIRECTORY}/proc/{name}\", OPEN_TREE_CLONE); \
+                 mount_setattr(MOUNT_ATTR_RDONLY); move_mount(\"/proc/{name}\")"
+            ),
+            "",
+        ),
+    };
+    let mut deeds = vec![call(format!("setns(pidfd of {pid}, CLONE_NEWNS)"), "")];
+    deeds.extend(files.iter().map(deed));
+    deeds
 }
 
 /// Single calls.

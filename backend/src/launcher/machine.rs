@@ -4,6 +4,7 @@
 //! first (unthrottle, thaw, kill, reap), then mounts in the machine, then cgroups, then uids.
 
 mod container;
+mod view;
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
@@ -234,6 +235,8 @@ impl Machine {
             net_apart: false,
             time_offset_secs: 0,
             procs,
+            output: None,
+            cover: None,
             then_procs: shell.doors()?,
             hostname: Some(&hostname),
             root: if lab {

@@ -258,16 +258,21 @@ pub(crate) fn build_proc(root: &Path, view: ProcView) -> Result<usize, StepError
 /// A copy of what is mounted at `/proc`, which must be a `/proc`: the owner of a machine of profile
 /// `lab` may have mounted something else there.
 fn inherited_proc() -> nix::Result<OwnedFd> {
+    sys::clone_mount(check_proc(Path::new("/proc"))?.as_fd(), true)
+}
+
+/// A directory that is the root of a `/proc` (`ENODEV`: it is not).
+pub(crate) fn check_proc(path: &Path) -> nix::Result<OwnedFd> {
     /// `PROC_ROOT_INO` of the kernel's `proc_fs.h`.
     const ROOT_INODE: u64 = 1;
     let how = OpenHow::new().flags(OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC);
     let no_links = ResolveFlag::RESOLVE_NO_SYMLINKS | ResolveFlag::RESOLVE_NO_MAGICLINKS;
-    let proc = openat2(AT_FDCWD, "/proc", how.resolve(no_links))?;
+    let proc = openat2(AT_FDCWD, path, how.resolve(no_links))?;
     let is_root = fstat(&proc)?.st_ino == ROOT_INODE;
     if fstatfs(&proc)?.filesystem_type() != PROC_SUPER_MAGIC || !is_root {
         return Err(Errno::ENODEV);
     }
-    sys::clone_mount(proc.as_fd(), true)
+    Ok(proc)
 }
 
 /// Covers a file, or a directory with an empty one: the first of them is `empty` for all others.
@@ -413,6 +418,15 @@ pub(crate) fn is_there(root: BorrowedFd<'_>, path: &str) -> bool {
     let how = OpenHow::new().flags(OFlag::O_PATH | OFlag::O_CLOEXEC);
     let inside = ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS;
     openat2(root, path, how.resolve(inside)).is_ok()
+}
+
+/// Are two paths below a root the same file? Links are followed, but not out of it.
+pub(crate) fn is_same(root: BorrowedFd<'_>, one: &str, other: &str) -> bool {
+    let how = OpenHow::new().flags(OFlag::O_PATH | OFlag::O_CLOEXEC);
+    let inside = ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS;
+    let file = |path| openat2(root, path, how.resolve(inside)).and_then(fstat);
+    matches!((file(one), file(other)), (Ok(one), Ok(other))
+        if (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino))
 }
 
 /// Makes the new root `/`, in a mount namespace of its own: the old one is gone, and with it what

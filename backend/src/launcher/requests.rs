@@ -1,6 +1,7 @@
 //! Commands from web, looked at again as if web were hostile, and done.
 
 mod groups;
+mod truth;
 mod writes;
 
 use std::time::Duration;
@@ -110,6 +111,9 @@ fn hint(reason: &Refusal) -> &'static str {
         Refusal::Missing { what } if what.starts_with("image ") => {
             "on the server, see vitrine image list, or add it: vitrine image add NAME SOURCE"
         }
+        Refusal::Missing { what } if what.starts_with("lxcfs") => {
+            "on the server, apt-get install lxcfs and systemctl start lxcfs; or take Vitrine's own files"
+        }
         Refusal::Missing { what } if what.contains("cgroup v1") => {
             "only cgroup v2 has it: boot the server's host with systemd.unified_cgroup_hierarchy=1"
         }
@@ -135,6 +139,8 @@ pub(crate) struct State {
     pub(crate) left: Vec<Left>,
     /// What web and the observer have not heard of yet.
     pub(crate) news: Vec<News>,
+    /// Probes that run.
+    pub(crate) probes: Vec<truth::Running>,
 }
 
 /// Something that web and the observer must hear.
@@ -176,6 +182,11 @@ impl State {
             | Command::Discover { .. }
             | Command::Focus { .. }
             | Command::ShowFiles { .. } => Ok((Vec::new(), None)),
+            // Answered when it has ended: see `serve`.
+            Command::Probe { .. } => Ok((Vec::new(), None)),
+            Command::SetProcView { machine, container, view } => {
+                self.set_proc_view(by, (*machine, *container), *view)
+            }
             Command::StartMachine { profile } => {
                 let machine = self.start_machine(by, *profile)?;
                 Ok((Vec::new(), Some(Made::Machine { machine })))
@@ -252,7 +263,8 @@ impl State {
         {
             return Err(Refusal::Missing { what: format!("image {name}") }.into());
         }
-        // Before anything is made: a limit that cannot be set.
+        // Before anything is made: a view or a limit that cannot be had.
+        truth::check_view(spec.proc_view)?;
         for knob in spec.limits.knobs() {
             let controller = knob.controller();
             if self.host.hierarchies.with(controller).is_none() {

@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use nix::errno::Errno;
@@ -16,6 +16,7 @@ use vitrine_shared::cgroup::{Controller, IoMax, Knob};
 use vitrine_shared::message::{Step, StepName};
 use vitrine_shared::namespace::Namespace;
 use vitrine_shared::spec::{ContainerSpec, Rootfs};
+use vitrine_shared::truth::{LXCFS_DIRECTORY, ProcView as View};
 
 use super::birth::{self, Born, Plan, Program, Rights, Root, Stage, Stdio};
 use super::cgroup::{BASE, Cgroup, Entrance, Hierarchies};
@@ -24,6 +25,7 @@ use super::kill::RootId;
 use super::mounts::{self, ProcView};
 use super::privilege::{self, Privilege};
 use super::step::{StepError, Steps};
+use super::truth::{self, Cover, Own};
 use super::uids::{Pool, UidRange};
 use super::{directories, kill, memfd, missing, signals, sweep, sys, systemd, userns};
 
@@ -129,14 +131,21 @@ fn try_run(options: &Options) -> anyhow::Result<Report> {
         anyhow::bail!("the input device is not a terminal; leave out -t, or run it in one");
     }
     let signals = signals::from_others()?;
+    if spec.proc_view == View::Lxcfs {
+        anyhow::ensure!(
+            truth::lxcfs_is_running(),
+            "lxcfs does not run at {LXCFS_DIRECTORY}; start it (apt-get install lxcfs, systemctl \
+             start lxcfs), or use --proc-view own"
+        );
+    }
     let mut ground = Ground::prepare(options, privilege)?;
     let born = ground.start(options)?;
     ground.root = Some(born.root);
     if let Some(master) = &born.pty {
         let _raw = RawMode::enter(options.interactive)?;
-        relay(master, &born.pidfd, &signals, options.interactive)?;
+        relay(master, &born.pidfd, &signals, options.interactive, &mut ground.own)?;
     } else {
-        pass_signals(&born.pidfd, &signals)?;
+        pass_signals(&born.pidfd, &signals, &mut ground.own)?;
     }
     let ended = sys::wait_pidfd(born.pidfd.as_fd(), 0)?.context("it has not ended")?;
     if spec.namespaces.has(Namespace::Pid) {
@@ -176,6 +185,8 @@ struct Ground {
     stage: Option<PathBuf>,
     /// Its files stay as long as the container runs.
     image: Option<Image>,
+    /// The files that we write for its `/proc`.
+    own: Option<Own>,
 }
 
 impl Ground {
@@ -194,6 +205,7 @@ impl Ground {
             userns: None,
             stage: None,
             image: None,
+            own: None,
         };
         directories::prepare(privilege)?;
         let mut pool = Pool::open(privilege)?;
@@ -207,6 +219,10 @@ impl Ground {
         let mut knobs = spec.limits.knobs();
         knobs.extend(options.io.iter().copied().map(Knob::IoMax));
         controllers.extend(knobs.iter().map(Knob::controller));
+        if spec.proc_view != View::Host {
+            // What is told in there is what its group has.
+            controllers.extend(Controller::ALL);
+        }
         let all = Hierarchies::of(privilege)?;
         ground.hierarchies = Rc::new(all.only(&controllers));
         ground.all = Rc::new(all);
@@ -235,6 +251,16 @@ impl Ground {
         let image = self.image.insert(Images::open(&data)?.find(&spec.rootfs)?);
         let userns = self.userns.as_ref().map(AsFd::as_fd);
         let lower = mounts::lower_layer(&image.root, userns, self.privilege)?;
+        let group = self.group.as_ref().context("no group was made")?;
+        let cover = match spec.proc_view {
+            View::Host => None,
+            View::Lxcfs => Some(Cover::lxcfs()?),
+            View::Own => {
+                let (own, cover) = Own::make(group, Instant::now())?;
+                self.own = Some(own);
+                Some(cover)
+            }
+        };
         let init = spec.init.then(|| memfd::sealed(c"vitrine-init", memfd::INIT)).transpose()?;
         // Of the host's own PID namespace a user may bind `/proc`, which shows the same.
         let own_pids = spec.namespaces.has(Namespace::Pid);
@@ -252,6 +278,8 @@ impl Ground {
             net_apart: spec.namespaces.has(Namespace::Net) && !self.privilege.is_rootless(),
             time_offset_secs: spec.time_offset_secs,
             procs: self.group.as_ref().map_or_else(|| Ok(Entrance::default()), Cgroup::procs)?,
+            output: None,
+            cover: cover.as_ref(),
             then_procs: Vec::new(),
             hostname: spec.hostname.as_deref(),
             root: Root::New {
@@ -342,10 +370,14 @@ fn advice(knob: &Knob) -> String {
 }
 
 /// Passes signals on until the program has ended.
-fn pass_signals(pidfd: &OwnedFd, signals: &SignalFd) -> anyhow::Result<()> {
+fn pass_signals(
+    pidfd: &OwnedFd,
+    signals: &SignalFd,
+    own: &mut Option<Own>,
+) -> anyhow::Result<()> {
     loop {
         let mut fds = [readable(pidfd.as_fd()), readable(signals.as_fd())];
-        wait(&mut fds)?;
+        wait_writing(&mut fds, own)?;
         if is_ready(&fds[0]) {
             return Ok(());
         }
@@ -378,6 +410,7 @@ fn relay(
     pidfd: &OwnedFd,
     signals: &SignalFd,
     interactive: bool,
+    own: &mut Option<Own>,
 ) -> anyhow::Result<()> {
     let (stdin, stdout) = (sys::borrow_stdio(0), sys::borrow_stdio(1));
     let mut typed: Vec<u8> = Vec::new();
@@ -397,7 +430,7 @@ fn relay(
         if reading && typed.is_empty() {
             fds.push(readable(stdin));
         }
-        wait(&mut fds)?;
+        wait_writing(&mut fds, own)?;
         let ready: Vec<bool> = fds.iter().map(is_ready).collect();
         if ready[1] && pass_pending(pidfd, signals)? {
             copy_window_size(master);
@@ -461,6 +494,17 @@ fn readable(fd: BorrowedFd<'_>) -> PollFd<'_> {
 
 fn is_ready(fd: &PollFd<'_>) -> bool {
     fd.revents().is_some_and(|events| !events.is_empty())
+}
+
+/// The same, writing the files of the container's `/proc` when it is time.
+fn wait_writing(fds: &mut [PollFd<'_>], own: &mut Option<Own>) -> anyhow::Result<()> {
+    let Some(own) = own else { return wait(fds) };
+    own.refresh();
+    let left = own.due_in() + Duration::from_millis(1);
+    match poll(fds, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
+        Ok(_) | Err(Errno::EINTR) => Ok(()),
+        Err(errno) => Err(errno.into()),
+    }
 }
 
 fn wait(fds: &mut [PollFd<'_>]) -> anyhow::Result<()> {

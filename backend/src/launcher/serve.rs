@@ -29,7 +29,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signalfd::SignalFd;
 use vitrine_shared::cgroup::{Controller, Dialect, GroupId};
 use vitrine_shared::id::{ContainerId, MachineId, ParticipantId};
-use vitrine_shared::message::{Happening, HostInfo, Profile};
+use vitrine_shared::message::{Command, Happening, HostInfo, Profile};
 
 use tell::{observed, tell_web_all};
 
@@ -41,7 +41,7 @@ use super::privilege::{self, Privilege};
 use super::requests::{News, State};
 use super::supervise::{self, Place, Role, Service};
 use super::uids::{Pool, UidRange};
-use super::{confine, directories, host, memfd, missing, random_id, signals, sweep, sys, systemd};
+use super::{confine, directories, host, memfd, missing, random_id, signals, sweep, sys, systemd, truth};
 use crate::ipc::{Channel, FromObserver, FromWeb, TlsSetup, ToObserver, ToWeb, WebSetup};
 use crate::views::output;
 
@@ -170,6 +170,7 @@ enum Watch {
     Machine(MachineId),
     Container(MachineId, ContainerId),
     Exec(MachineId, RawFd),
+    Probe,
     Store,
 }
 
@@ -199,6 +200,7 @@ impl Server {
         });
         let mut info = host_info(&Hierarchies::detect()?, options.profile)?;
         info.images = images.names();
+        info.lxcfs = truth::lxcfs_is_running();
         info.rootless = privilege.is_rootless();
         info.missing =
             missing::missing(&privilege::Host::default(), privilege, &hierarchies, &data);
@@ -231,6 +233,7 @@ impl Server {
                 machines: Vec::new(),
                 left: Vec::new(),
                 news: Vec::new(),
+                probes: Vec::new(),
             },
             web: Slot::new(place(web)),
             observer: Slot::new(place(observer)),
@@ -285,6 +288,8 @@ impl Server {
     }
 
     fn try_start_web(&mut self) -> std::io::Result<()> {
+        // Requests of the one that died; this one's numbers begin anew.
+        self.state.forget_probes();
         let service =
             supervise::start(Role::Web, &self.binary, self.web.place, &self.environment())?;
         // From here on it is ended and reaped when something fails.
@@ -346,6 +351,8 @@ impl Server {
                 self.handle(watch);
                 self.tell_news();
             }
+            self.answer_probes();
+            self.state.refresh_own();
             self.end_old_machines();
             sys::reap_given_up();
             self.state.remove_left();
@@ -367,6 +374,7 @@ impl Server {
         let mut left =
             again.map_or(LONGEST_WAIT, |at| at.saturating_duration_since(Instant::now()));
         let longest = if self.state.left.is_empty() { LONGEST_WAIT } else { WAIT_WITH_REST };
+        left = left.min(self.state.next_due().unwrap_or(longest));
         left = (left + Duration::from_millis(1)).min(longest);
         match poll(&mut fds, PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX)) {
             Err(Errno::EINTR) => return Ok(Vec::new()),
@@ -392,6 +400,7 @@ impl Server {
             watched.push((Watch::ObserverMessage, observer.channel.as_fd()));
             watched.push((Watch::ObserverDeath, observer.pidfd.as_fd()));
         }
+        watched.extend(self.state.probes.iter().filter_map(|p| Some((Watch::Probe, p.pipe()?))));
         for machine in &self.state.machines {
             let id = machine.record.id;
             watched.push((Watch::Machine(id), machine.pidfd().as_fd()));
@@ -421,11 +430,8 @@ impl Server {
             }
             Watch::Machine(id) => self.state.end_machine(id),
             Watch::Container(id, container) => self.state.end_container(id, container),
-            Watch::Exec(id, pidfd) => {
-                if let Some(machine) = self.state.machines.iter_mut().find(|m| m.record.id == id) {
-                    machine.reap_exec(pidfd);
-                }
-            }
+            Watch::Exec(id, pidfd) => self.state.exec_ended(id, pidfd),
+            Watch::Probe => self.state.read_probes(),
         }
     }
 
@@ -433,6 +439,20 @@ impl Server {
     fn hear_web(&mut self) {
         let Some(service) = &mut self.web.service else { return };
         match service.channel.recv::<FromWeb>(&mut service.inbox) {
+            Ok(Some((
+                FromWeb::Request {
+                    request,
+                    by,
+                    command: Command::Probe { machine, container, probe },
+                },
+                _,
+            ))) => {
+                let at = (machine, container);
+                if let Err(not) = self.state.start_probe(request, by, at, probe) {
+                    let answer = not.answer(&self.info.missing);
+                    self.tell_web(&ToWeb::Answer { request, answer }, &[]);
+                }
+            }
             Ok(Some((FromWeb::Request { request, by, command }, _))) => {
                 let answer = match self.state.command(by, &command) {
                     Ok((deeds, made)) => vitrine_shared::message::Answer::Done { deeds, made },
@@ -450,6 +470,13 @@ impl Server {
                 tracing::warn!(%err, "web says what cannot be understood");
                 self.web.died();
             }
+        }
+    }
+
+    /// Tells what probes have said that have ended.
+    fn answer_probes(&mut self) {
+        for (request, answer) in self.state.probes_ended() {
+            self.tell_web(&ToWeb::Answer { request, answer }, &[]);
         }
     }
 
@@ -543,6 +570,7 @@ fn host_info(hierarchies: &Hierarchies, profile: Profile) -> anyhow::Result<Host
         },
         images: Vec::new(),
         rootless: false,
+        lxcfs: false,
         plain_http: false,
         missing: Vec::new(),
     })

@@ -58,6 +58,8 @@ pub(crate) fn check(
         }
         Command::StopContainer { machine, .. }
         | Command::StopExecs { machine, .. }
+        | Command::Probe { machine, .. }
+        | Command::SetProcView { machine, .. }
         | Command::EndMachine { machine } => mine(machine),
         Command::SetKnob { machine, knob, .. } => {
             mine(machine)?;
@@ -153,6 +155,7 @@ mod tests {
     use vitrine_shared::id::ContainerId;
     use vitrine_shared::role::Role;
     use vitrine_shared::spec::ContainerSpec;
+    use vitrine_shared::truth::{Probe, ProcView};
 
     const ANN: ParticipantId = ParticipantId(1);
     const BOB: ParticipantId = ParticipantId(2);
@@ -179,6 +182,8 @@ mod tests {
             Command::Exec { machine, container, argv: vec!["ls".into()] },
             Command::StopContainer { machine, container },
             Command::StopExecs { machine, container },
+            Command::Probe { machine, container, probe: Probe::Free },
+            Command::SetProcView { machine, container, view: ProcView::Own },
             Command::EndMachine { machine },
             Command::SetKnob { machine, group, knob: Knob::PidsMax(Some(9)) },
             Command::WriteFile {

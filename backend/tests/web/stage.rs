@@ -114,6 +114,7 @@ impl Stage {
                 profiles: vec![Profile::Strict],
                 images: Vec::new(),
                 rootless: false,
+                lxcfs: false,
                 plain_http: false,
                 missing: Vec::new(),
             },

@@ -57,6 +57,8 @@ fn keep_own_fds(plan: &Plan<'_>, talk: &Talk) -> Result<(), StepError> {
             .chain(&plan.then_procs)
             .map(AsRawFd::as_raw_fd),
     );
+    keep.extend(plan.cover.iter().flat_map(|cover| cover.descriptors()));
+    keep.extend(plan.output.iter().map(AsRawFd::as_raw_fd));
     keep.extend(plan.userns.iter().map(AsRawFd::as_raw_fd));
     keep.extend(plan.into.iter().map(|machine| machine.init.as_raw_fd()));
     match &plan.root {
@@ -189,6 +191,9 @@ pub(super) fn set_null(plan: &Plan<'_>) -> Result<(), StepError> {
         let set = if plan.stdio == Stdio::Null { confine::set_stdio } else { confine::set_stdin };
         set(null.as_fd()).at(StepName::Dev, "dup2")?;
     }
+    if let Some(output) = plan.output {
+        confine::set_output(output).at(StepName::Dev, "dup2")?;
+    }
     Ok(())
 }
 
@@ -295,7 +300,8 @@ fn enter_root(plan: &Plan<'_>, steps: &mut Steps) -> Result<Option<OwnedFd>, Ste
         ProcView::Remounted => "mount(proc)",
         ProcView::Inherited => "open_tree(/proc, OPEN_TREE_CLONE); move_mount",
     };
-    steps.done(StepName::Proc, format!("{mounted}; mount(…, MS_BIND) ×{covered}"));
+    let laid = plan.cover.map_or(Ok(0), |cover| cover.lay_at_birth(&root))?;
+    steps.done(StepName::Proc, format!("{mounted}; mount(…, MS_BIND) ×{}", covered + laid));
     let master = terminal(plan, &root, steps)?;
     if own_mounts {
         mounts::pivot(&root, stage)?;

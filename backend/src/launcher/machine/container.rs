@@ -1,6 +1,6 @@
 //! A container in its machine: how it starts, takes one more command, and ends.
 
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -20,7 +20,9 @@ use super::super::kill::{self, RootId};
 use super::super::mounts::{self, ProcView};
 use super::super::step::{At as _, StepError, Steps};
 use super::super::sys::{self, Ended, Side};
+use super::super::truth::Own;
 use super::super::{memfd, userns};
+use super::view;
 use super::{DEATH, Host, Machine, cannot, rights_of, root_of, total, unix_msec};
 use crate::ipc::RING_FILE_BYTES;
 
@@ -44,7 +46,7 @@ pub(crate) struct Live {
     pub(crate) execs: Vec<OwnedFd>,
     /// A shell in the machine itself: its group is the machine's `shell`, and not its own.
     pub(crate) is_shell: bool,
-    pid: i32,
+    pub(super) pid: i32,
     pub(super) group: Cgroup,
     userns: Option<OwnedFd>,
     pub(super) root: RootId,
@@ -52,6 +54,10 @@ pub(crate) struct Live {
     stage: Option<String>,
     /// Its files stay while it lives.
     image: Option<Image>,
+    /// When it was born, as its uptime counts.
+    pub(super) born: Instant,
+    /// The files that we write for its `/proc`.
+    pub(super) own: Option<Own>,
 }
 
 /// What starting has made, until it is held by a [`Live`].
@@ -60,6 +66,7 @@ struct Started {
     userns: Option<OwnedFd>,
     stage: Option<String>,
     image: Option<Image>,
+    own: Option<Own>,
 }
 
 /// A terminal: both stay open while web comes and goes.
@@ -82,7 +89,7 @@ impl Machine {
         terminal: TerminalId,
         spec: ContainerSpec,
     ) -> Result<(), StepError> {
-        let steps = Steps::begin();
+        let (steps, began) = (Steps::begin(), Instant::now());
         let is_shell = spec.rootfs == Rootfs::Machine;
         let (name, group) =
             if is_shell { (self.next_shell(), self.shell.clone()) } else { self.next_group()? };
@@ -97,7 +104,7 @@ impl Machine {
             Ok((started, ring))
         });
         match started {
-            Ok((Started { born, userns, stage, image }, ring)) => {
+            Ok((Started { born, userns, stage, image, own }, ring)) => {
                 let tty = born.pty.zip(ring);
                 let tty = tty.map(|(master, ring)| Terminal { id: terminal, master, ring });
                 let took_usec = total(&born.steps);
@@ -113,6 +120,8 @@ impl Machine {
                     root: born.root,
                     stage,
                     image,
+                    born: began,
+                    own,
                 };
                 self.record.containers.push(Container {
                     id,
@@ -177,6 +186,8 @@ impl Machine {
             net_apart: false,
             time_offset_secs: 0,
             procs: self.procs_of(&self.shell)?,
+            output: None,
+            cover: None,
             then_procs: Vec::new(),
             hostname: None,
             root: Root::Of(root.as_fd()),
@@ -189,7 +200,7 @@ impl Machine {
             rights: rights_of(self.record.profile),
         };
         let born = birth::start(&plan, steps)?;
-        Ok(Started { born, userns: None, stage: None, image: None })
+        Ok(Started { born, userns: None, stage: None, image: None, own: None })
     }
 
     fn start_container_in(
@@ -205,6 +216,9 @@ impl Machine {
         }
         steps.done(StepName::Cgroup, format!("mkdir(…/{})", group.path()));
         awake(&[&self.root])?;
+        // Before the quota is lifted: it is told in there.
+        let (files, cover) = view::make(spec.proc_view, group, Instant::now())?;
+        steps.skip();
         let _lifted = [self.root.lift_quota(), group.lift_quota()];
         let own = spec.namespaces.has(Namespace::User);
         let own =
@@ -236,6 +250,8 @@ impl Machine {
             net_apart: false,
             time_offset_secs: spec.time_offset_secs,
             procs: self.procs_of(group)?,
+            output: None,
+            cover: cover.as_ref(),
             then_procs: Vec::new(),
             hostname: spec.hostname.as_deref(),
             root: Root::New {
@@ -263,11 +279,26 @@ impl Machine {
             userns: own,
             stage: (!own_mounts).then(|| name.into()),
             image: Some(image),
+            own: files,
         })
     }
 
     /// Runs one more command in a container; gives its PID on the host.
     pub(crate) fn exec(&mut self, id: ContainerId, argv: &[String]) -> Result<i32, StepError> {
+        let pid = self.start_exec(id, argv, None)?;
+        let name = self.name_of(id);
+        let command = argv.join(" ");
+        self.happened(Happening::ExecStarted { name, command, pid: pid.unsigned_abs() });
+        Ok(pid)
+    }
+
+    /// The same with a place for its output, and no word of it in the feed.
+    pub(super) fn start_exec(
+        &mut self,
+        id: ContainerId,
+        argv: &[String],
+        output: Option<BorrowedFd<'_>>,
+    ) -> Result<i32, StepError> {
         let Some(index) = self.containers.iter().position(|live| live.id == id) else {
             return Err(StepError::new(StepName::Setns, "the container has ended", Errno::ESRCH));
         };
@@ -282,6 +313,8 @@ impl Machine {
             net_apart: false,
             time_offset_secs: 0,
             procs: self.procs_of(&live.group)?,
+            output,
+            cover: None,
             then_procs: Vec::new(),
             hostname: None,
             root: Root::Of(root.as_fd()),
@@ -295,9 +328,6 @@ impl Machine {
         };
         let born = birth::start(&plan, Steps::begin())?;
         self.containers[index].execs.push(born.pidfd);
-        let name = self.name_of(id);
-        let pid = born.pid.unsigned_abs();
-        self.happened(Happening::ExecStarted { name, command: argv.join(" "), pid });
         Ok(born.pid)
     }
 
@@ -329,14 +359,26 @@ impl Machine {
         self.containers.iter().find(|live| live.id == id).map_or(0, |live| live.pid)
     }
 
-    /// Reaps an ended extra command.
-    pub(crate) fn reap_exec(&mut self, pidfd: i32) {
+    /// Reaps an ended extra command; says whose it was, and how it ended.
+    pub(crate) fn reap_exec(&mut self, pidfd: i32) -> Option<(ContainerId, i32)> {
+        let mut reaped = None;
         for live in &mut self.containers {
+            let id = live.id;
             live.execs.retain(|exec| {
-                exec.as_raw_fd() != pidfd
-                    || !matches!(sys::wait_pidfd(exec.as_fd(), libc::WNOHANG), Ok(Some(_)) | Err(_))
+                if exec.as_raw_fd() != pidfd {
+                    return true;
+                }
+                match sys::wait_pidfd(exec.as_fd(), libc::WNOHANG) {
+                    Ok(None) => true,
+                    Ok(Some(ended)) => {
+                        reaped = Some((id, ended.status));
+                        false
+                    }
+                    Err(_) => false,
+                }
             });
         }
+        reaped
     }
 
     /// Ends a container, or takes note that it has ended; gives its terminal and exit status.

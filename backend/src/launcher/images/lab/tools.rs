@@ -28,7 +28,7 @@ pub(super) const TOOLS: &[&str] = &[
     // grep, sed, awk, findutils, less, diffutils, tar, gzip
     "awk gawk mawk cmp diff egrep fgrep find grep gunzip gzip less sed tar xargs zcat",
     // ncurses-bin, libc-bin
-    "clear getent infocmp ldd locale reset tput",
+    "clear getconf getent infocmp ldd locale reset tput",
     // What busybox often brings alone.
     "hexdump killall nc ping pstree time traceroute which",
 ];

@@ -1,0 +1,130 @@
+//! What a container is told in its `/proc`: the files that lie there, and probes that show it.
+
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd, RawFd};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::unistd::pipe2;
+use vitrine_shared::id::ContainerId;
+use vitrine_shared::message::StepName;
+use vitrine_shared::truth::ProcView;
+
+use super::super::cgroup::Cgroup;
+use super::super::mounts;
+use super::super::step::{At as _, StepError};
+use super::super::sys;
+use super::super::truth::{self, Cover, Own};
+use super::container::Live;
+use super::{Machine, root_of};
+
+/// Where programs are looked for, as in every birth.
+const PATH: [&str; 4] = ["usr/sbin", "usr/bin", "sbin", "bin"];
+/// How long a probe that was killed may take to die, before it is reaped when it does.
+const DEATH: Duration = Duration::from_millis(50);
+
+/// A probe that runs.
+pub(crate) struct Started {
+    /// Its PID on the host.
+    pub(crate) pid: i32,
+    /// Its pidfd among the container's extra commands.
+    pub(crate) exec: RawFd,
+    /// What it writes; reading does not wait.
+    pub(crate) pipe: OwnedFd,
+    /// Its program is busybox.
+    pub(crate) busybox: bool,
+}
+
+/// What a view needs; for our own files also what writes them.
+pub(super) fn make(
+    view: ProcView,
+    group: &Cgroup,
+    born: Instant,
+) -> Result<(Option<Own>, Option<Cover>), StepError> {
+    match view {
+        ProcView::Host => Ok((None, None)),
+        ProcView::Lxcfs => Ok((None, Some(Cover::lxcfs()?))),
+        ProcView::Own => {
+            let (own, cover) = Own::make(group, born)?;
+            Ok((Some(own), Some(cover)))
+        }
+    }
+}
+
+impl Live {
+    /// Until our own files are to be written again; none when it has not got them.
+    pub(crate) fn own_due_in(&self) -> Option<Duration> {
+        self.own.as_ref().map(Own::due_in)
+    }
+
+    /// Writes them, when it is time.
+    pub(crate) fn refresh_own(&mut self) {
+        if let Some(own) = &mut self.own {
+            own.refresh();
+        }
+    }
+}
+
+impl Machine {
+    /// Lays other files on those of a container's `/proc`, or takes them away.
+    pub(crate) fn set_proc_view(
+        &mut self,
+        id: ContainerId,
+        view: ProcView,
+    ) -> Result<(), StepError> {
+        let gone = || StepError::new(StepName::Proc, "the container has ended", Errno::ESRCH);
+        let live = self.containers.iter_mut().find(|live| live.id == id).ok_or_else(gone)?;
+        let (own, cover) = make(view, &live.group, live.born)?;
+        let changed = truth::change(&live.pidfd, cover.as_ref());
+        // On failure some of the old may be gone, and some of the new be there: none of either.
+        let view = if changed.is_ok() { view } else { ProcView::Host };
+        if changed.is_err() {
+            let _ = truth::change(&live.pidfd, None);
+        }
+        live.own = own.filter(|_| changed.is_ok());
+        if let Some(record) = self.record.containers.iter_mut().find(|record| record.id == id) {
+            record.spec.proc_view = view;
+        }
+        changed
+    }
+
+    /// Starts a command whose output is read.
+    pub(crate) fn probe(&mut self, id: ContainerId, argv: &[String]) -> Result<Started, StepError> {
+        let step = StepName::Execve;
+        let (pipe, end) = pipe2(OFlag::O_CLOEXEC).at(step, "pipe2")?;
+        fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).at(step, "F_SETFL")?;
+        let root = root_of(self.pid_of(id))?;
+        let program = argv.first().map_or("", String::as_str);
+        let found = PATH.iter().map(|dir| format!("{dir}/{program}"));
+        let found = found.into_iter().find(|path| mounts::is_there(root.as_fd(), path));
+        let busybox = found.is_some_and(|path| mounts::is_same(root.as_fd(), &path, "bin/busybox"));
+        let pid = self.start_exec(id, argv, Some(end.as_fd()))?;
+        let live = self.containers.iter().find(|live| live.id == id);
+        let exec = live.and_then(|live| live.execs.last()).map_or(-1, |exec| exec.as_raw_fd());
+        Ok(Started { pid, exec, pipe, busybox })
+    }
+
+    /// How many extra commands a container has.
+    pub(crate) fn execs_of(&self, id: ContainerId) -> usize {
+        self.containers.iter().find(|live| live.id == id).map_or(0, |live| live.execs.len())
+    }
+
+    /// Is this one of them?
+    pub(crate) fn has_exec(&self, id: ContainerId, exec: RawFd) -> bool {
+        let live = self.containers.iter().find(|live| live.id == id);
+        live.is_some_and(|live| live.execs.iter().any(|other| other.as_raw_fd() == exec))
+    }
+
+    /// Kills one of them, and reaps it now or when it has died.
+    pub(crate) fn kill_exec(&mut self, id: ContainerId, exec: RawFd) {
+        let Some(live) = self.containers.iter_mut().find(|live| live.id == id) else { return };
+        let Some(index) = live.execs.iter().position(|other| other.as_raw_fd() == exec) else {
+            return;
+        };
+        // It may have ended by itself. Who does not die at once stays watched: the loop reaps it.
+        let _ = sys::pidfd_signal(live.execs[index].as_fd(), libc::SIGKILL);
+        if sys::wait_pidfd_until(live.execs[index].as_fd(), DEATH) != Err(Errno::ETIMEDOUT) {
+            live.execs.remove(index);
+        }
+    }
+}
