@@ -143,7 +143,7 @@ fn edit(view: &View<'_>, id: GroupId, files: &[String], typed: Option<&str>) -> 
             <code aria-hidden="true">{"echo "}</code>
             <Field key={name.clone()} label={format!("{}: {name}", t.value)} value={text} {oninput} title={allowed.clone()} />
             <code class="g-target">{" > "}{format!("…/{}/{name}", group.path)}</code>
-            <button type="submit" class="primary" data-test="group-write">{ui.t().write}</button>
+            <button type="submit" class="primary" data-test="group-write">{ui.lab().write}</button>
             <button type="button" class="plain" onclick={close(view)}>{t.cancel}</button>
             <p class="muted g-allowed">{allowed}</p>
             <TroubleText {place} {trouble} />

@@ -18,7 +18,7 @@ pub(super) fn panel(
     chosen: &UseStateHandle<Option<String>>,
 ) -> Html {
     let (ui, t) = (view.ui, words::words(view.ui.lang));
-    let path = if group.path.is_empty() { ui.t().cap } else { &group.path };
+    let path = if group.path.is_empty() { ui.lab().cap } else { &group.path };
     let place = Place::Group(group.group);
     let trouble = view.state.troubles.get(&place).cloned();
     html! {
@@ -55,7 +55,7 @@ fn way(view: &View<'_>, group: &CgroupSample) -> Html {
                 <tbody>
                     {for way.iter().filter_map(|&at| Some((at, groups.get(at)?))).map(|(at, level)| html! {
                         <tr key={level.path.clone()}>
-                            <th scope="row">{if level.path.is_empty() { ui.t().cap } else { &level.path }.to_string()}</th>
+                            <th scope="row">{if level.path.is_empty() { ui.lab().cap } else { &level.path }.to_string()}</th>
                             {for Resource::ALL.into_iter().zip(binds).map(|(resource, binds)| {
                                 let is_it = binds == Some(at);
                                 html! {

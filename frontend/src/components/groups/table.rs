@@ -142,14 +142,14 @@ fn name(view: &View<'_>, line: &Line, text: Html, title: String) -> Html {
 fn group_cells(view: &View<'_>, group: &CgroupSample, line: &Line) -> Html {
     let (ui, t) = (view.ui, words::words(view.ui.lang));
     let last = match group.group {
-        GroupId::Cap => ui.t().cap,
+        GroupId::Cap => ui.lab().cap,
         _ => group.path.rsplit('/').next().unwrap_or_default(),
     };
     let way = way_up(&view.sample.groups, group.group);
     let binds = |resource| {
         let at = binding(&view.sample.groups, &way, resource)?;
         let above = view.sample.groups.get(at).filter(|above| above.group != group.group)?;
-        Some(if above.path.is_empty() { ui.t().cap.to_string() } else { above.path.clone() })
+        Some(if above.path.is_empty() { ui.lab().cap.to_string() } else { above.path.clone() })
     };
     let edit = |file: Vec<&'static str>| {
         let (form, id, may) = (view.form.clone(), group.group, view.state.may_ask());
