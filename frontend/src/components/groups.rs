@@ -12,7 +12,7 @@ mod tools;
 use std::rc::Rc;
 
 use vitrine_shared::cgroup::{CgroupSample, GroupId};
-use vitrine_shared::message::{Answer, Command, Sample};
+use vitrine_shared::message::{Answer, Command, Made, Sample};
 use wasm_bindgen::JsCast as _;
 use web_sys::{Element, HtmlElement};
 use yew::prelude::*;
@@ -35,12 +35,17 @@ const MARGIN: usize = 6;
 /// The groups of the machine that is looked at.
 pub(crate) fn groups(scene: &Scene<'_>) -> Html {
     let chosen = scene.group.map_or(GroupId::Root, |group| group.group);
-    html! { <Groups key="groups" state={scene.state.clone()} {chosen} /> }
+    let Some(sample) = scene.state.sample.clone() else {
+        let t = words::words(scene.ui.lang);
+        return html! { <p key="waiting" class="muted groups-wait">{t.waiting}</p> };
+    };
+    html! { <Groups key="groups" state={scene.state.clone()} {sample} {chosen} /> }
 }
 
 #[derive(Properties, PartialEq)]
 struct Props {
     state: Rc<State>,
+    sample: Rc<Sample>,
     /// Where to begin: the group that the shelf shows.
     chosen: GroupId,
 }
@@ -96,10 +101,8 @@ fn Groups(props: &Props) -> Html {
         undo.borrow_mut().hear(told);
     }
     use_files(desk.clone(), state.focus, state.link == Link::Live, active.group());
-    use_close(state.last.clone(), form.clone(), grid.clone());
-    let Some(sample) = state.sample.clone() else {
-        return html! { <p class="muted groups-wait">{t.waiting}</p> };
-    };
+    use_close(state.last.clone(), form.clone(), active.clone(), grid.clone());
+    let sample = props.sample.clone();
     rings.borrow_mut().push(&sample);
     let lines = lines(&sample.groups, &sample.processes, &wish);
     // What is not there any more gives its place to what it was in.
@@ -146,7 +149,6 @@ fn Groups(props: &Props) -> Html {
             cut: cut.clone(),
             take_back: take_back.clone(),
             grid: grid.clone(),
-            row: sight.row,
             machine: state.focus.filter(|_| state.may_ask()),
             send: desk.send.clone(),
         };
@@ -159,6 +161,10 @@ fn Groups(props: &Props) -> Html {
     {
         let (sight, grid) = (sight.clone(), grid.clone());
         use_effect_with((lines.len(), ui.projector), move |_| look(&sight, &grid));
+    }
+    {
+        let (grid, row) = (grid.clone(), sight.row);
+        use_effect_with(now, move |_| keys::bring(&grid, row, here));
     }
     let first = sight.first.saturating_sub(MARGIN).min(lines.len());
     let last = (sight.first + sight.count + MARGIN).min(lines.len());
@@ -223,13 +229,24 @@ fn use_files(
 
 /// Closes the form that has been answered well, and gives the keys back to the table.
 #[hook]
-fn use_close(last: Option<Rc<Told>>, form: UseStateHandle<Option<Form>>, grid: NodeRef) {
+fn use_close(
+    last: Option<Rc<Told>>,
+    form: UseStateHandle<Option<Form>>,
+    active: UseStateHandle<Key>,
+    grid: NodeRef,
+) {
     let number = last.as_ref().map(|told| told.number);
     use_effect_with(number, move |_| {
         let done = last.as_ref().filter(|told| matches!(told.answer, Answer::Done { .. }));
         let answered = done
             .is_some_and(|told| (*form).as_ref().is_some_and(|form| form.asked_for(&told.command)));
         if answered {
+            if let Some(Answer::Done { made: Some(Made::Group { group, .. }), .. }) =
+                done.map(|told| &told.answer)
+            {
+                // What was made is what one goes on with.
+                active.set(Key::Group(*group));
+            }
             form.set(None);
             focus(&grid);
         }

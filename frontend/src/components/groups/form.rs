@@ -53,9 +53,15 @@ impl Form {
     /// Is this what it sends?
     pub(super) fn asked_for(&self, command: &Command) -> bool {
         match (self, command) {
-            (Form::Edit { group, .. }, Command::WriteFile { group: asked, .. }) => group == asked,
-            (Form::Make { parent, .. }, Command::MakeGroup { parent: asked, .. }) => {
-                parent == asked
+            (
+                Form::Edit { group, files, text },
+                Command::WriteFile { group: asked, file, value, .. },
+            ) => {
+                // Another answer about the same group, such as that to an undo, closes nothing.
+                group == asked && files.first() == Some(file) && text.as_ref() == Some(value)
+            }
+            (Form::Make { parent, name }, Command::MakeGroup { parent: asked, name: made, .. }) => {
+                parent == asked && name == made
             }
             _ => false,
         }
@@ -122,11 +128,12 @@ fn edit(view: &View<'_>, id: GroupId, files: &[String], typed: Option<&str>) -> 
     };
     let onsubmit = {
         let (send, machine) = (view.desk.send.clone(), view.state.focus);
-        let (file, value) = (name.clone(), text.clone());
+        let (file, value, form) = (name.clone(), text.clone(), view.form.clone());
         Callback::from(move |event: SubmitEvent| {
             event.prevent_default();
             if let Some(machine) = machine {
                 let (file, value) = (file.clone(), value.clone());
+                form.set(Some(set(vec![file.clone()], Some(value.clone()))));
                 send.emit(Command::WriteFile { machine, group: id, file, value });
             }
         })

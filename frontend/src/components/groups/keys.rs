@@ -21,7 +21,6 @@ pub(super) struct Doing {
     pub(super) cut: UseStateHandle<Option<u32>>,
     pub(super) take_back: Callback<()>,
     pub(super) grid: NodeRef,
-    pub(super) row: i32,
     /// The machine, if this page may change it.
     pub(super) machine: Option<MachineId>,
     pub(super) send: Callback<Command>,
@@ -118,18 +117,23 @@ impl Doing {
         true
     }
 
-    /// Makes a row the active one, and brings it into sight.
+    /// Makes a row the active one; it is brought into sight as soon as it is.
     fn go(&self, to: usize) {
-        let Some(line) = self.lines.get(to) else { return };
-        self.active.set(line.key);
-        let Some(grid) = self.grid.cast::<Element>() else { return };
-        let (height, row) = (grid.client_height(), self.row);
-        let top = i32::try_from(to).unwrap_or(i32::MAX).saturating_mul(row);
-        // The head stays on top of the rows, one row high.
-        if top < grid.scroll_top() {
-            grid.set_scroll_top(top);
-        } else if top + 2 * row > grid.scroll_top() + height {
-            grid.set_scroll_top(top + 2 * row - height);
+        if let Some(line) = self.lines.get(to) {
+            self.active.set(line.key);
         }
+    }
+}
+
+/// Scrolls the table so that a row is in sight.
+pub(super) fn bring(grid: &NodeRef, row: i32, to: usize) {
+    let Some(grid) = grid.cast::<Element>() else { return };
+    let height = grid.client_height();
+    let top = i32::try_from(to).unwrap_or(i32::MAX).saturating_mul(row);
+    // The head stays on top of the rows, one row high.
+    if top < grid.scroll_top() {
+        grid.set_scroll_top(top);
+    } else if top.saturating_add(2 * row) > grid.scroll_top() + height {
+        grid.set_scroll_top(top.saturating_add(2 * row) - height);
     }
 }

@@ -1,6 +1,7 @@
 //! The rows: a group with its use beside its limits, or a process in it.
 
 use vitrine_shared::cgroup::{CgroupSample, Controller, GroupId};
+use vitrine_shared::message::Command;
 use vitrine_shared::process::Process;
 use yew::prelude::*;
 
@@ -12,6 +13,8 @@ use crate::groups::way_up::{Resource, binding, of, way_up};
 use crate::text::{groups as words, throttled_in};
 use crate::ui::Ui;
 
+/// What a dragged process says before its PID, so that no other text is taken for one.
+const DRAGGED: &str = "vitrine process ";
 /// The box of a line of half a minute.
 const LINE: (u32, u32) = (96, 20);
 
@@ -59,30 +62,25 @@ pub(super) fn row(view: &View<'_>, i: usize, line: &Line) -> Html {
         },
     };
     let target = line.key.group();
-    let takes = is_own(target) && view.cut.is_some();
+    let takes = is_own(target) && view.state.may_ask();
     let ondragstart = drag.map(|pid| {
-        let cut = view.cut.clone();
         Callback::from(move |event: DragEvent| {
-            // Firefox drags nothing that carries nothing.
             if let Some(data) = event.data_transfer() {
-                let _ = data.set_data("text/plain", &pid.to_string());
+                // Where it cannot be said, nothing is dropped.
+                let _ = data.set_data("text/plain", &format!("{DRAGGED}{pid}"));
             }
-            cut.set(Some(pid));
         })
     });
     let ondragover = takes.then(|| Callback::from(|event: DragEvent| event.prevent_default()));
     let ondrop = {
-        let (cut, send, machine) = (view.cut.clone(), view.desk.send.clone(), view.state.focus);
+        let (send, machine) = (view.desk.send.clone(), view.state.focus);
         takes.then(|| {
             Callback::from(move |event: DragEvent| {
                 event.prevent_default();
-                if let (Some(pid), Some(machine)) = (*cut, machine) {
-                    send.emit(vitrine_shared::message::Command::MoveProcess {
-                        machine,
-                        pid,
-                        group: target,
-                    });
-                    cut.set(None);
+                let data = event.data_transfer().and_then(|data| data.get_data("text/plain").ok());
+                let pid = data.and_then(|data| data.strip_prefix(DRAGGED)?.parse().ok());
+                if let (Some(pid), Some(machine)) = (pid, machine) {
+                    send.emit(Command::MoveProcess { machine, pid, group: target });
                 }
             })
         })
@@ -104,7 +102,9 @@ pub(super) fn row(view: &View<'_>, i: usize, line: &Line) -> Html {
                 draggable={drag.map(|_| "true")} onclick={choose} {ondragstart} {ondragover} {ondrop}>
                 {cells}
             </div>
-            {form.map(|form| form::form(view, form))}
+            {form.map(|form| html! {
+                <div role="row" class="g-form-row"><div role="gridcell">{form::form(view, form)}</div></div>
+            })}
         </div>
     }
 }
@@ -186,13 +186,19 @@ fn group_cells(view: &View<'_>, group: &CgroupSample, line: &Line) -> Html {
             </span>
             <span role="gridcell" class="g-cell g-mem" ondblclick={edit(vec!["memory.limit_in_bytes", "memory.max"])}>
                 {amount(ui, has(Controller::Memory), format::bytes(group.memory_bytes), group.memory_max.map(format::bytes), binds(Resource::Memory))}
-                {gauge(group.memory_bytes, group.memory_max, group.memory_bytes.max(1), 0.0)}
+                {gauge(group.memory_bytes, group.memory_max, least_above(view, &way), 0.0)}
             </span>
             <span role="gridcell" class="g-cell g-pids" ondblclick={edit(vec!["pids.max"])}>
                 {amount(ui, has(Controller::Pids), group.pids.to_string(), group.pids_max.map(|max| max.to_string()), binds(Resource::Pids))}
             </span>
         </>
     }
+}
+
+/// The least memory limit on the way up: what a bar without a limit of its own is drawn against.
+fn least_above(view: &View<'_>, way: &[usize]) -> u64 {
+    let limits = way.iter().filter_map(|&at| view.sample.groups.get(at)?.memory_max);
+    limits.min().unwrap_or(1)
 }
 
 fn process_cells(view: &View<'_>, process: &Process, group: GroupId, line: &Line) -> Html {

@@ -34,7 +34,7 @@ pub(super) fn tools(
     };
     html! {
         <div class="g-tools">
-            <input type="search" class="g-filter" value={wish.filter.clone()} oninput={filter} aria-label={t.filter}
+            <input type="text" class="g-filter" value={wish.filter.clone()} oninput={filter} aria-label={t.filter}
                 placeholder={t.filter} autocomplete="off" spellcheck="false" data-test="group-filter" />
             <select aria-label={t.sort} onchange={order} data-test="group-sort">
                 {for Sort::ALL.into_iter().map(|sort| html! {
