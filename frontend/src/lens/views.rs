@@ -5,6 +5,7 @@ use yew::prelude::*;
 use super::{Lens, Scene};
 use crate::components::about::about;
 use crate::components::forge::Forge;
+use crate::components::matrix::matrix;
 use crate::components::rosetta::rosetta;
 use crate::components::start::why_not;
 use crate::place::Place;
@@ -14,6 +15,7 @@ pub(super) fn show(scene: &Scene<'_>, lens: Lens) -> Html {
     match lens {
         Lens::About => about(scene),
         Lens::Forge => forge(scene),
+        Lens::Matrix => matrix(scene),
         Lens::Rosetta => rosetta(scene),
     }
 }
