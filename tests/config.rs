@@ -154,3 +154,46 @@ fn limits_are_settings_and_refusals_quote_the_value_in_force() {
     let line = limits.lines().find(|line| line.starts_with("Max processes")).unwrap();
     assert_eq!(line.split_whitespace().nth(2), Some("99"), "{line}");
 }
+
+#[test]
+fn every_command_that_has_a_data_directory_takes_it_from_the_file() {
+    let data = tempfile::tempdir().unwrap();
+    let other = tempfile::tempdir().unwrap();
+    let file = Settings::new(&format!("data = \"{}\"\n", data.path().display()));
+    let run = |words: &[&str], variables: &[(&str, &str)]| {
+        let mut command = std::process::Command::new(binary());
+        command.args(words).env_remove("VITRINE_DATA").env("VITRINE_CONFIG", file.path());
+        command.envs(variables.iter().copied());
+        spawn(&mut command, None).end()
+    };
+    let images = |of: &tempfile::TempDir| {
+        std::fs::read_dir(of.path().join("images")).map_or(0, Iterator::count)
+    };
+    let source = tempfile::tempdir().unwrap();
+    let source = source.path().to_str().unwrap();
+    assert_eq!(run(&["image", "add", "mine", source], &[]).status, 0);
+    assert!(run(&["image", "list"], &[]).out.contains("mine"));
+    let before = images(&data);
+    assert!(before > 0);
+    let ran = run(&["run", "--", "true"], &[]);
+    assert_eq!(ran.status, 0, "{ran:?}");
+    assert!(images(&data) > before, "no busybox was made there");
+    let doctor = run(&["doctor"], &[]);
+    assert!(doctor.out.contains(data.path().to_str().unwrap()), "{doctor:?}");
+    // A variable wins, and so does a flag.
+    let elsewhere = other.path().to_str().unwrap();
+    for (words, variables) in [
+        (&["image", "list", "--data", elsewhere][..], &[][..]),
+        (&["image", "list"], &[("VITRINE_DATA", elsewhere)]),
+    ] {
+        assert!(!run(words, variables).out.contains("mine"), "{words:?}");
+    }
+    assert_eq!(run(&["image", "remove", "mine"], &[]).status, 0);
+    // A file that is wrong is told of, and not passed over; doctor has a check for it.
+    let wrong = Settings::new("dta = \"/x\"\n");
+    let wrong = wrong.path();
+    let ran = run(&["run", "--", "true"], &[("VITRINE_CONFIG", &wrong)]);
+    assert!(ran.status == 125 && ran.err.contains("did you mean `data`"), "{ran:?}");
+    let listed = run(&["image", "list"], &[("VITRINE_CONFIG", &wrong)]);
+    assert!(listed.status == 2 && listed.err.contains(":1:"), "{listed:?}");
+}

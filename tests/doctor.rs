@@ -59,7 +59,7 @@ fn on_a_host_where_everything_works_there_is_no_error() {
 }
 
 #[test]
-fn the_json_has_the_documented_keys_and_every_documented_id() {
+fn the_json_has_every_documented_id() {
     let report = json(&mut doctor(&[]));
     let text = include_str!("../docs/doctor-json.md");
     let section = |name: &str| -> BTreeSet<String> {
@@ -67,23 +67,12 @@ fn the_json_has_the_documented_keys_and_every_documented_id() {
         let first = |line: &str| Some(line.strip_prefix("| `")?.split('`').next()?.to_string());
         text.lines().filter_map(first).collect()
     };
-    let keys = |value: &Value, place: &str| -> BTreeSet<String> {
-        value.as_object().unwrap().keys().map(|key| format!("{place}{key}")).collect()
-    };
-    let mut found = keys(&report, "");
-    found.extend(keys(&report["summary"], "summary."));
     let findings = report["findings"].as_array().unwrap();
     for one in findings {
-        found.extend(keys(one, "findings[]."));
         let is_ok = one["severity"] == "ok";
         assert_eq!(is_ok, one["why"] == "", "{one}");
         assert!(!is_ok || one["mend"] == "", "{one}");
     }
-    let documented = section("## Keys");
-    let undocumented: Vec<_> = found.difference(&documented).collect();
-    assert!(undocumented.is_empty(), "{undocumented:?}");
-    let missing: Vec<_> = documented.difference(&found).collect();
-    assert!(missing.iter().all(|key| key.starts_with("cleaned[].")), "{missing:?}");
     let ids: BTreeSet<String> =
         findings.iter().map(|one| one["id"].as_str().unwrap().to_string()).collect();
     assert_eq!(ids, section("## Ids"));

@@ -209,6 +209,9 @@ fn both_profiles_on_one_server() {
         let mut term = Term::shell(&server, shell.terminal.unwrap());
         let said = term.command("mount -t tmpfs none /mnt && echo moun''ted");
         assert_eq!(said.contains("mounted"), can, "{said}");
+        let said = term.command("docker run busybox true; echo =$?=");
+        assert!(said.contains(if can { "=0=" } else { "=125=" }), "{said}");
+        assert_eq!(said.contains("its profile is strict"), !can, "{said}");
         page.done(Command::EndMachine { machine });
         page.forget();
     }
@@ -245,4 +248,9 @@ fn a_lab_of_an_ordinary_users() {
         lab.fails(line);
     }
     assert_eq!(lab.ok("ls /sys/fs/cgroup"), "");
+    // The text's line all the same; a limit that cannot be kept is refused.
+    let ran = lab.ok("docker run --hostname kettle busybox sh -c 'hostname; echo $$'");
+    assert!(ran.ends_with("kettle\n1"), "{ran}");
+    let (said, status) = lab.run("docker run --cpu-quota=20000 busybox true");
+    assert!(status == 125 && said.contains("no cgroup controller cpu"), "{said}");
 }

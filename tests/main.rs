@@ -2,13 +2,16 @@
 //!
 //! - [`config`], [`doctor`]: settings of `vitrine serve`; what the host can do
 //! - [`cli`], [`tty`], [`limits`], [`flags`], [`images`]: `vitrine run` as people use it
-//! - [`cgroups`]: groups in both dialects, and what the kernel does with them
+//! - [`cgroups`], [`groups`]: groups in both dialects, and what the kernel does with them; those
+//!   that a page makes
 //! - [`views`], [`words`]: `vitrine ps`, `top`, `cgroups`, `namespaces`; words that are wrong
 //! - [`spaces`]: what a page is told of a machine's namespaces
-//! - [`shell`], [`lab`], [`lab_shut`]: a shell in the machine itself, and what profile `lab` opens
-//!   and does not
+//! - [`shell`], [`lab`], [`lab_docker`], [`lab_groups`], [`lab_shut`]: a shell in the machine
+//!   itself, and what profile `lab` opens and does not
+//! - [`streams`]: standard streams that are full or closed
 //! - [`beyond`]: TLS, and listening beyond loopback
 //! - [`serve`], [`knobs`], [`killed`], [`protocol`], [`protocol_doc`]: `vitrine serve` and its three processes
+//! - [`focus`]: one group's CPU, twenty times a second, beside the kernel's counters
 //! - [`rootless`]: the same as an ordinary user
 //! - [`doors`], [`inside`], [`exhaust`], [`hostile`]: what a program in a container can reach, use
 //!   up, and hold up
@@ -26,12 +29,16 @@ mod doctor;
 mod doors;
 mod exhaust;
 mod flags;
+mod focus;
+mod groups;
 mod hostile;
 mod images;
 mod inside;
 mod killed;
 mod knobs;
 mod lab;
+mod lab_docker;
+mod lab_groups;
 mod lab_shut;
 mod limits;
 mod protocol;
@@ -40,6 +47,7 @@ mod rootless;
 mod serve;
 mod shell;
 mod spaces;
+mod streams;
 mod tty;
 mod views;
 mod words;

@@ -5,6 +5,7 @@
 //! a flag, its variable is `VITRINE_` and the name in capitals, and the file's values become the
 //! flags' defaults, so that all three are checked by the same code.
 
+mod data;
 mod file;
 mod show;
 
@@ -52,7 +53,10 @@ pub(crate) fn read(
 ) -> Result<(ArgMatches, Vec<Setting>), clap::Error> {
     let mut command = define();
     let matches = command.try_get_matches_from_mut(args)?;
-    let Some(given) = matches.subcommand_matches(name) else { return Ok((matches, Vec::new())) };
+    let Some(given) = matches.subcommand_matches(name) else {
+        let matches = data::from_the_file(define, &of(&command, name), matches, args)?;
+        return Ok((matches, Vec::new()));
+    };
     let file = find(given)
         .map(|(path, asked)| File::open(&path, asked, &of(&command, name)))
         .transpose()
@@ -81,10 +85,11 @@ fn of(command: &Command, name: &str) -> Command {
 
 /// The file to read, and whether somebody asked for it: then it must be there.
 fn find(given: &ArgMatches) -> Option<(PathBuf, bool)> {
-    match given.get_one::<PathBuf>("config") {
-        Some(path) => Some((path.clone(), true)),
-        None => default_file().map(|path| (path, false)),
-    }
+    or_default(given.get_one::<PathBuf>("config").cloned())
+}
+
+fn or_default(named: Option<PathBuf>) -> Option<(PathBuf, bool)> {
+    named.map(|path| (path, true)).or_else(|| default_file().map(|path| (path, false)))
 }
 
 /// Where the file is looked for when none is named.

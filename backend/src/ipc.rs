@@ -24,6 +24,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use vitrine_shared::cgroup::{Dialect, GroupId};
 use vitrine_shared::discovery::Discovery;
+use vitrine_shared::focus::{CpuSample, Focus};
 use vitrine_shared::id::{ContainerId, MachineId, ParticipantId, TerminalId};
 use vitrine_shared::message::{Answer, Command, FeedEntry, HostInfo, Machine, Sample};
 use vitrine_shared::role::Identity;
@@ -184,7 +185,7 @@ pub struct ObservedMachine {
     /// Its hierarchies: controller names, dialect, and the directory of the machine's cap there
     /// (such as `/sys/fs/cgroup/cpu/vitrine/…`).
     pub hierarchies: Vec<ObservedHierarchy>,
-    /// May its owner make more groups below `root`? They have no ids, but processes.
+    /// May there be more groups below `root`, which its owner made there or through a page?
     pub delegated: bool,
     /// Its groups, parents first: the id and the path below the cap (``, `root`, `root/c1`).
     pub groups: Vec<(GroupId, String)>,
@@ -226,10 +227,24 @@ pub enum WebToObserver {
         /// Samples a second, at most 20.
         hertz: u8,
     },
+    /// Of the groups that somebody made in a machine, send the raw files of these.
+    Files {
+        /// Which machine.
+        machine: MachineId,
+        /// Which groups; none of the others any longer.
+        groups: Vec<GroupId>,
+    },
     /// Look once at this machine's namespaces.
     Discover {
         /// Which.
         machine: MachineId,
+    },
+    /// Read this group's CPU closely, or no longer.
+    Focus {
+        /// Which.
+        focus: Focus,
+        /// From now on?
+        on: bool,
     },
 }
 
@@ -238,6 +253,8 @@ pub enum WebToObserver {
 pub enum ObserverToWeb {
     /// A reading.
     Sample(Box<Sample>),
+    /// The CPU of a group that is looked at closely.
+    Cpu(Box<CpuSample>),
     /// What a look at namespaces found.
     Discovery(Box<Discovery>),
 }

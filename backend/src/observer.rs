@@ -2,13 +2,17 @@
 //!
 //! ```text
 //!  launcher ── Machine, MachineGone, Web ──►┐            ┌── Watch { machine, hertz } ◄── web
-//!           ◄────────────── OomKilled ──────┤  observer  ├── Sample ───────────────────►
+//!           ◄────────────── OomKilled ──────┤  observer  ├── Sample, Cpu ──────────────►
 //!                                           └─────┬──────┘
 //!                                                 │ what is read, and when
 //!  each tick, for each machine due                │
 //!    GROUP/cgroup.procs           open, read ─────┤  who belongs to which container
 //!    CPU clock of PID             no descriptor ──┤  CPU time of all its threads, in ns
 //!    GROUP/cpu.stat, pids.max …   kept, pread ────┤  the raw files, and the meters out of them
+//!    /proc/PID/cgroup             open, read ─────┤  which groups it is in  (64 processes a tick)
+//!  each tick, but not within 450 ms, where        │
+//!  somebody may have made groups                  │
+//!    root, and what is below it   readdir ────────┤  which groups there are (bounded)
 //!  each tick, but not within 450 ms               │
 //!    /proc, once for all machines readdir ────────┤  how many processes the host has
 //!  when PID has run since the last time           │
@@ -16,6 +20,9 @@
 //!    /proc/PID/status             open, read ─────┤  NSpid, Uid, VmRSS      (else every 5 s)
 //!    /proc/PID/ns/*               readlink ───────┤  eight inode numbers    (at most every ½ s)
 //!    /proc/PID/cmdline            other thread ───┤  may block; never waited for
+//!  twenty times a second, for a group in focus    │
+//!    cpuacct.usage | cpu.stat …   kept, pread ────┤  CPU time, and the moment it was read
+//!    /proc/TID/schedstat          kept, pread ────┤  run and wait of each thread
 //!  when a page asks, in a thread                  │
 //!    descriptors, mounts, id maps  discover ──────┤  namespaces, and what holds them
 //!  each second, for all machines                  │
@@ -29,15 +36,18 @@
 //! launcher confines it before [`run`], and it opens nothing but for reading.
 //!
 //! In reading order: [`Reader`] (a machine in, a sample out), then `process`, `group` and `oom`
-//! (what is kept of each), `roots` (an ordinary user's machines), `command_line` (the reads that may block),
+//! (what is kept of each), `made` and `standing` (groups that somebody made, and who is in which),
+//! `roots` (an ordinary user's machines), `command_line` (the reads that may block),
 //! `discover` (a close look at namespaces; `namespace` and `mountinfo` are shared with the views), `parse` (bytes to numbers),
-//! `schedule`, `clock` and `file`.
+//! `schedule`, `focus` (one group's CPU, some twenty times a second), `clock` and `file`.
 
 pub(crate) mod clock;
 pub(crate) mod command_line;
 mod discover;
 pub(crate) mod file;
+mod focus;
 pub(crate) mod group;
+mod made;
 pub(crate) mod mountinfo;
 pub(crate) mod namespace;
 mod oom;
@@ -46,6 +56,7 @@ pub(crate) mod process;
 mod reader;
 pub(crate) mod roots;
 mod schedule;
+mod standing;
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
@@ -60,6 +71,7 @@ use vitrine_shared::cgroup::GroupId;
 use vitrine_shared::id::MachineId;
 
 use self::discover::Looks;
+use self::focus::Focuses;
 pub use self::reader::Reader;
 use self::schedule::Schedule;
 use crate::ipc::{Channel, FromObserver, Inbox, ObserverToWeb, ToObserver, WebToObserver};
@@ -84,6 +96,7 @@ fn observe(launcher: Channel, proc: &Path) -> anyhow::Result<()> {
         web: None,
         reader,
         schedule: Schedule::default(),
+        focuses: Focuses::default(),
         looks: Looks::default(),
         oom_due_nsec: 0,
         news: VecDeque::new(),
@@ -95,6 +108,7 @@ fn observe(launcher: Channel, proc: &Path) -> anyhow::Result<()> {
         }
         observer.hear_web();
         observer.look_for_kills();
+        observer.read_focused();
         observer.read_due();
         observer.look_closer();
         if !observer.tell_launcher()? {
@@ -120,6 +134,7 @@ struct Observer {
     web: Option<Peer>,
     reader: Reader,
     schedule: Schedule,
+    focuses: Focuses,
     looks: Looks,
     oom_due_nsec: u64,
     news: VecDeque<FromObserver>,
@@ -129,7 +144,8 @@ impl Observer {
     /// Sleeps until somebody speaks or something is due.
     fn wait(&self) -> anyhow::Result<()> {
         let now_nsec = clock::monotonic_nsec();
-        let next = [self.schedule.next_nsec(), self.looks.next_nsec(now_nsec)];
+        let next =
+            [self.schedule.next_nsec(), self.focuses.next_nsec(), self.looks.next_nsec(now_nsec)];
         let due_nsec = next.into_iter().flatten().fold(self.oom_due_nsec, u64::min);
         let wait_msec = due_nsec.saturating_sub(now_nsec).div_ceil(MSEC_NSEC);
         let timeout = PollTimeout::from(u16::try_from(wait_msec).unwrap_or(u16::MAX));
@@ -186,6 +202,12 @@ impl Observer {
                         self.release();
                     }
                 }
+                Ok(Some((WebToObserver::Files { machine, groups }, _fds))) => {
+                    self.reader.show_files(machine, groups);
+                }
+                Ok(Some((WebToObserver::Focus { focus, on }, _fds))) => {
+                    self.focuses.set(focus, on);
+                }
                 Ok(Some((WebToObserver::Discover { machine }, _fds))) => self.looks.want(machine),
                 Err(err) if err.kind() == ErrorKind::WouldBlock => return,
                 Ok(None) => self.lose_web(),
@@ -201,6 +223,8 @@ impl Observer {
     fn lose_web(&mut self) {
         self.web = None;
         self.schedule.clear();
+        self.reader.show_no_files();
+        self.focuses.clear();
         self.looks.clear();
         self.release();
     }
@@ -271,6 +295,12 @@ impl Observer {
         }
         for sample in self.reader.sample(&due) {
             self.tell_web(&ObserverToWeb::Sample(Box::new(sample)));
+        }
+    }
+
+    fn read_focused(&mut self) {
+        for sample in self.reader.cpu_samples(&mut self.focuses) {
+            self.tell_web(&ObserverToWeb::Cpu(Box::new(sample)));
         }
     }
 }

@@ -87,6 +87,7 @@ pub(crate) fn group(
             value: "-1".into(),
             writable: true,
         }],
+        ..CgroupSample::default()
     }
 }
 
@@ -100,6 +101,7 @@ pub(crate) fn sample(at_msec: u64) -> Sample {
             process(&[4821, 12, 1], Some(CONTAINER), "/bin/sh"),
         ],
         groups: vec![group(1_000, None, 0, 0)],
+        more_groups: 0,
         other_processes: 212,
     }
 }

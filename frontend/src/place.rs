@@ -15,6 +15,8 @@ pub(crate) enum Place {
     Quota(GroupId),
     /// One raw file.
     File(GroupId, String),
+    /// A group that something is made in, that is removed, or moved to.
+    Group(GroupId),
     /// Freezing or ending a container, ending a machine.
     End,
     /// The connection.
@@ -26,7 +28,9 @@ impl Place {
     pub(crate) fn of(command: &Command) -> Option<Self> {
         Some(match command {
             Command::Ping { .. } | Command::Discover { .. } => return None,
-            Command::Subscribe { .. } => Place::Link,
+            Command::Subscribe { .. } | Command::Focus { .. } | Command::ShowFiles { .. } => {
+                Place::Link
+            }
             Command::StartMachine { .. } | Command::StartContainer { .. } => Place::Start,
             Command::Exec { container, .. } | Command::StopExecs { container, .. } => {
                 Place::Exec(*container)
@@ -35,6 +39,9 @@ impl Place {
             Command::SetKnob { knob: Knob::Freeze(_), .. } => Place::End,
             Command::SetKnob { group, .. } => Place::Quota(*group),
             Command::WriteFile { group, file, .. } => Place::File(*group, file.clone()),
+            Command::MakeGroup { parent: group, .. }
+            | Command::RemoveGroup { group, .. }
+            | Command::MoveProcess { group, .. } => Place::Group(*group),
         })
     }
 }

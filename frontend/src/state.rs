@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use vitrine_shared::cgroup::GroupId;
+use vitrine_shared::cgroup::{CgroupSample, GroupId};
 use vitrine_shared::discovery::Discovery;
 use vitrine_shared::id::{ContainerId, MachineId};
 use vitrine_shared::message::{
@@ -328,7 +328,8 @@ impl State {
             }
             Event::Feed { machine, entries } => self.fed(machine, entries),
             Event::Synced => self.snapshot_complete(),
-            Event::Viewers { .. } => {}
+            // Close samples have a way of their own, past the state.
+            Event::Viewers { .. } | Event::Cpu(_) => {}
         }
     }
 
@@ -404,7 +405,9 @@ impl State {
         }) {
             return;
         }
-        for group in &sample.groups {
+        // Of the groups that somebody made there can be hundreds: their view keeps its own.
+        let kept = |group: &&CgroupSample| !matches!(group.group, GroupId::Made(_));
+        for group in sample.groups.iter().filter(kept) {
             self.histories.entry(group.group).or_default().push(sample.at_msec, group);
         }
         let is_there = |group: GroupId| sample.groups.iter().any(|one| one.group == group);

@@ -1,22 +1,27 @@
 //! Controllers, the typed knobs of a cgroup and the files they stand for, in both dialects.
 
 mod files;
+mod group;
 mod knobs;
 mod sample;
+mod set;
 
 use serde::{Deserialize, Serialize};
 
 pub use files::{BadWrite, FILES, FileRule, Takes, check_write, file_rule};
+pub use group::{BadGroup, BadPath, GROUP_PATH_BYTES, GROUP_PATH_DEPTH, GroupId, GroupPath};
 pub use knobs::{IoMax, Knob, Write, parse_device, shares_of_weight, weight_of_shares};
-pub use sample::{CgroupSample, CpuBandwidth, GroupId, RawFile};
+pub use sample::{CgroupSample, CpuBandwidth, Member, Met, RawFile};
+pub use set::ControllerSet;
 
 /// Which of the kernel's two cgroup interfaces a controller is mounted with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Dialect {
     /// One hierarchy a controller.
     V1,
     /// The unified hierarchy.
+    #[default]
     V2,
 }
 

@@ -15,14 +15,18 @@
 //! 11. `schema` (a feature): the same for other languages, as JSON Schema
 //! 12. [`terminal`]: the frames of a terminal's own socket
 //! 13. [`rosetta`]: every v1 file beside its v2 form, values turned both ways
-//! 14. [`sim`]: the model of CFS bandwidth control that plays on the start page
+//! 14. [`focus`]: one group's CPU, read some twenty times a second
+//! 15. [`cpu`]: what such readings tell, measured and modelled
+//! 16. [`sim`]: the model of CFS bandwidth control that plays on the start page
 //!
 //! **Invariant:** nothing here does I/O, reads a clock or depends on a platform.
 
 #![forbid(unsafe_code)]
 
 pub mod cgroup;
+pub mod cpu;
 pub mod discovery;
+pub mod focus;
 pub mod id;
 pub mod limits;
 pub mod message;

@@ -43,6 +43,12 @@ pub const LAB_NAMESPACES: Limit = limit("lab-namespaces", 64, "namespaces of eac
 pub const LAB_CGROUPS: Limit = limit("lab-cgroups", 500, "cgroups");
 /// How deep they can be nested, where the kernel can bound that (v2).
 pub const LAB_CGROUP_DEPTH: Limit = limit("lab-cgroup-depth", 32, "levels");
+/// Groups below one machine's root that a page can make, or is shown: what a shell in the machine
+/// makes beyond it is counted and not shown.
+pub const MADE_GROUPS: Limit = limit("made-groups", 500, "groups");
+/// Of those, groups of one machine whose raw files are read for those who look; any number of
+/// connections may look at the same one.
+pub const SHOWN_FILES: Limit = limit("shown-files", 16, "groups");
 /// Extra commands started in one container by the page.
 pub const EXECS_PER_CONTAINER: Limit = limit("execs-per-container", 8, "commands");
 /// Records of ended containers kept in one machine.
@@ -69,6 +75,9 @@ pub const TERMINAL_INPUT_BYTES: Limit = limit("terminal-input-bytes", 256 * 1024
 pub const COMMAND_BURST: Limit = limit("command-burst", 60, "commands");
 /// Commands of one connection, sustained.
 pub const COMMAND_RATE: Limit = limit("command-rate", 20, "commands a second");
+/// Groups on the whole server whose CPU is read twenty times a second; any number of connections
+/// may look at the same one.
+pub const FOCUSES: Limit = limit("focuses", 32, "groups");
 /// Refused messages in a row after which a connection is closed.
 pub const BAD_MESSAGES: Limit = limit("bad-messages", 50, "messages");
 /// Terminal output kept for those who come back.
@@ -120,6 +129,8 @@ pub const ALL: &[Limit] = &[
     LAB_NAMESPACES,
     LAB_CGROUPS,
     LAB_CGROUP_DEPTH,
+    MADE_GROUPS,
+    SHOWN_FILES,
     EXECS_PER_CONTAINER,
     ENDED_CONTAINERS,
     SOCKETS_PER_PARTICIPANT,
@@ -133,6 +144,7 @@ pub const ALL: &[Limit] = &[
     TERMINAL_INPUT_BYTES,
     COMMAND_BURST,
     COMMAND_RATE,
+    FOCUSES,
     BAD_MESSAGES,
     TERMINAL_RING_BYTES,
     TERMINAL_UNACKED_BYTES,

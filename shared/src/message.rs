@@ -8,8 +8,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::cgroup::{BadWrite, CgroupSample, Dialect, GroupId, Knob};
+use crate::cgroup::{BadGroup, BadWrite, CgroupSample, Dialect, GroupId, Knob};
 use crate::discovery::Discovery;
+use crate::focus::{CpuSample, Focus};
 use crate::id::{ContainerId, MachineId, ParticipantId, TerminalId};
 use crate::limits::Reached;
 use crate::process::Process;
@@ -29,7 +30,7 @@ pub enum Command {
     Subscribe {
         /// Which machine.
         machine: Option<MachineId>,
-        /// Samples a second, 1 to 4 (20 is kept for the CPU lens).
+        /// Samples a second, 1 to 20.
         hertz: u8,
     },
     /// Look once at the namespaces of a machine that one may watch: [`Event::Discovery`] follows.
@@ -97,6 +98,47 @@ pub enum Command {
         /// The text.
         value: String,
     },
+    /// Make a group, in every hierarchy that its parent is in.
+    MakeGroup {
+        /// In this machine.
+        machine: MachineId,
+        /// Which it will be in: the machine's root, its shell's, or one that was made.
+        parent: GroupId,
+        /// Its name, one level.
+        name: String,
+    },
+    /// Remove a group that was made, from every hierarchy. The kernel refuses one with processes or
+    /// groups in it.
+    RemoveGroup {
+        /// In this machine.
+        machine: MachineId,
+        /// Which.
+        group: GroupId,
+    },
+    /// Move a process of the machine's own, with all its threads, to one of the machine's own
+    /// groups, in every hierarchy that the group is in.
+    MoveProcess {
+        /// In this machine.
+        machine: MachineId,
+        /// Its PID on the host.
+        pid: u32,
+        /// Where to.
+        group: GroupId,
+    },
+    /// Send the raw files of this group too, which somebody made in the machine; `None` ends it. A
+    /// connection has one at a time; those of the other groups always come.
+    ShowFiles {
+        /// In this machine, which the connection looks at.
+        machine: MachineId,
+        /// Which.
+        group: Option<GroupId>,
+    },
+    /// Read one group's CPU some twenty times a second, beside what [`Command::Subscribe`] asks for;
+    /// `None` ends it. A connection has one at a time. For those who may change the machine.
+    Focus {
+        /// Which group.
+        on: Option<Focus>,
+    },
 }
 
 /// What came of a command.
@@ -150,6 +192,13 @@ pub enum Made {
     Process {
         /// The PID.
         pid: u32,
+    },
+    /// A group.
+    Group {
+        /// In this machine.
+        machine: MachineId,
+        /// Which.
+        group: GroupId,
     },
 }
 
@@ -211,6 +260,9 @@ pub enum Refusal {
     /// The file or value cannot be.
     #[error(transparent)]
     Write(BadWrite),
+    /// The group cannot be made, removed or moved to.
+    #[error(transparent)]
+    Group(BadGroup),
     /// The kernel said no.
     #[error("the kernel refused {text:?} in {file}: {errno}")]
     Kernel {
@@ -261,6 +313,16 @@ pub enum Why {
     ParentBelowChild,
     /// More memory is in use than the new limit (`EBUSY`).
     InUse,
+    /// A group with processes in it is not removed (`EBUSY`).
+    HasProcesses,
+    /// A group with groups in it is not removed (`EBUSY`, v1 `ENOTEMPTY`).
+    HasChildren,
+    /// There is a group or a file of that name (`EEXIST`).
+    Exists,
+    /// v2: a group that hands controllers to its children takes no processes (`EBUSY`).
+    HandsOut,
+    /// v1: the group has no CPUs or memory nodes yet (`ENOSPC`).
+    NoCpus,
 }
 
 /// What the server tells.
@@ -292,6 +354,8 @@ pub enum Event {
         /// Connections on this server.
         count: u32,
     },
+    /// The CPU of the group that [`Command::Focus`] names.
+    Cpu(CpuSample),
 }
 
 /// A machine.
@@ -436,6 +500,9 @@ pub struct Sample {
     pub processes: Vec<Process>,
     /// Its groups, parents first.
     pub groups: Vec<CgroupSample>,
+    /// Groups that somebody made in the machine and that are not among them: beyond the limit
+    /// `made-groups`, too deep, or by a name that cannot be shown.
+    pub more_groups: u32,
     /// Processes on the host that are not this machine's.
     pub other_processes: u32,
 }
@@ -494,6 +561,25 @@ pub enum Happening {
         new: String,
         /// The shell line that does the same.
         shell: String,
+    },
+    /// A group was made.
+    GroupMade {
+        /// Its path below the machine's cap.
+        path: String,
+    },
+    /// A group was removed.
+    GroupRemoved {
+        /// Its path below the machine's cap.
+        path: String,
+    },
+    /// A process was moved.
+    ProcessMoved {
+        /// Its PID on the host.
+        pid: u32,
+        /// Where it was, below the machine's cap; in v1 where it was for its CPU.
+        from: String,
+        /// Where it is.
+        to: String,
     },
     /// The kernel refused a write.
     KernelRefused {

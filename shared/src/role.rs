@@ -48,7 +48,10 @@ impl Identity {
     /// May this person send the command at all, whatever machine it names?
     pub fn may_send(self, command: &Command) -> bool {
         match command {
-            Command::Subscribe { .. } | Command::Discover { .. } | Command::Ping { .. } => true,
+            Command::Subscribe { .. }
+            | Command::Discover { .. }
+            | Command::ShowFiles { .. }
+            | Command::Ping { .. } => true,
             _ => self.role != Role::Viewer,
         }
     }

@@ -15,11 +15,13 @@ use std::fmt::Debug;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use vitrine_shared::cgroup::{
-    BadWrite, CgroupSample, CpuBandwidth, Dialect, GroupId, IoMax, Knob, RawFile,
+    BadGroup, BadWrite, CgroupSample, Controller, ControllerSet, CpuBandwidth, Dialect, GroupId,
+    IoMax, Knob, Member, Met, RawFile,
 };
 use vitrine_shared::discovery::{
     Discovery, Extent, Found, Holder, IdMaps, Mount, MountTable, NetDevice, NetDevices, Whose,
 };
+use vitrine_shared::focus::{CpuSample, Focus, ThreadTime};
 use vitrine_shared::id::{ContainerId, MachineId, ParticipantId, TerminalId};
 use vitrine_shared::limits::{MACHINES, Reached};
 use vitrine_shared::message::{
@@ -35,6 +37,7 @@ use vitrine_shared::wire;
 
 const MACHINE: MachineId = MachineId(0x1234_5678_9abc_def0_1234_5678_9abc_def0);
 const CONTAINER: ContainerId = ContainerId(u128::MAX);
+const FOCUS: Focus = Focus { machine: MACHINE, group: GroupId::Container(CONTAINER) };
 
 #[track_caller]
 fn survives<T: Serialize + DeserializeOwned + PartialEq + Debug>(message: &T) {
@@ -54,6 +57,10 @@ fn survives<T: Serialize + DeserializeOwned + PartialEq + Debug>(message: &T) {
 fn all<T>(samples: &[T], name: impl Fn(&T) -> &'static str, variants: usize) {
     let names: BTreeSet<_> = samples.iter().map(name).collect();
     assert_eq!(names.len(), variants, "{names:?}");
+}
+
+fn made() -> GroupId {
+    GroupId::Made("test_container/根".parse().unwrap())
 }
 
 fn commands() -> Vec<Command> {
@@ -91,6 +98,13 @@ fn commands() -> Vec<Command> {
             file: "cpu.max".into(),
             value: "max".into(),
         },
+        Command::MakeGroup { machine, parent: made(), name: "web server".into() },
+        Command::RemoveGroup { machine, group: made() },
+        Command::MoveProcess { machine, pid: 4821, group: GroupId::Shell },
+        Command::ShowFiles { machine, group: None },
+        Command::ShowFiles { machine, group: Some(made()) },
+        Command::Focus { on: None },
+        Command::Focus { on: Some(FOCUS) },
     ];
     let knobs = [
         Knob::CpuMax { quota_usec: None, period_usec: 1_000 },
@@ -132,8 +146,13 @@ fn commands_survive() {
         Command::EndMachine { .. } => "end",
         Command::SetKnob { .. } => "knob",
         Command::WriteFile { .. } => "write",
+        Command::MakeGroup { .. } => "make group",
+        Command::RemoveGroup { .. } => "remove group",
+        Command::MoveProcess { .. } => "move",
+        Command::ShowFiles { .. } => "files",
+        Command::Focus { .. } => "focus",
     };
-    all(&commands(), name, 11);
+    all(&commands(), name, 16);
     for (id, command) in (0..).zip(commands()) {
         survives(&ClientMessage { id, command });
     }
@@ -155,7 +174,24 @@ fn refusals() -> Vec<Refusal> {
         BadWrite::ReadOnly { file: "cpu.stat".into() },
         BadWrite::Value { file: "cpu.max".into(), given: "x".into(), allowed: "…".into() },
     ];
-    let whys = [Why::Unknown, Why::ChildAboveParent, Why::ParentBelowChild, Why::InUse];
+    let groups = [
+        BadGroup::Name { given: "../x".into() },
+        BadGroup::Cap,
+        BadGroup::Fixed,
+        BadGroup::OfContainer,
+        BadGroup::NotOwn { pid: 1 },
+    ];
+    let whys = [
+        Why::Unknown,
+        Why::ChildAboveParent,
+        Why::ParentBelowChild,
+        Why::InUse,
+        Why::HasProcesses,
+        Why::HasChildren,
+        Why::Exists,
+        Why::HandsOut,
+        Why::NoCpus,
+    ];
     let kernel = |why| Refusal::Kernel {
         file: "/sys/fs/cgroup/cpu/x".into(),
         text: "1".into(),
@@ -174,6 +210,7 @@ fn refusals() -> Vec<Refusal> {
     ];
     refusals.extend(specs.into_iter().map(Refusal::Spec));
     refusals.extend(writes.into_iter().map(Refusal::Write));
+    refusals.extend(groups.into_iter().map(Refusal::Group));
     refusals.extend(whys.into_iter().map(kernel));
     refusals
 }
@@ -188,12 +225,13 @@ fn refusals_survive_and_read_as_sentences() {
         Refusal::Spec(_) => "spec",
         Refusal::Write(_) => "write",
         Refusal::Kernel { .. } => "kernel",
+        Refusal::Group(_) => "group",
         Refusal::ProfileOff { .. } => "profile",
         Refusal::NotRunning { .. } => "ended",
         Refusal::Missing { .. } => "missing",
         Refusal::Unreadable { .. } => "unreadable",
     };
-    all(&refusals(), name, 11);
+    all(&refusals(), name, 12);
     for reason in refusals() {
         assert!(reason.to_string().len() > 10, "{reason:?}");
         survives(&ServerMessage::Unreadable { reason });
@@ -215,6 +253,8 @@ fn answers() -> Vec<Answer> {
     let mut answers: Vec<_> = refused.collect();
     answers.push(Answer::Done { deeds, made: Some(container) });
     answers.push(Answer::Done { deeds: vec![], made: Some(Made::Process { pid: 7 }) });
+    let group = Made::Group { machine: MACHINE, group: made() };
+    answers.push(Answer::Done { deeds: vec![], made: Some(group) });
     answers
         .push(Answer::Failed { step: "Clone".into(), errno: "EAGAIN".into(), hint: "…".into() });
     answers
@@ -241,6 +281,9 @@ fn happenings() -> Vec<Happening> {
         Happening::ContainerExited { name: text(), status: 137 },
         Happening::ExecStarted { name: text(), command: text(), pid: 3 },
         Happening::Wrote { path: text(), old: text(), new: text(), shell: text() },
+        Happening::GroupMade { path: text() },
+        Happening::GroupRemoved { path: text() },
+        Happening::ProcessMoved { pid: 4, from: text(), to: text() },
         Happening::KernelRefused { path: text(), text: text(), errno: text() },
         Happening::OomKilled { name: text() },
     ]
@@ -303,13 +346,22 @@ fn sample() -> Sample {
         memory_max: None,
         pids: 2,
         pids_max: Some(3),
+        memory_high: Some(4),
+        swap_bytes: 5,
+        cpu_weight: 1024,
+        cpus: "0-1".into(),
+        met: Met { memory_high: 1, memory_max: 2, oom_kills: 3, pids_max: 4 },
+        available: ControllerSet::named("cpu memory"),
+        enabled: ControllerSet::NONE,
+        members: vec![Member { pid: 4821, controllers: ControllerSet::NONE.with(Controller::Cpu) }],
         files: vec![RawFile { name: "cpu.max".into(), value: "max 100000".into(), writable: true }],
     };
     Sample {
         machine: MACHINE,
         at_msec: 1,
         processes: vec![process],
-        groups: vec![group(GroupId::Cap, Dialect::V1), group(GroupId::Root, Dialect::V2)],
+        groups: vec![group(GroupId::Cap, Dialect::V1), group(made(), Dialect::V2)],
+        more_groups: 9,
         other_processes: 140,
     }
 }
@@ -360,6 +412,25 @@ fn discovery() -> Discovery {
     }
 }
 
+fn cpu_sample() -> CpuSample {
+    CpuSample {
+        focus: FOCUS,
+        at_nsec: u64::MAX,
+        usage_nsec: 1,
+        cpus_nsec: vec![1, 0],
+        threads: vec![ThreadTime { tid: 4821, run_nsec: 1, wait_nsec: 2 }],
+        n_threads: 40,
+        quota_usec: Some(20_000),
+        period_usec: 100_000,
+        burst_usec: 10_000,
+        nr_periods: 3,
+        nr_throttled: 2,
+        throttled_usec: 4,
+        nr_bursts: 1,
+        burst_used_usec: 5,
+    }
+}
+
 fn events() -> Vec<Event> {
     let entries = (1..).zip(happenings()).map(|(seq, what)| FeedEntry { seq, at_msec: seq, what });
     vec![
@@ -370,6 +441,7 @@ fn events() -> Vec<Event> {
         Event::Feed { machine: MACHINE, entries: entries.collect() },
         Event::Synced,
         Event::Viewers { count: 40 },
+        Event::Cpu(cpu_sample()),
     ]
 }
 
@@ -383,18 +455,22 @@ fn events_survive() {
         Event::Feed { .. } => "feed",
         Event::Synced => "synced",
         Event::Viewers { .. } => "viewers",
+        Event::Cpu(_) => "cpu",
     };
-    all(&events(), name, 7);
+    all(&events(), name, 8);
     let happened = |what: &Happening| match what {
         Happening::MachineBorn { .. } => "machine",
         Happening::ContainerBorn { .. } => "container",
         Happening::ContainerExited { .. } => "exited",
         Happening::ExecStarted { .. } => "exec",
         Happening::Wrote { .. } => "wrote",
+        Happening::GroupMade { .. } => "group made",
+        Happening::GroupRemoved { .. } => "group removed",
+        Happening::ProcessMoved { .. } => "moved",
         Happening::KernelRefused { .. } => "refused",
         Happening::OomKilled { .. } => "oom",
     };
-    all(&happenings(), happened, 7);
+    all(&happenings(), happened, 10);
     for event in events() {
         survives(&ServerMessage::Event(event));
     }

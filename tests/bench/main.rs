@@ -8,6 +8,7 @@
 #![allow(clippy::print_stderr, clippy::print_stdout, reason = "its output is what it is for")]
 
 mod click;
+mod cpu;
 mod kill;
 mod peers;
 #[allow(dead_code, reason = "shared with the soak")]
@@ -24,11 +25,12 @@ use nix::sched::{CloneFlags, unshare};
 /// A bench: its name, and what it does in so many rounds.
 type Bench = (&'static str, fn(usize));
 
-const BENCHES: [Bench; 4] = [
+const BENCHES: [Bench; 5] = [
     ("run", peers::bench),
     ("click", click::bench),
     ("kill", kill::bench),
     ("terminal", terminal::bench),
+    ("cpu", cpu::bench),
 ];
 
 fn main() {

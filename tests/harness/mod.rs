@@ -2,6 +2,7 @@
 //!
 //! Nothing here is a stub. A prerequisite that is missing fails the test and names itself.
 
+pub(crate) mod busy;
 pub(crate) mod cgroup;
 pub(crate) mod client;
 pub(crate) mod command;

@@ -49,11 +49,13 @@ fn main() {
     run(&server, &mut workers, &Work::new(WARM, Instant::now() + patience));
 
     let deadline = Instant::now() + patience;
+    worker::level(&mut workers);
     let before = Count::at_rest(&server);
     let begun = Instant::now();
     let work = Work::new(cycles, deadline);
     let readings = run(&server, &mut workers, &work);
     let took = begun.elapsed();
+    worker::level(&mut workers);
     let after = Count::again(&server, &before);
     let done = cycles - work.left.load(Ordering::Relaxed).min(cycles);
     report(done, took, work, &readings);

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use vitrine_shared::id::MachineId;
+use vitrine_shared::limits::ENDED_CONTAINERS;
 use vitrine_shared::message::{Command, Event};
 use vitrine_shared::namespace::NamespaceSet;
 use vitrine_shared::spec::ContainerSpec;
@@ -67,6 +68,20 @@ pub(crate) fn team(server: &Server, size: usize) -> Vec<Worker<'_>> {
             seen_ticks: 0,
         })
         .collect()
+}
+
+/// Makes what is remembered the same at every count: a machine keeps the records of its last few
+/// containers, and web their terminals, so that one can read what they wrote. Which of them had a
+/// terminal would otherwise differ from count to count, by some descriptors in either direction.
+pub(crate) fn level(workers: &mut [Worker<'_>]) {
+    let Some(worker) = workers.first_mut() else { return };
+    for _ in 0..ENDED_CONTAINERS.value {
+        let started = worker.page.start(Some(worker.home), ContainerSpec::one_click());
+        let (machine, container) = (started.machine, started.container);
+        worker.page.done(Command::StopContainer { machine, container });
+        worker.page.listen(PACE);
+        worker.page.forget();
+    }
 }
 
 /// Who still holds namespaces of what has ended.

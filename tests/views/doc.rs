@@ -65,6 +65,60 @@ fn what_run_tells_is_documented() {
     }
 }
 
+/// Each value of `json` is documented as what it is, and each documented field is there; elements
+/// of a list need not be.
+#[track_caller]
+fn is_as_documented(command: &str, json: &Value) {
+    let mut seen = BTreeMap::new();
+    note(json, "", &mut seen);
+    let fields = documented(command);
+    for (path, kinds) in &seen {
+        let said = fields.get(path).unwrap_or_else(|| panic!("{command}: {path} has no line"));
+        let allowed = |kind: &&str| said.split(" or ").any(|word| word == *kind);
+        assert!(kinds.iter().all(allowed), "{command}: {path} is {kinds:?}, documented is {said}");
+    }
+    for path in fields.keys().filter(|path| !path.contains("[]") || !seen.contains_key(*path)) {
+        let list = path.rsplit_once("[]").map_or(path.as_str(), |(list, _)| list);
+        assert!(seen.contains_key(list), "{command}: {path} is documented and not there");
+    }
+}
+
+#[test]
+fn what_doctor_tells_is_documented() {
+    for words in [&["doctor", "--json"][..], &["doctor", "--json", "--clean", "--seats", "3"]] {
+        let outcome = vitrine(words);
+        is_as_documented("doctor", &serde_json::from_str(&outcome.out).unwrap());
+    }
+}
+
+#[test]
+fn what_image_tells_is_documented() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, source) = (dir.path().join("data"), dir.path().join("source"));
+    std::fs::create_dir_all(source.join("bin")).unwrap();
+    std::fs::write(source.join("bin/tool"), "#!/bin/sh\n").unwrap();
+    // A pipe is left out, and told of.
+    nix::unistd::mkfifo(&source.join("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let json = |words: &[&str]| -> Value {
+        let data = data.to_str().unwrap();
+        let outcome = vitrine(&[&["image"], words, &["--json", "--data", data]].concat());
+        assert_eq!(outcome.status, 0, "{words:?}: {outcome:?}");
+        serde_json::from_str(&outcome.out).unwrap()
+    };
+    let added = json(&["add", "mine", source.to_str().unwrap()]);
+    assert_eq!((&added["name"], &added["kind"]), (&"mine".into(), &"directory".into()));
+    assert_eq!(added["left_out"].as_array().unwrap().len(), 1, "{added}");
+    let listed = json(&["list"]);
+    let names: Vec<_> = listed.as_array().unwrap().iter().map(|one| &one["name"]).collect();
+    assert_eq!(names, ["busybox", "lab", "mine"]);
+    // "The fields of one of `vitrine image list`".
+    assert_eq!(listed[2], added);
+    is_as_documented("image list", &listed);
+    let removed = json(&["remove", "mine"]);
+    assert_eq!((&removed["removed"], &removed["deleted"]), (&"mine".into(), &true.into()));
+    is_as_documented("image remove", &removed);
+}
+
 #[test]
 fn every_field_is_documented_and_every_documented_field_is_there() {
     let server = Server::start();

@@ -30,6 +30,8 @@ pub(crate) enum Bench {
     Kill,
     /// Terminal throughput, and Ctrl-C in a flood
     Terminal,
+    /// The CPU that the page shows beside the kernel's counter, under 30 settings
+    Cpu,
     /// CPU of the observer's tick beside top
     Observer,
     /// Navigation to interactive in Chromium, plain and slowed down
@@ -48,7 +50,7 @@ impl Bench {
     fn needs(self) -> &'static [Need] {
         match self {
             Bench::Run => &[Need::Busybox, Need::Bubblewrap, Need::Crun, Need::Runc],
-            Bench::Click | Bench::Kill | Bench::Terminal => &[Need::Busybox],
+            Bench::Click | Bench::Kill | Bench::Terminal | Bench::Cpu => &[Need::Busybox],
             Bench::Observer => &[Need::Procps],
             Bench::Page => &[Need::Npm, Need::Busybox, Need::Chromium],
         }

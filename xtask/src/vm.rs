@@ -34,7 +34,14 @@ const CHOSEN: &[Chosen] = &[
     Chosen {
         program: "it",
         threads: 2,
-        words: &["cgroups::", "limits::", "knobs::", "flags::all_and_none", "killed::t"],
+        words: &[
+            "cgroups::",
+            "groups::",
+            "limits::",
+            "knobs::",
+            "flags::all_and_none",
+            "killed::t",
+        ],
     },
     Chosen {
         program: "leaks",

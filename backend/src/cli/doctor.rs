@@ -19,7 +19,7 @@ Examples:
   vitrine doctor                     # what this host can do, and what mends the rest
   sudo vitrine doctor --seats 40     # is there room for a class of 40?
   sudo vitrine doctor --clean        # remove what killed servers and runs have left
-  vitrine doctor --json              # docs/doctor-json.md says what is in it")]
+  vitrine doctor --json              # docs/cli-json.md says what is in it")]
 pub struct Doctor {
     /// Print JSON.
     #[arg(long)]
@@ -33,7 +33,8 @@ pub struct Doctor {
     /// Check this file of settings too, as `vitrine serve --config` would.
     #[arg(long, value_name = "FILE")]
     config: Vec<PathBuf>,
-    /// Where images are kept: as root /var/lib/vitrine, else ~/.local/share/vitrine, when not given.
+    /// Where images are kept; when not given, `data` of the file of settings (vitrine serve --help
+    /// says which), else as root /var/lib/vitrine, for others ~/.local/share/vitrine.
     #[arg(long, value_name = "DIR", env = "VITRINE_DATA")]
     data: Option<PathBuf>,
 }

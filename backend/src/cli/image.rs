@@ -89,7 +89,8 @@ struct Common {
 
 #[derive(Debug, Args)]
 struct Data {
-    /// Where images are kept: as root /var/lib/vitrine, else ~/.local/share/vitrine, when not given.
+    /// Where images are kept; when not given, `data` of the file of settings (vitrine serve --help
+    /// says which), else as root /var/lib/vitrine, for others ~/.local/share/vitrine.
     #[arg(long, value_name = "DIR", env = "VITRINE_DATA")]
     data: Option<PathBuf>,
 }

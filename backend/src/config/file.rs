@@ -72,6 +72,12 @@ impl File {
         self.values.len()
     }
 
+    /// What it says of this key, as it would be typed.
+    pub(super) fn value(&self, key: &str) -> Option<String> {
+        let value = self.values.iter().find(|value| value.key == key)?;
+        value.texts.first().cloned()
+    }
+
     /// Where it sets this key.
     pub(super) fn place(&self, key: &str) -> Option<String> {
         self.values.iter().find(|value| value.key == key).map(|value| value.place.clone())

@@ -244,14 +244,17 @@ mod tests {
         }
         let ids: BTreeSet<String> =
             GROUPS.iter().flat_map(|(_, ids)| ids.iter().map(ToString::to_string)).collect();
-        let text = include_str!("../../../docs/doctor-json.md");
-        let documented = |section: &str| -> BTreeSet<String> {
+        let documented = |text: &str, section: &str| -> BTreeSet<String> {
             let text = text.split_once(section).unwrap().1;
             let text = text.split("\n## ").next().unwrap();
             let first = |line: &str| Some(line.strip_prefix("| `")?.split('`').next()?.to_string());
             text.lines().filter_map(first).collect()
         };
-        assert_eq!(documented("## Keys"), keys);
-        assert_eq!(documented("## Ids"), ids);
+        // There the elements of a list have lines of their own.
+        let all = include_str!("../../../docs/cli-json.md");
+        let mut said = documented(all, "## `vitrine doctor --json`\n");
+        said.retain(|key| !key.ends_with("[]"));
+        assert_eq!(said, keys);
+        assert_eq!(documented(include_str!("../../../docs/doctor-json.md"), "## Ids"), ids);
     }
 }

@@ -4,12 +4,14 @@
 //! that has a controller we use. Which is which is decided per controller (hybrid hosts mix them),
 //! and everything above the file names is the same code.
 
+mod below;
 mod delegate;
 mod end;
 mod hierarchies;
 mod knobs;
 mod make;
 mod place;
+mod standing;
 pub(crate) mod tree;
 
 use std::fs;
@@ -22,10 +24,14 @@ use std::rc::Rc;
 use nix::errno::Errno;
 use vitrine_shared::cgroup::{Controller, Dialect};
 
+pub(crate) use below::Did;
+pub(crate) use end::write_existing;
 pub(crate) use hierarchies::{BASE, Hierarchies, Hierarchy};
 pub(crate) use knobs::Wrote;
 pub(crate) use place::in_delegated_group;
+pub(crate) use standing::{Standing, is_own};
 
+use below::Held;
 use make::{enable, make_one, prepare};
 
 /// A file that could not be made, read or written.
@@ -59,12 +65,14 @@ pub(crate) struct Cgroup {
     hierarchies: Rc<Hierarchies>,
     /// Below each hierarchy's root.
     path: String,
+    /// The directories themselves, of a group that somebody in the machine may rename.
+    held: Option<Rc<Held>>,
 }
 
 impl Cgroup {
     /// Makes the group in every hierarchy; what was made is removed again when one fails.
     pub(crate) fn create(hierarchies: &Rc<Hierarchies>, path: &str) -> Result<Self, CgroupError> {
-        let group = Cgroup { hierarchies: Rc::clone(hierarchies), path: path.into() };
+        let group = Cgroup { hierarchies: Rc::clone(hierarchies), path: path.into(), held: None };
         match group.make() {
             Ok(()) => Ok(group),
             Err(err) => {
@@ -98,7 +106,7 @@ impl Cgroup {
     /// The same, but it must not be there yet (`EEXIST`).
     pub(crate) fn new_child(&self, name: &str) -> Result<Self, CgroupError> {
         let path = format!("{}/{name}", self.path);
-        let child = Cgroup { hierarchies: Rc::clone(&self.hierarchies), path };
+        let child = Cgroup { hierarchies: Rc::clone(&self.hierarchies), path, held: None };
         let mut made: Vec<PathBuf> = Vec::new();
         for (hierarchy, dir) in child.directories() {
             let done = fs::create_dir(&dir).map_err(failed("make", &dir));
@@ -123,6 +131,7 @@ impl Cgroup {
         let child = Cgroup {
             hierarchies: Rc::clone(&self.hierarchies),
             path: format!("{}/{name}", self.path),
+            held: None,
         };
         for (hierarchy, dir) in child.directories() {
             let made = fs::create_dir(&dir).map_err(failed("make", &dir));

@@ -273,3 +273,51 @@ pub(crate) fn set_stdio(fd: BorrowedFd<'_>) -> nix::Result<()> {
     nix::unistd::dup2_stdout(fd.as_fd())?;
     nix::unistd::dup2_stderr(fd)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd as _;
+    use std::process::{Command, Stdio};
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    /// A namespace in which 0 is who we are: then no id changes, and the kernel itself leaves the
+    /// process as dumpable as it was.
+    #[test]
+    fn whoever_becomes_root_of_a_namespace_cannot_be_looked_into() {
+        let mut holder = Command::new("unshare")
+            .args(["--user", "--map-root-user", "sleep", "60"])
+            .stdin(Stdio::null())
+            .spawn()
+            .expect("this test needs unshare (util-linux) and user namespaces");
+        let map = format!("/proc/{}/uid_map", holder.id());
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while std::fs::read_to_string(&map).unwrap_or_default().split_whitespace().nth(2)
+            != Some("1")
+        {
+            assert!(Instant::now() < deadline, "no map in {map}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let userns = std::fs::File::open(format!("/proc/{}/ns/user", holder.id())).unwrap();
+        let look = || {
+            sys::prctl(libc::PR_SET_DUMPABLE, 1, 0).ok()?;
+            become_root_of(userns.as_fd(), Privilege::Root).ok()?;
+            nix::sys::prctl::get_dumpable().ok()
+        };
+        let status = match sys::clone3(0).unwrap() {
+            // Nothing in there allocates unless it fails.
+            sys::Side::Child => sys::exit_now(match look() {
+                Some(false) => 0,
+                Some(true) => 1,
+                None => 2,
+            }),
+            sys::Side::Parent { pidfd, .. } => {
+                sys::wait_pidfd_within(pidfd.as_fd(), Duration::from_secs(10)).unwrap().status
+            }
+        };
+        holder.kill().unwrap();
+        holder.wait().unwrap();
+        assert_eq!(status, 0, "1: dumpable, 2: it failed");
+    }
+}

@@ -4,14 +4,33 @@ use vitrine_shared::message::{Act, Deed, Step};
 use vitrine_shared::namespace::{Namespace, NamespaceSet};
 use vitrine_shared::spec::{ContainerSpec, Rootfs};
 
-use super::cgroup::Wrote;
+use super::cgroup::{Did, Wrote};
 
 /// A write to a cgroup file.
 pub(crate) fn wrote(wrote: &Wrote) -> Deed {
     let path = wrote.path.display().to_string();
     Deed {
-        shell: format!("echo {} > {path}", wrote.text),
+        shell: echo(wrote),
         act: Act::Wrote { path, old: wrote.old.clone(), new: wrote.new.clone() },
+    }
+}
+
+/// The shell line of a write.
+pub(crate) fn echo(wrote: &Wrote) -> String {
+    // The text is as the table of files takes it; names in the path are whoever's made the group.
+    format!("echo {} > {}", wrote.text, quote(&wrote.path.display().to_string()))
+}
+
+/// What was done to make or remove a group.
+pub(crate) fn did(did: &Did) -> Deed {
+    let dir = |name: &str, path: &std::path::Path| {
+        let path = path.display().to_string();
+        call(format!("{name}({path:?}) = 0"), format!("{name} {}", quote(&path)))
+    };
+    match did {
+        Did::Mkdir(path) => dir("mkdir", path),
+        Did::Rmdir(path) => dir("rmdir", path),
+        Did::Wrote(one) => wrote(one),
     }
 }
 

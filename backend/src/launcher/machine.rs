@@ -84,6 +84,8 @@ pub(crate) struct Machine {
     named: u32,
     /// The last entry of the feed that web was told of.
     told: u64,
+    /// May there be groups that the launcher has no name for?
+    has_made_groups: bool,
 }
 
 /// What a birth has made.
@@ -165,6 +167,7 @@ impl Machine {
                     own_root: born.root,
                     named: 0,
                     told: 0,
+                    has_made_groups: profile == Profile::Lab,
                 };
                 let took_usec = total(&machine.record.steps);
                 machine.happened(Happening::MachineBorn { took_usec });
@@ -228,6 +231,7 @@ impl Machine {
             into: None,
             namespaces: NamespaceSet::ALL,
             join_all: false,
+            net_apart: false,
             time_offset_secs: 0,
             procs,
             then_procs: shell.doors()?,
@@ -307,6 +311,42 @@ impl Machine {
             GroupId::Container(id) => {
                 self.containers.iter().find(|live| live.id == id).map(|live| &live.group)
             }
+            // Found anew each time, by descriptor: see `requests/groups.rs`.
+            GroupId::Made(_) => None,
+        }
+    }
+
+    /// Its cap.
+    pub(crate) fn cap(&self) -> &Cgroup {
+        &self.cap
+    }
+
+    /// Its own root.
+    pub(crate) fn root(&self) -> &Cgroup {
+        &self.root
+    }
+
+    /// From now on there may be groups that somebody made.
+    pub(crate) fn makes_groups(&mut self) {
+        self.has_made_groups = true;
+    }
+
+    /// May there be groups that somebody made?
+    pub(crate) fn has_made_groups(&self) -> bool {
+        self.has_made_groups
+    }
+
+    /// The groups of its containers, as paths below its cap.
+    pub(crate) fn container_paths(&self) -> Vec<String> {
+        let containers = self.containers.iter().filter(|live| !live.is_shell);
+        containers.map(|live| format!("root/{}", self.name_of(live.id))).collect()
+    }
+
+    /// The path of a group below its cap.
+    pub(crate) fn path_of(&self, id: GroupId) -> String {
+        match id {
+            GroupId::Container(container) => format!("root/{}", self.name_of(container)),
+            other => other.path().unwrap_or_default(),
         }
     }
 
@@ -441,8 +481,10 @@ fn cut(what: &mut Happening) {
     const LONGEST: usize = 200;
     let texts: Vec<&mut String> = match what {
         Happening::ExecStarted { command, .. } => vec![command],
-        Happening::KernelRefused { text, .. } => vec![text],
-        Happening::Wrote { old, new, shell, .. } => vec![old, new, shell],
+        Happening::KernelRefused { text, path, .. } => vec![text, path],
+        Happening::Wrote { old, new, shell, path } => vec![old, new, shell, path],
+        Happening::ProcessMoved { from, to, .. } => vec![from, to],
+        Happening::GroupMade { path } | Happening::GroupRemoved { path } => vec![path],
         _ => Vec::new(),
     };
     for text in texts {

@@ -1,11 +1,13 @@
 //! Commands from web, looked at again as if web were hostile, and done.
 
-use std::path::Path;
+mod groups;
+mod writes;
+
 use std::time::Duration;
 
 use nix::errno::Errno;
 use vitrine_shared::cgroup::{
-    BadWrite, Controller, Dialect, FILES, GroupId, IoMax, Knob, Write, check_write,
+    BadGroup, BadWrite, Controller, Dialect, FILES, GroupId, Knob, Write, check_write,
 };
 use vitrine_shared::id::{ContainerId, MachineId, TerminalId};
 use vitrine_shared::limits::{self, Limit};
@@ -91,6 +93,19 @@ fn hint(reason: &Refusal) -> &'static str {
         Refusal::Kernel { why: Why::InUse, .. } => {
             "more is in use than the new limit; end something first"
         }
+        Refusal::Kernel { why: Why::HasProcesses, .. } => {
+            "move its processes to another group first, or let them end"
+        }
+        Refusal::Kernel { why: Why::HasChildren, .. } => "remove the groups in it first",
+        Refusal::Kernel { why: Why::Exists, .. } => "choose another name",
+        Refusal::Kernel { why: Why::HandsOut, .. } => {
+            "in cgroup v2 only groups at the end of a branch take processes; choose one of those in it"
+        }
+        Refusal::Kernel { why: Why::NoCpus, .. } => {
+            "write cpuset.cpus and cpuset.mems of the group first"
+        }
+        Refusal::Group(BadGroup::OfContainer) => "choose a group of the machine's own",
+        Refusal::Group(BadGroup::NotOwn { .. }) => "choose a process that the machine's list shows",
         Refusal::NotRunning { .. } => "start another",
         Refusal::Missing { what } if what.starts_with("image ") => {
             "on the server, see vitrine image list, or add it: vitrine image add NAME SOURCE"
@@ -156,9 +171,11 @@ impl State {
         }
         match command {
             // Web's own; nothing to be done here.
-            Command::Ping { .. } | Command::Subscribe { .. } | Command::Discover { .. } => {
-                Ok((Vec::new(), None))
-            }
+            Command::Ping { .. }
+            | Command::Subscribe { .. }
+            | Command::Discover { .. }
+            | Command::Focus { .. }
+            | Command::ShowFiles { .. } => Ok((Vec::new(), None)),
             Command::StartMachine { profile } => {
                 let machine = self.start_machine(by, *profile)?;
                 Ok((Vec::new(), Some(Made::Machine { machine })))
@@ -186,6 +203,13 @@ impl State {
             Command::SetKnob { machine, group, knob } => self.set_knob(by, *machine, *group, knob),
             Command::WriteFile { machine, group, file, value } => {
                 self.write_file(by, *machine, *group, file, value)
+            }
+            Command::MakeGroup { machine, parent, name } => {
+                self.make_group(by, *machine, *parent, name)
+            }
+            Command::RemoveGroup { machine, group } => self.remove_group(by, *machine, *group),
+            Command::MoveProcess { machine, pid, group } => {
+                self.move_process(by, *machine, *pid, *group)
             }
         }
     }
@@ -345,9 +369,9 @@ impl State {
         let target = writable_group(machine, group)?;
         match target.set(knob) {
             Ok(Some(wrote)) => Ok((self.wrote(id, &wrote), None)),
-            Ok(None) => Err(Refusal::Missing { what: what_is_missing(target, knob) }.into()),
+            Ok(None) => Err(Refusal::Missing { what: what_is_missing(&target, knob) }.into()),
             Err(err) => {
-                let text = text_for(knob, target, &err);
+                let text = text_for(knob, &target, &err);
                 Err(self.kernel_refused(by, id, group, &err, &text))
             }
         }
@@ -363,10 +387,10 @@ impl State {
     ) -> Outcome {
         let machine = self.machine(by, id)?;
         let target = writable_group(machine, group)?;
-        let (controller, dialect) = home_of(target, file)?;
+        let (controller, dialect) = home_of(&target, file)?;
         let text = check_write(file, dialect, value).map_err(Refusal::Write)?;
-        check_io_write(file, &text)?;
-        check_swappiness(target, file, &text)?;
+        writes::check_io(file, &text)?;
+        writes::check_swappiness(counts_swap(&target), file, &text)?;
         match target.write(controller, file, &text) {
             Ok(wrote) => Ok((self.wrote(id, &[wrote]), None)),
             Err(err) => Err(self.kernel_refused(by, id, group, &err, &text)),
@@ -384,10 +408,9 @@ impl State {
                 last.push(one);
             }
             for one in last.into_iter().filter(|one| one.old != one.new) {
-                let path = one.path.display().to_string();
                 machine.happened(Happening::Wrote {
-                    shell: format!("echo {} > {path}", one.text),
-                    path,
+                    shell: explain::echo(one),
+                    path: one.path.display().to_string(),
                     old: one.old.clone(),
                     new: one.new.clone(),
                 });
@@ -445,11 +468,17 @@ impl State {
 }
 
 /// The cap is one level above what a machine's owner may write.
-fn writable_group(machine: &Machine, group: GroupId) -> Result<&Cgroup, Not> {
-    if group == GroupId::Cap {
-        return Err(Refusal::Write(BadWrite::ReadOnly { file: "the machine's cap".into() }).into());
+fn writable_group(machine: &Machine, group: GroupId) -> Result<Cgroup, Not> {
+    match group {
+        GroupId::Cap => {
+            Err(Refusal::Write(BadWrite::ReadOnly { file: "the machine's cap".into() }).into())
+        }
+        GroupId::Made(_) => groups::own_group(machine, group),
+        other => {
+            let found = machine.group(other).cloned();
+            found.ok_or_else(|| Refusal::Unknown { what: "group".into() }.into())
+        }
     }
-    machine.group(group).ok_or_else(|| Refusal::Unknown { what: "group".into() }.into())
 }
 
 /// The controller and dialect in which this host has the file.
@@ -486,66 +515,17 @@ fn check_knob(knob: &Knob) -> Result<(), Not> {
             limits.memory_swap_bytes = *swap_bytes;
             limits.memory_bytes = *memory_bytes;
         }
-        Knob::IoMax(io) => return check_io_max(io),
+        Knob::IoMax(io) => return writes::check_io_max(io),
         // Every value of these is one that the kernel takes.
         Knob::CpuIdle(_) | Knob::OomGroup(_) | Knob::Freeze(_) => {}
     }
     Ok(limits.check()?)
 }
 
-/// A limit on a device that is there; a limit of nothing at all would hold its users for ever.
-fn check_io_max(io: &IoMax) -> Result<(), Not> {
-    let IoMax { major, minor, .. } = io;
-    if !Path::new(&format!("/sys/dev/block/{major}:{minor}")).exists() {
-        return Err(Refusal::Missing { what: format!("block device {major}:{minor}") }.into());
-    }
-    check_rate(io.read_bps.into_iter().chain(io.write_bps), MIN_IO_BPS)?;
-    check_rate(io.read_iops.into_iter().chain(io.write_iops), MIN_IOPS)
-}
-
-/// The least bandwidth of a disk, in bytes a second. A page of an image that all machines share
-/// stays locked while its reader is held back, and everybody else waits for it.
-const MIN_IO_BPS: u64 = 1 << 20;
-/// The least number of reads or writes a second.
-const MIN_IOPS: u64 = 64;
-
-fn check_rate(rates: impl IntoIterator<Item = u64>, min: u64) -> Result<(), Not> {
-    match rates.into_iter().find(|&rate| rate < min) {
-        None => Ok(()),
-        Some(given) => {
-            let what = "io rate".into();
-            Err(SpecError::OutOfRange { what, given, min, max: u64::MAX }.into())
-        }
-    }
-}
-
-/// Where swap is not counted, a swappiness of 0 is what keeps a machine out of it.
-fn check_swappiness(group: &Cgroup, file: &str, text: &str) -> Result<(), Not> {
-    let counted = || {
-        let memory = group.directory(Controller::Memory).map(|(dir, _)| dir);
-        memory.is_some_and(|dir| dir.join("memory.memsw.limit_in_bytes").exists())
-    };
-    if file != "memory.swappiness" || text == "0" || counted() {
-        return Ok(());
-    }
-    let (file, given) = (file.to_string(), text.to_string());
-    let allowed = "0, because this kernel does not count swap".into();
-    Err(Refusal::Write(BadWrite::Value { file, given, allowed }).into())
-}
-
-/// The same for a raw file; `text` is as the table of files takes it.
-fn check_io_write(file: &str, text: &str) -> Result<(), Not> {
-    if file == "io.max" {
-        return IoMax::parse(text).map_or(Ok(()), |io| check_io_max(&io));
-    }
-    let min = match file {
-        "blkio.throttle.read_bps_device" | "blkio.throttle.write_bps_device" => MIN_IO_BPS,
-        "blkio.throttle.read_iops_device" | "blkio.throttle.write_iops_device" => MIN_IOPS,
-        _ => return Ok(()),
-    };
-    let rate = text.rsplit(' ').next().and_then(|rate| rate.parse().ok());
-    // Zero is no limit (blkio-controller.rst).
-    check_rate(rate.filter(|&rate| rate > 0), min)
+/// Can swap be limited apart from memory?
+fn counts_swap(group: &Cgroup) -> bool {
+    let memory = group.directory(Controller::Memory).map(|(dir, _)| dir);
+    memory.is_some_and(|dir| dir.join("memory.memsw.limit_in_bytes").exists())
 }
 
 /// The controller of a knob, or the file that its dialect does not have.
@@ -584,6 +564,11 @@ fn explain_refusal(machine: &Machine, group: GroupId, file: &str, errno: Errno, 
                 (Some(_), Some(_)) => Why::ParentBelowChild,
                 _ => Why::Unknown,
             }
+        }
+        (Errno::EINVAL, GroupId::Made(path)) if file.contains("/cpu.cfs_quota") => {
+            let period = groups::own_group(machine, group).ok().and_then(|g| g.cpu_period_usec());
+            let wanted = text.parse::<u64>().ok().zip(period).map(|(quota, p)| quota * 1000 / p);
+            groups::quota_refused(machine, path, wanted)
         }
         _ => Why::Unknown,
     }

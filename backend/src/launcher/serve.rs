@@ -487,6 +487,7 @@ impl Server {
         let name = match group {
             GroupId::Container(container) => machine.name_of(container),
             GroupId::Cap | GroupId::Root | GroupId::Shell => String::new(),
+            GroupId::Made(path) => path.to_string(),
         };
         machine.happened(Happening::OomKilled { name });
         self.state.news.push(News::Machine(id));

@@ -4,9 +4,12 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use vitrine_shared::cgroup::{
-    CgroupSample, CpuBandwidth, Dialect, FILES, FileRule, GroupId, RawFile,
+    CgroupSample, Controller, ControllerSet, Dialect, FILES, FileRule, GroupId, GroupPath, RawFile,
 };
 
+use super::file::{Ledger, Place};
+use super::made::Directories;
+use super::standing::controllers;
 use super::{clock, file, parse};
 use crate::ipc::{ObservedHierarchy, ObservedMachine};
 
@@ -14,6 +17,36 @@ use crate::ipc::{ObservedHierarchy, ObservedMachine};
 const RETRY_NSEC: u64 = 1_000_000_000;
 /// Bytes of a file's text that are shown.
 const VALUE_BYTES: usize = 512;
+/// What is read of a group that somebody made, when nobody looks at its files: in each tick …
+const QUICK: [&str; 6] = [
+    "cpu.stat",
+    "cpuacct.usage",
+    "memory.usage_in_bytes",
+    "memory.current",
+    "pids.current",
+    "cpu.cfs_quota_us",
+];
+/// … and in its turn.
+const SLOW: [&str; 16] = [
+    "cpu.cfs_period_us",
+    "cpu.shares",
+    "cpu.max",
+    "cpu.weight",
+    "cpuset.effective_cpus",
+    "cpuset.cpus.effective",
+    "memory.limit_in_bytes",
+    "memory.memsw.usage_in_bytes",
+    "memory.failcnt",
+    "memory.oom_control",
+    "memory.max",
+    "memory.high",
+    "memory.swap.current",
+    "memory.events",
+    "pids.max",
+    "pids.events",
+];
+/// Most descriptors that are kept of such a group: v1's five of [`QUICK`].
+const PLACES: usize = 3;
 
 /// One group and its files in all hierarchies.
 #[derive(Debug)]
@@ -22,8 +55,16 @@ pub(crate) struct Group {
     path: String,
     dialect: Dialect,
     files: Vec<GroupFile>,
+    /// v2: what says which controllers there are and which are handed on.
+    core: Option<PathBuf>,
+    available: ControllerSet,
     retry_at_nsec: u64,
     last_cpu: Option<(u64, u64)>,
+    /// Of a group that somebody made: what was last read of it.
+    kept: Option<Box<CgroupSample>>,
+    /// Its directories, of a group that somebody made.
+    directories: Directories,
+    places: Vec<Place>,
 }
 
 #[derive(Debug)]
@@ -31,6 +72,20 @@ struct GroupFile {
     rule: &'static FileRule,
     path: PathBuf,
     file: Option<OwnedFd>,
+    quick: bool,
+    slow: bool,
+}
+
+/// How much of a group is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// Every file, and their text.
+    Whole,
+    /// Of a group that somebody made, only what is needed for its row; with its settings?
+    Row {
+        /// Its limits and rarer counters too: it is its turn.
+        settings: bool,
+    },
 }
 
 impl Group {
@@ -38,18 +93,43 @@ impl Group {
     pub(crate) fn new(id: GroupId, path: &str, hierarchies: &[ObservedHierarchy]) -> Self {
         let files = FILES.iter().filter_map(|rule| {
             let hierarchy = home(rule, hierarchies)?;
-            Some(GroupFile { rule, path: directory(hierarchy, path).join(rule.name), file: None })
+            let path = directory(hierarchy, path).join(rule.name);
+            let (quick, slow) = (QUICK.contains(&rule.name), SLOW.contains(&rule.name));
+            Some(GroupFile { rule, path, file: None, quick, slow })
         });
         let cpu = hierarchies.iter().find(|hierarchy| mounts(hierarchy, "cpu"));
         let dialect = cpu.or(hierarchies.first()).map_or(Dialect::V2, |found| found.dialect);
+        let v1 = hierarchies.iter().filter(|hierarchy| hierarchy.dialect == Dialect::V1);
+        let available = v1.map(controllers).fold(ControllerSet::NONE, ControllerSet::and);
+        let unified = hierarchies.iter().find(|hierarchy| hierarchy.dialect == Dialect::V2);
         Group {
             id,
             path: path.into(),
             dialect,
             files: files.collect(),
+            core: unified.map(|hierarchy| directory(hierarchy, path)),
+            available,
             retry_at_nsec: 0,
             last_cpu: None,
+            kept: None,
+            directories: Vec::new(),
+            places: Vec::new(),
         }
+    }
+
+    /// A group that somebody made, in these of the machine's hierarchies.
+    pub(crate) fn made(
+        path: GroupPath,
+        directories: &Directories,
+        hierarchies: &[ObservedHierarchy],
+        ledger: &Ledger,
+    ) -> Self {
+        let of_group = |(i, _): &(usize, u64)| hierarchies.get(*i).cloned();
+        let hierarchies: Vec<_> = directories.iter().filter_map(of_group).collect();
+        let mut group = Group::new(GroupId::Made(path), &format!("root/{path}"), &hierarchies);
+        group.directories.clone_from(directories);
+        group.places = (0..PLACES).map_while(|_| ledger.take()).collect();
+        group
     }
 
     /// Is this still the group that the launcher means?
@@ -57,32 +137,74 @@ impl Group {
         self.id == id && self.path == path
     }
 
+    /// Are these still its directories? Another group can have come to its name.
+    pub(crate) fn is_in(&self, directories: &Directories) -> bool {
+        self.directories == *directories
+    }
+
+    /// Its id.
+    pub(crate) fn id(&self) -> GroupId {
+        self.id
+    }
+
+    /// Does it have a file in the hierarchy of this controller?
+    pub(crate) fn has(&self, controller: Controller) -> bool {
+        self.files.iter().any(|file| file.rule.controller == controller)
+    }
+
     /// Reads every file that exists.
     pub(crate) fn read(&mut self, buffer: &mut Vec<u8>) -> CgroupSample {
-        let mut sample = CgroupSample {
-            group: self.id,
-            path: self.path.clone(),
-            dialect: self.dialect,
-            cpu_permille: 0,
-            cpu_nsec: 0,
-            cpu: CpuBandwidth::default(),
-            memory_bytes: 0,
-            memory_max: None,
-            pids: 0,
-            pids_max: None,
-            files: Vec::with_capacity(self.files.len()),
+        self.read_to(Depth::Whole, buffer)
+    }
+
+    /// Reads what is wanted of it.
+    pub(crate) fn read_to(&mut self, depth: Depth, buffer: &mut Vec<u8>) -> CgroupSample {
+        let settings = depth != Depth::Row { settings: false } || self.kept.is_none();
+        let mut sample = match self.kept.take() {
+            Some(kept) if !settings => *kept,
+            _ => CgroupSample {
+                group: self.id,
+                path: self.path.clone(),
+                dialect: self.dialect,
+                available: self.available,
+                enabled: self.available,
+                ..CgroupSample::default()
+            },
         };
         let now_nsec = clock::monotonic_nsec();
         let retry = now_nsec >= self.retry_at_nsec;
         if retry {
             self.retry_at_nsec = now_nsec + RETRY_NSEC;
         }
+        if settings {
+            self.read_core(&mut sample, buffer);
+        }
+        let keep = matches!(self.id, GroupId::Made(_)).then_some(self.places.len() * 2);
+        let mut kept_files = 0;
         let mut used = None;
+        let mut swap = None;
         for file in &mut self.files {
-            if file.read(buffer, retry) {
-                used = measure(&mut sample, file.rule, buffer).or(used.take());
-                sample.files.push(raw(file.rule, buffer, self.id));
+            if depth != Depth::Whole && !file.quick && !(file.slow && settings) {
+                continue;
             }
+            let keeps = keep.is_none_or(|places| file.quick && kept_files < places);
+            kept_files += usize::from(keeps);
+            if file.read(buffer, retry || keep.is_some()) {
+                used = measure(&mut sample, file.rule, buffer).or(used.take());
+                if file.rule.name == "memory.memsw.usage_in_bytes" {
+                    swap = parse::value(buffer);
+                }
+                if depth == Depth::Whole {
+                    sample.files.push(raw(file.rule, buffer, self.id));
+                }
+            }
+            if !keeps {
+                file.file = None;
+            }
+        }
+        if let Some(both) = swap {
+            // v1 counts memory and swap together.
+            sample.swap_bytes = both.saturating_sub(sample.memory_bytes);
         }
         if let Some((cpu_nsec, at_nsec)) = used {
             sample.cpu_nsec = cpu_nsec;
@@ -92,7 +214,26 @@ impl Group {
             });
         }
         self.last_cpu = used;
+        if keep.is_some() {
+            let row = CgroupSample { files: Vec::new(), ..sample.clone() };
+            self.kept = Some(Box::new(row));
+        }
         sample
+    }
+
+    /// v2: the controllers that it has and hands on.
+    fn read_core(&self, sample: &mut CgroupSample, buffer: &mut Vec<u8>) {
+        let Some(core) = &self.core else { return };
+        let mut read = |name: &str| {
+            let file = file::open(&core.join(name)).ok()?;
+            file::read_page(&file, buffer).ok()?;
+            Some(ControllerSet::named(&String::from_utf8_lossy(buffer)))
+        };
+        let has = read("cgroup.controllers").unwrap_or_default();
+        let hands_on = read("cgroup.subtree_control").unwrap_or_default();
+        // Every v2 group can be frozen.
+        sample.available = sample.available.and(has).with(Controller::Freezer);
+        sample.enabled = sample.enabled.and(hands_on).with(Controller::Freezer);
     }
 }
 
@@ -136,13 +277,13 @@ pub(crate) fn oom_file(machine: &ObservedMachine) -> Option<(&ObservedHierarchy,
     Some((hierarchy, Path::new(name)))
 }
 
-fn mounts(hierarchy: &ObservedHierarchy, controller: &str) -> bool {
+pub(super) fn mounts(hierarchy: &ObservedHierarchy, controller: &str) -> bool {
     hierarchy.controllers.iter().any(|name| name == controller)
 }
 
 /// The hierarchy that has a file. v2 counts CPU time in every group, with no controller at all:
 /// that must do where nothing else counts it.
-fn home<'a>(
+pub(crate) fn home<'a>(
     rule: &FileRule,
     hierarchies: &'a [ObservedHierarchy],
 ) -> Option<&'a ObservedHierarchy> {
@@ -174,6 +315,22 @@ fn measure(sample: &mut CgroupSample, rule: &FileRule, text: &[u8]) -> Option<(u
             return stat.usage_nsec.map(at);
         }
         "cpuacct.usage" => return parse::value(text).map(at),
+        "cpu.shares" | "cpu.weight" => sample.cpu_weight = parse::value(text).unwrap_or(0),
+        "cpuset.effective_cpus" | "cpuset.cpus.effective" => {
+            let text = text.strip_suffix(b"\n").unwrap_or(text);
+            sample.cpus =
+                String::from_utf8_lossy(&text[..text.len().min(VALUE_BYTES)]).into_owned();
+        }
+        "memory.high" => sample.memory_high = parse::limit(text),
+        "memory.swap.current" => sample.swap_bytes = parse::value(text).unwrap_or(0),
+        "memory.failcnt" => sample.met.memory_max = parse::value(text).unwrap_or(0),
+        "memory.oom_control" => sample.met.oom_kills = parse::oom_kill(text).unwrap_or(0),
+        "memory.events" => {
+            sample.met.memory_high = parse::field(text, "high").unwrap_or(0);
+            sample.met.memory_max = parse::field(text, "max").unwrap_or(0);
+            sample.met.oom_kills = parse::oom_kill(text).unwrap_or(0);
+        }
+        "pids.events" => sample.met.pids_max = parse::field(text, "max").unwrap_or(0),
         "memory.limit_in_bytes" | "memory.max" => sample.memory_max = parse::limit(text),
         "memory.usage_in_bytes" | "memory.current" => {
             sample.memory_bytes = parse::value(text).unwrap_or(0);

@@ -12,11 +12,15 @@ pub(crate) struct Stat<'a> {
     pub(crate) state: char,
     /// The parent's PID.
     pub(crate) parent: u32,
+    /// A thread of the kernel's own (`PF_KTHREAD` of `linux/sched.h`).
+    pub(crate) is_kernel: bool,
     /// User and system time of all its threads, in clock ticks.
     pub(crate) cpu_ticks: u64,
     /// Clock ticks from boot to its start.
     pub(crate) start_ticks: u64,
 }
+
+const PF_KTHREAD: u64 = 0x0020_0000;
 
 /// Reads `/proc/PID/stat`. The name stands in parentheses and may itself hold `)` and newlines,
 /// so it ends at the last `)` of the text; everything behind that is the kernel's own.
@@ -30,11 +34,13 @@ pub(crate) fn stat(text: &[u8]) -> Option<Stat<'_>> {
         return None;
     }
     let parent = number(fields.next()?).and_then(|n| u32::try_from(n).ok())?;
-    let user = fields.nth(9).and_then(number)?;
+    let flags = fields.nth(4).and_then(number)?;
+    let user = fields.nth(4).and_then(number)?;
     let system = fields.next().and_then(number)?;
     let start_ticks = fields.nth(6).and_then(number)?;
     let cpu_ticks = user.saturating_add(system);
-    Some(Stat { comm, state: char::from(*state), parent, cpu_ticks, start_ticks })
+    let is_kernel = flags & PF_KTHREAD != 0;
+    Some(Stat { comm, state: char::from(*state), parent, is_kernel, cpu_ticks, start_ticks })
 }
 
 /// The fields used of `/proc/PID/status`.
@@ -92,6 +98,10 @@ pub(crate) struct CpuStat {
     pub(crate) nr_throttled: u64,
     /// Time its run queues stood throttled.
     pub(crate) throttled_usec: u64,
+    /// Periods in which saved quota was used.
+    pub(crate) nr_bursts: u64,
+    /// CPU time used beyond the quota in these.
+    pub(crate) burst_usec: u64,
 }
 
 /// Reads `cpu.stat` of either dialect; v1 writes nanoseconds where v2 writes microseconds.
@@ -104,6 +114,9 @@ pub(crate) fn cpu_stat(text: &[u8]) -> CpuStat {
             b"nr_throttled" => stat.nr_throttled = value,
             b"throttled_time" => stat.throttled_usec = value / 1_000,
             b"throttled_usec" => stat.throttled_usec = value,
+            b"nr_bursts" => stat.nr_bursts = value,
+            b"burst_time" => stat.burst_usec = value / 1_000,
+            b"burst_usec" => stat.burst_usec = value,
             _ => {}
         }
     }
@@ -131,9 +144,30 @@ pub(crate) fn value(text: &[u8]) -> Option<u64> {
     words(text).next().and_then(number)
 }
 
+/// The numbers of a file such as `cpuacct.usage_percpu`, up to the last that is not 0: v1 has one
+/// for each CPU that the host could ever have.
+pub(crate) fn values(text: &[u8], most: usize) -> Vec<u64> {
+    let mut values: Vec<u64> = words(text).map_while(number).take(most).collect();
+    while values.last() == Some(&0) {
+        values.pop();
+    }
+    values
+}
+
+/// `/proc/TID/schedstat`: time on a CPU and time of waiting for one, in nanoseconds.
+pub(crate) fn schedstat(text: &[u8]) -> Option<(u64, u64)> {
+    let mut words = words(text);
+    Some((number(words.next()?)?, number(words.next()?)?))
+}
+
 /// The counter `oom_kill` of `memory.oom_control` or `memory.events`.
 pub(crate) fn oom_kill(text: &[u8]) -> Option<u64> {
-    pairs(text).find(|(key, _)| *key == b"oom_kill").map(|(_, value)| value)
+    field(text, "oom_kill")
+}
+
+/// The number behind a key, in a file of such lines.
+pub(crate) fn field(text: &[u8], name: &str) -> Option<u64> {
+    pairs(text).find(|(key, _)| *key == name.as_bytes()).map(|(_, value)| value)
 }
 
 /// Bytes kept of a command line: those of a full machine (256 processes) fill no more than what

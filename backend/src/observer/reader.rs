@@ -1,12 +1,14 @@
 //! Reads machines: from what the launcher said of them to samples, with no channel in between.
 
-use std::collections::BTreeMap;
+use std::cell::Cell;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use nix::dir::Dir;
-use vitrine_shared::cgroup::GroupId;
+use vitrine_shared::cgroup::{CgroupSample, Controller, GroupId};
+use vitrine_shared::focus::CpuSample;
 use vitrine_shared::id::{ContainerId, MachineId};
 use vitrine_shared::message::Sample;
 
@@ -14,19 +16,24 @@ use super::clock::{self, CpuClock};
 use super::command_line::CommandLines;
 use super::discover::Scene;
 use super::file::{self, Ledger};
-use super::group::{self, Group};
+use super::focus::Focuses;
+use super::group::{self, Depth, Group};
+use super::made::Made;
 use super::oom::OomWatch;
 use super::parse;
 use super::process::{Means, Processes};
 use super::roots::{self, OwnIds, Roots};
-use crate::ipc::{ObservedHierarchy, ObservedMachine};
+use super::standing::Standings;
+use crate::ipc::ObservedMachine;
 
 /// How old the number of all processes may be.
 const LISTING_NSEC: u64 = 450_000_000;
 /// Most processes of one machine that are read.
 const MAX_PROCESSES: usize = 4_096;
-/// Groups of a machine's owner that are looked at; the machine has room for more.
-const MAX_OWNERS_GROUPS: usize = 256;
+/// Groups that somebody made whose limits are read again in one tick: some 100 µs each.
+const SETTINGS_READ: usize = 16;
+/// Most machines of which raw files are asked for: web cannot make this table grow for ever.
+const MAX_SHOWN: usize = 1_024;
 
 /// Everything that is known and kept open.
 #[derive(Debug)]
@@ -36,6 +43,9 @@ pub struct Reader {
     listed_at_nsec: Option<u64>,
     machines: BTreeMap<MachineId, Machine>,
     roots: Roots,
+    /// Of the groups that somebody made, those whose raw files are looked at. By machine, and known
+    /// or not: web and the launcher speak on lines of their own.
+    shown: BTreeMap<MachineId, Vec<GroupId>>,
     buffer: Vec<u8>,
 }
 
@@ -43,6 +53,12 @@ pub struct Reader {
 struct Machine {
     observed: ObservedMachine,
     groups: Vec<Group>,
+    /// Which groups somebody made below its root, and what is kept of them.
+    made: Made,
+    made_groups: Vec<Group>,
+    /// The one whose limits are read next.
+    turn: usize,
+    standings: Standings,
     processes: Processes,
     oom: OomWatch,
     /// Processes that are not this machine's; kept between two listings, because a new number of
@@ -63,11 +79,19 @@ impl Reader {
         let mut buffer = Vec::new();
         let own_ids = OwnIds::read(&proc, &mut buffer);
         Ok(Reader {
-            means: Means { proc, cpu_clock, commands: CommandLines::new(), ledger, own_ids },
+            means: Means {
+                proc,
+                cpu_clock,
+                commands: CommandLines::new(),
+                ledger,
+                own_ids,
+                kernel: Cell::default(),
+            },
             listing,
             listed_at_nsec: None,
             machines: BTreeMap::new(),
             roots: Roots::default(),
+            shown: BTreeMap::new(),
             buffer,
         })
     }
@@ -79,14 +103,13 @@ impl Reader {
             let mut oom = OomWatch::default();
             oom.follow(&observed);
             oom.check(&mut self.buffer);
-            let (groups, processes) = (Vec::new(), Processes::default());
-            let id = observed.machine;
-            self.machines.insert(id, Machine { observed, groups, processes, oom, others: None });
+            self.machines.insert(observed.machine, Machine::new(observed, oom));
             return Vec::new();
         };
         let mut killed = machine.oom.check(&mut self.buffer);
         if machine.observed.hierarchies != observed.hierarchies {
             machine.groups.clear();
+            machine.made_groups.clear();
             machine.oom = OomWatch::default();
         }
         machine.oom.follow(&observed);
@@ -113,10 +136,27 @@ impl Reader {
         for (&id, machine) in &mut self.machines {
             if !is_watched(id) {
                 machine.groups = Vec::new();
+                machine.made = Made::default();
+                machine.made_groups = Vec::new();
+                machine.standings = Standings::default();
                 machine.processes = Processes::default();
                 machine.others = None;
             }
         }
+    }
+
+    /// Sends the raw files of these groups that somebody made in a machine.
+    pub(super) fn show_files(&mut self, machine: MachineId, groups: Vec<GroupId>) {
+        if groups.is_empty() {
+            self.shown.remove(&machine);
+        } else if self.shown.len() < MAX_SHOWN || self.shown.contains_key(&machine) {
+            self.shown.insert(machine, groups);
+        }
+    }
+
+    /// Forgets what web asked for.
+    pub(super) fn show_no_files(&mut self) {
+        self.shown.clear();
     }
 
     /// What was killed for memory since the last look, in all machines.
@@ -127,6 +167,15 @@ impl Reader {
             kills.extend(killed.into_iter().map(|group| (id, group)));
         }
         kills
+    }
+
+    /// Reads the groups that are looked at closely, when it is time.
+    pub(super) fn cpu_samples(&mut self, focuses: &mut Focuses) -> Vec<CpuSample> {
+        let Reader { means, machines, buffer, .. } = self;
+        let machine = |focus: vitrine_shared::focus::Focus| {
+            machines.get(&focus.machine).map(|machine| &machine.observed)
+        };
+        focuses.read_due(&means.proc, machine, buffer)
     }
 
     /// How many processes the whole host has, when it is time to count them again.
@@ -160,11 +209,9 @@ impl Reader {
         let mut samples = Vec::with_capacity(machines.len());
         for id in machines {
             if let Some(machine) = self.machines.get_mut(id) {
-                let members = match machine.observed.hierarchies.is_empty() {
-                    true => self.roots.members(&machine.observed),
-                    false => members(&machine.observed, &mut self.buffer),
-                };
-                samples.push(machine.sample(&self.means, n_processes, &members, &mut self.buffer));
+                let shown = self.shown.get(id).map_or(&[][..], Vec::as_slice);
+                let (roots, buffer) = (&self.roots, &mut self.buffer);
+                samples.push(machine.sample(&self.means, roots, shown, n_processes, buffer));
             }
         }
         self.means.commands.supervise();
@@ -173,18 +220,46 @@ impl Reader {
 }
 
 impl Machine {
+    fn new(observed: ObservedMachine, oom: OomWatch) -> Self {
+        Machine {
+            observed,
+            groups: Vec::new(),
+            made: Made::default(),
+            made_groups: Vec::new(),
+            turn: 0,
+            standings: Standings::default(),
+            processes: Processes::default(),
+            oom,
+            others: None,
+        }
+    }
+
     fn sample(
         &mut self,
         means: &Means,
+        roots: &Roots,
+        shown: &[GroupId],
         n_processes: Option<usize>,
-        members: &[(u32, Option<ContainerId>)],
         buffer: &mut Vec<u8>,
     ) -> Sample {
-        let processes = self.processes.read(means, members, self.observed.uid_base);
         self.match_groups();
+        let made = self.read_made(means, shown, buffer);
+        let members = match self.observed.hierarchies.is_empty() {
+            true => roots.members(&self.observed),
+            false => self.members(&made, buffer),
+        };
+        let processes = self.processes.read(means, &members, self.observed.uid_base);
         let mut groups: Vec<_> = self.groups.iter_mut().map(|group| group.read(buffer)).collect();
+        groups.extend(made);
         if self.observed.hierarchies.is_empty() {
             roots::measure(&mut groups, &processes);
+        } else {
+            let pids: Vec<u32> = members.iter().map(|(pid, _)| *pid).collect();
+            self.standings.ask(&means.proc, &self.observed, &pids, buffer);
+            let mut standing = self.standings.members();
+            for group in &mut groups {
+                group.members = standing.remove(group.path.as_str()).unwrap_or_default();
+            }
         }
         if let Some(n_processes) = n_processes {
             let others = n_processes.saturating_sub(processes.len());
@@ -195,8 +270,60 @@ impl Machine {
             at_msec: clock::monotonic_nsec() / 1_000_000,
             processes,
             groups,
+            more_groups: self.made.more,
             other_processes: self.others.unwrap_or(0),
         }
+    }
+
+    /// The groups that somebody made: their rows, the limits of some of them in turn, and the raw
+    /// files of those that somebody looks at.
+    fn read_made(
+        &mut self,
+        means: &Means,
+        shown: &[GroupId],
+        buffer: &mut Vec<u8>,
+    ) -> Vec<CgroupSample> {
+        if self.made.look(&self.observed) {
+            let mut old: HashMap<GroupId, Group> =
+                self.made_groups.drain(..).map(|group| (group.id(), group)).collect();
+            let hierarchies = &self.observed.hierarchies;
+            for (path, directories) in &self.made.found {
+                let known = old.remove(&GroupId::Made(*path));
+                let known = known.filter(|group| group.is_in(directories));
+                self.made_groups.push(known.unwrap_or_else(|| {
+                    Group::made(*path, directories, hierarchies, &means.ledger)
+                }));
+            }
+        }
+        let count = self.made_groups.len();
+        let begin = if self.turn < count { self.turn } else { 0 };
+        self.turn = begin + SETTINGS_READ;
+        let turn = begin..self.turn;
+        let read = |(i, group): (usize, &mut Group)| {
+            let depth = match shown.contains(&group.id()) {
+                true => Depth::Whole,
+                false => Depth::Row { settings: turn.contains(&i) },
+            };
+            group.read_to(depth, buffer)
+        };
+        self.made_groups.iter_mut().enumerate().map(read).collect()
+    }
+
+    /// Host PIDs of the machine's processes in order, each with its container.
+    fn members(
+        &self,
+        made: &[CgroupSample],
+        buffer: &mut Vec<u8>,
+    ) -> Vec<(u32, Option<ContainerId>)> {
+        // Where the kernel counts them, empty groups are passed over: there can be many.
+        let hierarchy = group::membership(&self.observed.hierarchies);
+        let counts = hierarchy.is_some_and(|hierarchy| group::mounts(hierarchy, "pids"));
+        let groups = made.iter().zip(&self.made_groups);
+        let has_some = |(sample, group): &(&CgroupSample, &Group)| {
+            !counts || (sample.pids > 0 && group.has(Controller::Pids))
+        };
+        let paths = groups.filter(has_some).map(|(sample, _)| sample.path.as_str());
+        members_in(&self.observed, paths, buffer)
     }
 
     /// Keeps the groups that are still meant, opens the new ones, drops the others.
@@ -212,12 +339,24 @@ impl Machine {
     }
 }
 
-/// Host PIDs of the machine's processes in order, each with its container.
+/// The same, for those who look once: whoever is in a group that somebody made is found by a walk.
+pub(super) fn members(
+    machine: &ObservedMachine,
+    buffer: &mut Vec<u8>,
+) -> Vec<(u32, Option<ContainerId>)> {
+    let mut made = Made::default();
+    made.look(machine);
+    let paths: Vec<String> = made.found.keys().map(|path| format!("root/{path}")).collect();
+    members_in(machine, paths.iter().map(String::as_str), buffer)
+}
+
+/// The processes of the machine's groups, and of these that somebody made.
 ///
 /// `cgroup.procs` is opened anew each time: v1 keeps the list of an open file for a second after
 /// the last read, so that a kept one that is read often never changes.
-pub(super) fn members(
+fn members_in<'a>(
     machine: &ObservedMachine,
+    made: impl Iterator<Item = &'a str>,
     buffer: &mut Vec<u8>,
 ) -> Vec<(u32, Option<ContainerId>)> {
     let Some(hierarchy) = group::membership(&machine.hierarchies) else { return Vec::new() };
@@ -234,38 +373,12 @@ pub(super) fn members(
     for (group, path) in &machine.groups {
         let container = match group {
             GroupId::Container(id) => Some(*id),
-            GroupId::Cap | GroupId::Root | GroupId::Shell => None,
+            GroupId::Cap | GroupId::Root | GroupId::Shell | GroupId::Made(_) => None,
         };
         read(path, container);
     }
-    if machine.delegated {
-        for path in owners_groups(machine, hierarchy) {
-            read(&path, None);
-        }
-    }
+    made.for_each(|path| read(path, None));
     members.into_iter().take(MAX_PROCESSES).collect()
-}
-
-/// The groups that a machine's owner has made below its root, as many as can be looked at in a
-/// tick.
-fn owners_groups(machine: &ObservedMachine, hierarchy: &ObservedHierarchy) -> Vec<String> {
-    let is_ours = |path: &String| machine.groups.iter().any(|(_, ours)| ours == path);
-    let mut found: Vec<String> = vec!["root".into()];
-    let mut at = 0;
-    while at < found.len() && found.len() < MAX_OWNERS_GROUPS {
-        let dir = group::directory(hierarchy, &found[at]);
-        let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
-        let is_group = |entry: &std::fs::DirEntry| entry.file_type().is_ok_and(|t| t.is_dir());
-        let names = entries.filter(is_group).filter_map(|e| e.file_name().into_string().ok());
-        let below: Vec<_> = names.map(|name| format!("{}/{name}", found[at])).collect();
-        // Nobody but the launcher makes groups in a container's.
-        let is_container = |path: &String| is_ours(path) && path != "root/shell";
-        let room = MAX_OWNERS_GROUPS - found.len();
-        found.extend(below.into_iter().filter(|path| !is_container(path)).take(room));
-        at += 1;
-    }
-    found.retain(|path| !is_ours(path));
-    found
 }
 
 /// How many processes the whole host has.

@@ -93,6 +93,8 @@ pub(super) fn measure(groups: &mut [CgroupSample], processes: &[Process]) {
             GroupId::Cap | GroupId::Root => true,
             GroupId::Shell => process.container.is_none(),
             GroupId::Container(id) => process.container == Some(id),
+            // Without cgroups there are none.
+            GroupId::Made(_) => false,
         };
         let members = || processes.iter().filter(is_member);
         group.cpu_permille = members().map(|process| process.cpu_permille).sum();

@@ -66,7 +66,11 @@ impl Schedule {
 
 /// The next step that leaves at least half a period to measure in. What was missed is missed.
 fn next_step(hertz: u8, now_nsec: u64) -> u64 {
-    let period_nsec = SEC_NSEC / u64::from(hertz.max(1));
+    step_after(SEC_NSEC / u64::from(hertz.max(1)), now_nsec)
+}
+
+/// The same for steps of this length.
+pub(super) fn step_after(period_nsec: u64, now_nsec: u64) -> u64 {
     let earliest_nsec = now_nsec + period_nsec / 2;
     earliest_nsec.div_ceil(period_nsec) * period_nsec
 }

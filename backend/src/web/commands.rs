@@ -3,7 +3,7 @@
 //! The launcher looks at everything again. What is not theirs does not exist for a participant:
 //! the refusal is the same for a machine of somebody else and for none at all.
 
-use vitrine_shared::cgroup::{BadWrite, Dialect, Knob, check_write};
+use vitrine_shared::cgroup::{BadGroup, BadWrite, Dialect, GroupId, Knob, check_write};
 use vitrine_shared::id::{MachineId, ParticipantId};
 use vitrine_shared::message::{Answer, Command, Refusal};
 use vitrine_shared::role::Identity;
@@ -26,7 +26,11 @@ pub(crate) fn check(
         _ => Err(no_machine()),
     };
     match command {
-        Command::Ping { .. } | Command::Subscribe { machine: None, .. } => Ok(()),
+        Command::Ping { .. }
+        | Command::Subscribe { machine: None, .. }
+        | Command::Focus { on: None } => Ok(()),
+        // Twenty messages a second are for those who work with it, not for a hall of viewers.
+        Command::Focus { on: Some(focus) } => mine(&focus.machine),
         Command::Subscribe { machine: Some(machine), hertz } => {
             check_hertz(*hertz)?;
             match owner(*machine) {
@@ -63,6 +67,23 @@ pub(crate) fn check(
             mine(machine)?;
             check_file(file, value).map_err(Refusal::Write)
         }
+        Command::MakeGroup { machine, parent, name } => {
+            mine(machine)?;
+            parent.new_child(name).map(drop).map_err(Refusal::Group)
+        }
+        Command::RemoveGroup { machine, group } => {
+            mine(machine)?;
+            removable(group).map_err(Refusal::Group)
+        }
+        Command::MoveProcess { machine, group, .. } => {
+            mine(machine)?;
+            enterable(group).map_err(Refusal::Group)
+        }
+        // As for subscribing: it only reads.
+        Command::ShowFiles { machine, .. } => match owner(*machine) {
+            Some(owner) if identity.may_watch(owner) => Ok(()),
+            _ => Err(no_machine()),
+        },
     }
 }
 
@@ -99,6 +120,24 @@ fn check_knob(knob: &Knob) -> Result<(), BadWrite> {
     Ok(())
 }
 
+/// Only what was made is removed.
+fn removable(group: &GroupId) -> Result<(), BadGroup> {
+    match group {
+        GroupId::Made(_) => Ok(()),
+        GroupId::Cap => Err(BadGroup::Cap),
+        GroupId::Root | GroupId::Shell | GroupId::Container(_) => Err(BadGroup::Fixed),
+    }
+}
+
+/// Only the machine's own groups are moved to.
+fn enterable(group: &GroupId) -> Result<(), BadGroup> {
+    match group {
+        GroupId::Cap => Err(BadGroup::Cap),
+        GroupId::Container(_) => Err(BadGroup::OfContainer),
+        GroupId::Root | GroupId::Shell | GroupId::Made(_) => Ok(()),
+    }
+}
+
 /// Web does not know which dialect each controller speaks; the launcher does.
 fn check_file(file: &str, value: &str) -> Result<(), BadWrite> {
     match check_write(file, Dialect::V1, value) {
@@ -110,7 +149,7 @@ fn check_file(file: &str, value: &str) -> Result<(), BadWrite> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vitrine_shared::cgroup::GroupId;
+    use vitrine_shared::focus::Focus;
     use vitrine_shared::id::ContainerId;
     use vitrine_shared::role::Role;
     use vitrine_shared::spec::ContainerSpec;
@@ -126,6 +165,10 @@ mod tests {
             BOBS => Some(BOB),
             _ => None,
         })
+    }
+
+    fn made() -> GroupId {
+        GroupId::Made("a/b".parse().unwrap())
     }
 
     fn commands(machine: MachineId) -> Vec<Command> {
@@ -144,6 +187,10 @@ mod tests {
                 file: "cpu.max".into(),
                 value: "20000 100000".into(),
             },
+            Command::MakeGroup { machine, parent: group, name: "a".into() },
+            Command::RemoveGroup { machine, group: made() },
+            Command::MoveProcess { machine, pid: 1, group: made() },
+            Command::Focus { on: Some(Focus { machine, group }) },
         ]
     }
 
@@ -177,6 +224,30 @@ mod tests {
         for hertz in [0, 21, 255] {
             let command = Command::Subscribe { machine: Some(ANNS), hertz };
             assert!(try_as(Role::Teacher, &command).is_err(), "{hertz}");
+        }
+        let files = |machine| Command::ShowFiles { machine, group: Some(made()) };
+        assert_eq!(try_as(Role::Viewer, &files(BOBS)), Ok(()));
+        assert_eq!(try_as(Role::Student, &files(BOBS)), Err(no_machine()));
+    }
+
+    #[test]
+    fn groups_of_the_servers_are_left_alone() {
+        let (machine, container) = (ANNS, GroupId::Container(ContainerId(5)));
+        let refused = |command: Command, why| {
+            assert_eq!(try_as(Role::Teacher, &command), Err(Refusal::Group(why)), "{command:?}");
+        };
+        for (group, why) in [(GroupId::Cap, BadGroup::Cap), (container, BadGroup::OfContainer)] {
+            let make = Command::MakeGroup { machine, parent: group, name: "a".into() };
+            refused(make, why.clone());
+            refused(Command::MoveProcess { machine, pid: 1, group }, why);
+        }
+        refused(Command::RemoveGroup { machine, group: GroupId::Cap }, BadGroup::Cap);
+        for group in [GroupId::Root, GroupId::Shell, container] {
+            refused(Command::RemoveGroup { machine, group }, BadGroup::Fixed);
+        }
+        for name in ["", "..", "a/b", "a\u{202e}"] {
+            let make = Command::MakeGroup { machine, parent: made(), name: name.into() };
+            refused(make, BadGroup::Name { given: name.into() });
         }
     }
 

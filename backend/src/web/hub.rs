@@ -10,9 +10,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
+use vitrine_shared::cgroup::GroupId;
 use vitrine_shared::discovery::Discovery;
+use vitrine_shared::focus::{CpuSample, Focus};
 use vitrine_shared::id::{ContainerId, MachineId, ParticipantId};
-use vitrine_shared::message::{Event, FeedEntry, Machine, Sample};
+use vitrine_shared::limits::{FOCUSES, SHOWN_FILES};
+use vitrine_shared::message::{Event, FeedEntry, Machine, Refusal, Sample};
 use vitrine_shared::role::Identity;
 
 use super::codec::Told;
@@ -53,6 +56,8 @@ struct Known {
 struct Page {
     identity: Identity,
     watch: Option<Watch>,
+    files: Option<(MachineId, GroupId)>,
+    focus: Option<Focus>,
     /// The machine whose namespaces it has asked for and not heard of yet.
     discovery: Option<MachineId>,
     outbox: Arc<Outbox>,
@@ -88,9 +93,17 @@ impl Hub {
         outbox.push(&Arc::new(Told::new(Event::Synced)));
         inner.last_page += 1;
         let page = inner.last_page;
-        inner
-            .pages
-            .insert(page, Page { identity, watch: None, discovery: None, outbox: outbox.clone() });
+        inner.pages.insert(
+            page,
+            Page {
+                identity,
+                watch: None,
+                files: None,
+                discovery: None,
+                focus: None,
+                outbox: outbox.clone(),
+            },
+        );
         self.viewers_changed.notify_one();
         Seat { hub: self.clone(), page, outbox }
     }
@@ -138,6 +151,11 @@ impl Hub {
                 page.watch = None;
                 page.outbox.forget_sample();
             }
+            page.files = page.files.filter(|(of, _)| *of != machine);
+            if page.focus.is_some_and(|focus| focus.machine == machine) {
+                page.focus = None;
+                page.outbox.forget_close_samples();
+            }
             page.discovery.take_if(|asked| *asked == machine);
             page.outbox.push(&told);
         }
@@ -174,6 +192,11 @@ impl Hub {
         }
     }
 
+    /// The groups that somebody made and whose raw files are looked at.
+    pub(crate) fn shown_files(&self) -> BTreeMap<MachineId, BTreeSet<GroupId>> {
+        self.lock().shown_files()
+    }
+
     /// What a look at namespaces found, for the pages that have asked.
     pub(crate) fn discovery(&self, discovery: Discovery) {
         let mut inner = self.lock();
@@ -202,6 +225,21 @@ impl Hub {
         inner.discoveries.extend(asked);
     }
 
+    /// What was read of a group that is looked at closely.
+    pub(crate) fn cpu(&self, sample: CpuSample) {
+        let inner = self.lock();
+        let focus = sample.focus;
+        let told = Arc::new(Told::new(Event::Cpu(sample)));
+        for page in inner.pages.values().filter(|page| page.focus == Some(focus)) {
+            page.outbox.push_close_sample(&told);
+        }
+    }
+
+    /// The groups that somebody looks at closely.
+    pub(crate) fn focuses(&self) -> BTreeSet<Focus> {
+        self.lock().focuses()
+    }
+
     /// Tells every page how many there are.
     pub(crate) fn tell_viewers(&self) {
         let inner = self.lock();
@@ -218,6 +256,20 @@ impl Hub {
             *rate = watch.hertz.max(*rate);
         }
         rates
+    }
+}
+
+impl Inner {
+    fn shown_files(&self) -> BTreeMap<MachineId, BTreeSet<GroupId>> {
+        let mut shown = BTreeMap::<_, BTreeSet<_>>::new();
+        for (machine, group) in self.pages.values().filter_map(|page| page.files) {
+            shown.entry(machine).or_default().insert(group);
+        }
+        shown
+    }
+
+    fn focuses(&self) -> BTreeSet<Focus> {
+        self.pages.values().filter_map(|page| page.focus).collect()
     }
 }
 
@@ -261,6 +313,28 @@ impl Seat {
         self.hub.rates_changed.notify_one();
     }
 
+    /// Looks at the raw files of one group, or of none; the caller has checked that it may.
+    pub(crate) fn show_files(
+        &self,
+        machine: MachineId,
+        group: Option<GroupId>,
+    ) -> Result<(), Refusal> {
+        let mut inner = self.hub.lock();
+        let Some(page) = inner.pages.get_mut(&self.page) else { return Ok(()) };
+        // Those of the others always come.
+        let made = group.filter(|group| matches!(group, GroupId::Made(_)));
+        let before = std::mem::replace(&mut page.files, made.map(|group| (machine, group)));
+        let shown = inner.shown_files().get(&machine).map_or(0, BTreeSet::len);
+        if shown as u64 > SHOWN_FILES.value {
+            if let Some(page) = inner.pages.get_mut(&self.page) {
+                page.files = before;
+            }
+            return Err(Refusal::Limit(SHOWN_FILES.into()));
+        }
+        self.hub.rates_changed.notify_one();
+        Ok(())
+    }
+
     /// Asks for the namespaces of a machine; the caller has checked that it may watch it.
     pub(crate) fn discover(&self, machine: MachineId) {
         let mut inner = self.hub.lock();
@@ -268,6 +342,28 @@ impl Seat {
         page.discovery = Some(machine);
         inner.discoveries.insert(machine);
         self.hub.discovery_wanted.notify_one();
+    }
+
+    /// Looks at one group closely, or at none; the caller has checked that it may.
+    pub(crate) fn focus(&self, on: Option<Focus>) -> Result<(), Refusal> {
+        let mut inner = self.hub.lock();
+        if let Some(Focus { machine, group: GroupId::Container(container) }) = on {
+            let known = inner.machines.get(&machine);
+            if !known.is_some_and(|known| known.containers.contains(&container)) {
+                return Err(Refusal::Unknown { what: "group".into() });
+            }
+        }
+        let Some(page) = inner.pages.get_mut(&self.page) else { return Ok(()) };
+        let before = std::mem::replace(&mut page.focus, on);
+        self.outbox.forget_close_samples();
+        if inner.focuses().len() as u64 > FOCUSES.value {
+            if let Some(page) = inner.pages.get_mut(&self.page) {
+                page.focus = before;
+            }
+            return Err(Refusal::Limit(FOCUSES.into()));
+        }
+        self.hub.rates_changed.notify_one();
+        Ok(())
     }
 
     /// What the page must hear next.

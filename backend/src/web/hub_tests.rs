@@ -28,6 +28,7 @@ fn sample(id: u128, at_msec: u64) -> Sample {
         at_msec,
         processes: Vec::new(),
         groups: Vec::new(),
+        more_groups: 0,
         other_processes: 0,
     }
 }
@@ -55,6 +56,7 @@ fn heard(seat: &Seat) -> Vec<String> {
             Event::Feed { entries, .. } => format!("feed {}", entries.len()),
             Event::Synced => "synced".into(),
             Event::Viewers { count } => format!("viewers {count}"),
+            Event::Cpu(sample) => format!("cpu {}", sample.at_nsec),
         });
     }
     heard
@@ -139,6 +141,33 @@ fn viewers_are_counted() {
     assert_eq!(heard(&seats[0]), ["synced", "viewers 3"]);
 }
 
+#[test]
+fn raw_files_are_asked_for_by_those_who_look_and_bounded() {
+    let hub = hub();
+    let made = |n: u64| GroupId::Made(format!("g{n}").parse().unwrap());
+    let (m, seat) = (MachineId(10), sit(&hub, ANN, Role::Student));
+    assert_eq!(seat.show_files(m, Some(made(0))), Ok(()));
+    assert_eq!(hub.shown_files()[&m], BTreeSet::from([made(0)]));
+    assert_eq!(seat.show_files(m, Some(GroupId::Root)), Ok(()), "which come anyway");
+    assert!(hub.shown_files().is_empty());
+    let seats: Vec<_> = (0..SHOWN_FILES.value)
+        .map(|n| {
+            let seat = sit(&hub, ANN, Role::Student);
+            assert_eq!(seat.show_files(m, Some(made(n))), Ok(()));
+            seat
+        })
+        .collect();
+    let more = seat.show_files(m, Some(made(99)));
+    assert_eq!(more, Err(Refusal::Limit(SHOWN_FILES.into())));
+    assert_eq!(seat.show_files(m, Some(made(3))), Ok(()), "one that is read already");
+    drop((seats, seat));
+    assert!(hub.shown_files().is_empty());
+    let seat = sit(&hub, ANN, Role::Student);
+    assert_eq!(seat.show_files(m, Some(made(1))), Ok(()));
+    hub.gone(m);
+    assert!(hub.shown_files().is_empty());
+}
+
 fn discovery(id: u128) -> Discovery {
     Discovery {
         machine: MachineId(id),
@@ -150,6 +179,26 @@ fn discovery(id: u128) -> Discovery {
         mounts: Vec::new(),
         devices: Vec::new(),
         cut: false,
+    }
+}
+
+fn close(id: u128, at_nsec: u64) -> CpuSample {
+    let focus = Focus { machine: MachineId(id), group: GroupId::Root };
+    CpuSample {
+        focus,
+        at_nsec,
+        usage_nsec: 0,
+        cpus_nsec: Vec::new(),
+        threads: Vec::new(),
+        n_threads: 0,
+        quota_usec: None,
+        period_usec: 100_000,
+        burst_usec: 0,
+        nr_periods: 0,
+        nr_throttled: 0,
+        throttled_usec: 0,
+        nr_bursts: 0,
+        burst_used_usec: 0,
     }
 }
 
@@ -178,4 +227,46 @@ fn a_discovery_is_for_those_who_asked_once() {
     hub.gone(MachineId(20));
     hub.ask_discoveries_again();
     assert!(hub.take_discoveries().is_empty());
+}
+
+#[test]
+fn close_samples_reach_who_has_this_focus_and_end_with_the_machine() {
+    let hub = hub();
+    let (near, far) = (sit(&hub, ANN, Role::Student), sit(&hub, ANN, Role::Student));
+    let focus = close(10, 0).focus;
+    assert_eq!(near.focus(Some(focus)), Ok(()));
+    assert_eq!(hub.focuses(), BTreeSet::from([focus]));
+    heard(&near);
+    heard(&far);
+    hub.cpu(close(10, 50));
+    hub.cpu(close(20, 60));
+    hub.cpu(close(10, 100));
+    assert_eq!(heard(&near), ["cpu 50", "cpu 100"]);
+    assert!(heard(&far).is_empty());
+    let unknown = Focus { group: GroupId::Container(ContainerId(5)), ..focus };
+    assert_eq!(near.focus(Some(unknown)), Err(Refusal::Unknown { what: "group".into() }));
+    hub.gone(MachineId(10));
+    assert!(hub.focuses().is_empty());
+    hub.cpu(close(10, 150));
+    assert_eq!(heard(&near), ["gone 10"]);
+}
+
+#[test]
+fn the_groups_in_focus_are_bounded_and_a_page_has_one() {
+    let hub = hub();
+    let on = |id| Some(Focus { machine: MachineId(id), group: GroupId::Root });
+    let mut seats = Vec::new();
+    for id in 0..FOCUSES.value {
+        let seat = sit(&hub, ANN, Role::Teacher);
+        assert_eq!(seat.focus(on(id.into())), Ok(()));
+        seats.push(seat);
+    }
+    let more = sit(&hub, ANN, Role::Teacher);
+    assert_eq!(more.focus(on(1_000)), Err(Refusal::Limit(FOCUSES.into())));
+    assert_eq!(more.focus(on(3)), Ok(()), "a group that is read already");
+    assert_eq!(seats[0].focus(on(1_000)), Ok(()), "one instead of another");
+    drop(seats);
+    assert_eq!(hub.focuses().len(), 1);
+    assert_eq!(more.focus(None), Ok(()));
+    assert!(hub.focuses().is_empty());
 }

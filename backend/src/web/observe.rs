@@ -1,8 +1,10 @@
 //! The line to the observer: which machines to read, and what it read.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 
+use vitrine_shared::cgroup::GroupId;
+use vitrine_shared::focus::Focus;
 use vitrine_shared::id::MachineId;
 
 use super::hub::Hub;
@@ -27,6 +29,7 @@ async fn hear(hub: &Hub, link: &Link) -> io::Result<()> {
         match heard {
             ObserverToWeb::Sample(sample) => hub.sample(*sample),
             ObserverToWeb::Discovery(discovery) => hub.discovery(*discovery),
+            ObserverToWeb::Cpu(sample) => hub.cpu(*sample),
         }
     }
     Ok(())
@@ -35,7 +38,9 @@ async fn hear(hub: &Hub, link: &Link) -> io::Result<()> {
 /// Tells the differences between what it reads and what it should read.
 async fn tell(hub: &Hub, link: &Link) -> io::Result<()> {
     let mut told: HashMap<MachineId, u8> = HashMap::new();
+    let mut shown = BTreeMap::new();
     hub.ask_discoveries_again();
+    let mut focused = BTreeSet::new();
     loop {
         let wanted = hub.rates();
         let stopped = told.keys().filter(|machine| !wanted.contains_key(machine));
@@ -50,6 +55,8 @@ async fn tell(hub: &Hub, link: &Link) -> io::Result<()> {
             link.send(&WebToObserver::Watch { machine, hertz }).await?;
         }
         told = wanted;
+        tell_files(hub.shown_files(), &mut shown, link).await?;
+        tell_focuses(hub.focuses(), &mut focused, link).await?;
         for machine in hub.take_discoveries() {
             link.send(&WebToObserver::Discover { machine }).await?;
         }
@@ -58,4 +65,38 @@ async fn tell(hub: &Hub, link: &Link) -> io::Result<()> {
             () = hub.discovery_wanted.notified() => {}
         }
     }
+}
+
+async fn tell_files(
+    wanted: BTreeMap<MachineId, BTreeSet<GroupId>>,
+    told: &mut BTreeMap<MachineId, BTreeSet<GroupId>>,
+    link: &Link,
+) -> io::Result<()> {
+    for (&machine, groups) in &wanted {
+        if told.get(&machine) != Some(groups) {
+            let groups = groups.iter().copied().collect();
+            link.send(&WebToObserver::Files { machine, groups }).await?;
+        }
+    }
+    for (&machine, _) in told.iter().filter(|(machine, _)| !wanted.contains_key(machine)) {
+        link.send(&WebToObserver::Files { machine, groups: Vec::new() }).await?;
+    }
+    *told = wanted;
+    Ok(())
+}
+
+async fn tell_focuses(
+    wanted: BTreeSet<Focus>,
+    told: &mut BTreeSet<Focus>,
+    link: &Link,
+) -> io::Result<()> {
+    // Those that are over first: the observer has places for no more than the limit.
+    for &focus in told.difference(&wanted) {
+        link.send(&WebToObserver::Focus { focus, on: false }).await?;
+    }
+    for &focus in wanted.difference(told) {
+        link.send(&WebToObserver::Focus { focus, on: true }).await?;
+    }
+    *told = wanted;
+    Ok(())
 }

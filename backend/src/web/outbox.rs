@@ -9,6 +9,9 @@ use super::codec::Told;
 
 /// Changes of structure that may wait. A snapshot of every machine fits many times.
 const QUEUE: usize = 1024;
+/// Close samples that may wait: half a second of them. A page that is held up for a moment loses
+/// none, and one that is held up for longer loses the oldest.
+const CLOSE_SAMPLES: usize = 10;
 
 /// What a page has still to hear.
 #[derive(Default)]
@@ -23,6 +26,7 @@ struct Inner {
     viewers: Option<Arc<Told>>,
     discovery: Option<Arc<Told>>,
     sample: Option<Arc<Told>>,
+    close_samples: VecDeque<Arc<Told>>,
     behind: bool,
 }
 
@@ -59,6 +63,23 @@ impl Outbox {
         self.more.notify_one();
     }
 
+    /// Adds a sample of the group that the page looks at closely.
+    pub(crate) fn push_close_sample(&self, told: &Arc<Told>) {
+        let mut inner = self.lock();
+        if inner.close_samples.len() >= CLOSE_SAMPLES {
+            inner.close_samples.pop_front();
+        }
+        if !inner.behind {
+            inner.close_samples.push_back(told.clone());
+        }
+        self.more.notify_one();
+    }
+
+    /// Drops those that wait: the page looks elsewhere.
+    pub(crate) fn forget_close_samples(&self) {
+        self.lock().close_samples.clear();
+    }
+
     /// Replaces the number of viewers that waits.
     pub(crate) fn replace_viewers(&self, told: &Arc<Told>) {
         self.lock().viewers = Some(told.clone());
@@ -89,6 +110,7 @@ impl Outbox {
         let inner = &mut *inner;
         let told = inner.queue.pop_front();
         let told = told.or_else(|| inner.viewers.take()).or_else(|| inner.discovery.take());
+        let told = told.or_else(|| inner.close_samples.pop_front());
         told.or_else(|| inner.sample.take()).map(Next::Event)
     }
 
@@ -124,6 +146,21 @@ mod tests {
         outbox.push(&told(3));
         outbox.push(&told(4));
         assert_eq!([3, 4, 2].map(Some), [taken(&outbox), taken(&outbox), taken(&outbox)]);
+        assert_eq!(taken(&outbox), None);
+    }
+
+    #[test]
+    fn of_close_samples_the_latest_are_kept_in_order() {
+        let outbox = Outbox::default();
+        for count in 0..25 {
+            outbox.push_close_sample(&told(count));
+        }
+        outbox.push(&told(99));
+        assert_eq!(taken(&outbox), Some(99), "changes before samples");
+        let kept: Vec<_> = std::iter::from_fn(|| taken(&outbox)).collect();
+        assert_eq!(kept, (15..25).collect::<Vec<_>>());
+        outbox.push_close_sample(&told(1));
+        outbox.forget_close_samples();
         assert_eq!(taken(&outbox), None);
     }
 

@@ -177,6 +177,16 @@ impl Page {
         match command {
             Command::Ping { .. } => {}
             Command::Subscribe { machine, hertz } => self.seat.watch(machine, hertz),
+            Command::ShowFiles { machine, group } => {
+                if let Err(reason) = self.seat.show_files(machine, group) {
+                    return Some(refused(reason));
+                }
+            }
+            Command::Focus { on } => {
+                if let Err(reason) = self.seat.focus(on) {
+                    return Some(refused(reason));
+                }
+            }
             Command::Discover { machine } => self.seat.discover(machine),
             command => {
                 let answer = self.web.requests.ask(self.identity, command);

@@ -137,6 +137,7 @@ async fn samples_at_the_rate_that_is_wanted() {
             at_msec,
             processes: Vec::new(),
             groups: Vec::new(),
+            more_groups: 0,
             other_processes: 3,
         }))
     };

@@ -115,6 +115,7 @@ fn field_id(group: GroupId, file: &str) -> String {
         GroupId::Root => "root".into(),
         GroupId::Shell => "shell".into(),
         GroupId::Container(id) => id.to_string(),
+        GroupId::Made(path) => path.to_string(),
     };
     format!("file-{group}-{}", file.replace('.', "-"))
 }

@@ -25,7 +25,10 @@ pub(crate) struct Props<'a> {
 /// The shelf.
 pub(crate) fn shelf(ui: &Ui, props: &Props<'_>) -> Html {
     let t = ui.t();
-    let groups = props.sample.as_ref().map(|sample| sample.groups.as_slice()).unwrap_or_default();
+    // Those that somebody made can be hundreds; they have a view of their own.
+    let all = props.sample.as_ref().map(|sample| sample.groups.as_slice()).unwrap_or_default();
+    let is_board = |group: &&CgroupSample| !matches!(group.group, GroupId::Made(_));
+    let groups: Vec<&CgroupSample> = all.iter().filter(is_board).collect();
     html! {
         <section class="shelf" aria-labelledby="shelf-title">
             <div class="shelf-head">
@@ -48,7 +51,7 @@ fn depth(group: GroupId) -> u8 {
     match group {
         GroupId::Cap => 0,
         GroupId::Root => 1,
-        GroupId::Shell | GroupId::Container(_) => 2,
+        GroupId::Shell | GroupId::Container(_) | GroupId::Made(_) => 2,
     }
 }
 
@@ -65,7 +68,7 @@ fn note(group: GroupId, t: &'static Text) -> Option<&'static str> {
     match group {
         GroupId::Cap => Some(t.cap_note),
         GroupId::Shell => Some(t.shell_note),
-        GroupId::Root | GroupId::Container(_) => None,
+        GroupId::Root | GroupId::Container(_) | GroupId::Made(_) => None,
     }
 }
 

@@ -32,6 +32,16 @@ pub(crate) fn happening(lang: Lang, what: &Happening) -> String {
             format!("在 {name} 里启动，宿主机 PID {pid}：{command}"),
         ),
         Happening::Wrote { path, .. } => lang.pick(format!("wrote {path}"), format!("写入 {path}")),
+        Happening::GroupMade { path } => {
+            lang.pick(format!("group {path} was made"), format!("建立了组 {path}"))
+        }
+        Happening::GroupRemoved { path } => {
+            lang.pick(format!("group {path} was removed"), format!("删除了组 {path}"))
+        }
+        Happening::ProcessMoved { pid, from, to } => lang.pick(
+            format!("host PID {pid} moved from {from} to {to}"),
+            format!("宿主机 PID {pid} 从 {from} 移到 {to}"),
+        ),
         Happening::KernelRefused { path, text, errno } => lang.pick(
             format!("the kernel refused {text} in {path}: {errno}"),
             format!("内核拒绝把 {text} 写入 {path}：{errno}"),
@@ -54,6 +64,7 @@ pub(crate) fn asked(lang: Lang, command: &Command) -> String {
     match command {
         Command::Ping { .. } => "ping".into(),
         Command::Subscribe { .. } => lang.pick("look at a machine", "查看一台机器").into(),
+        Command::Focus { .. } => lang.pick("look closely at a group", "近看一个控制组").into(),
         Command::Discover { .. } => lang.pick("look at namespaces", "查看命名空间").into(),
         Command::StartMachine { .. } => lang.pick("start a machine", "启动一台机器").into(),
         Command::StartContainer { .. } => lang.pick("start a container", "启动一个容器").into(),
@@ -67,6 +78,14 @@ pub(crate) fn asked(lang: Lang, command: &Command) -> String {
         }
         Command::EndMachine { .. } => lang.pick("end the machine", "结束机器").into(),
         Command::SetKnob { knob, .. } => knob_in_words(lang, knob),
+        Command::MakeGroup { name, .. } => {
+            lang.pick(format!("make the group {name}"), format!("建立组 {name}"))
+        }
+        Command::RemoveGroup { .. } => lang.pick("remove a group", "删除一个组").into(),
+        Command::MoveProcess { pid, .. } => {
+            lang.pick(format!("move host PID {pid}"), format!("移动宿主机 PID {pid}"))
+        }
+        Command::ShowFiles { .. } => lang.pick("look at files", "查看文件").into(),
         Command::WriteFile { group, file, value, .. } => {
             let group = group_name(lang, *group);
             lang.pick(
@@ -127,5 +146,6 @@ fn group_name(lang: Lang, group: GroupId) -> &'static str {
         GroupId::Root => lang.pick("machine", "机器"),
         GroupId::Shell => lang.pick("machine's shell", "机器的 shell"),
         GroupId::Container(_) => lang.pick("container", "容器"),
+        GroupId::Made(_) => lang.pick("group", "组"),
     }
 }

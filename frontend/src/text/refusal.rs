@@ -1,6 +1,6 @@
 //! Refusals and failures in words: what was asked, what the kernel answered, what to do.
 
-use vitrine_shared::cgroup::{BadWrite, Dialect, file_rule};
+use vitrine_shared::cgroup::{BadGroup, BadWrite, Dialect, file_rule};
 use vitrine_shared::limits::Reached;
 use vitrine_shared::message::{Profile, Refusal, Why};
 use vitrine_shared::role::Role;
@@ -73,6 +73,7 @@ pub(crate) fn refusal(lang: Lang, reason: &Refusal) -> String {
         Refusal::TooFast(reached) => limit(lang, reached, true),
         Refusal::Spec(error) => spec(lang, error),
         Refusal::Write(error) => write(lang, error),
+        Refusal::Group(error) => group(lang, error),
         Refusal::Kernel { file, text, errno, why } => {
             refused_by_kernel(lang, file, text, errno, *why)
         }
@@ -115,11 +116,51 @@ fn refused_by_kernel(lang: Lang, file: &str, text: &str, errno: &str, why: Why) 
             " More memory is in use than the new limit allows.",
             "正在使用的内存比新的上限多。",
         ),
+        Why::HasProcesses => {
+            lang.pick(" A group with processes in it is not removed.", "里面还有进程的组不能删除。")
+        }
+        Why::HasChildren => {
+            lang.pick(" A group with groups in it is not removed.", "里面还有组的组不能删除。")
+        }
+        Why::Exists => {
+            lang.pick(" There is a group or a file of that name.", "已经有这个名字的组或文件。")
+        }
+        Why::HandsOut => lang.pick(
+            " In cgroup v2 a group that hands controllers to its children takes no processes.",
+            "在 cgroup v2 里，把控制器交给下级的组自己不能有进程。",
+        ),
+        Why::NoCpus => lang
+            .pick(" The group has no CPUs or memory nodes yet.", "这个组还没有 CPU 或内存节点。"),
     };
     lang.pick(
         format!("Asked: {text} in {name}. The kernel answered {errno}{meaning}.{why}"),
         format!("要求：把 {text} 写入 {name}。内核回答 {errno}{meaning}。{why}"),
     )
+}
+
+fn group(lang: Lang, error: &BadGroup) -> String {
+    match error {
+        BadGroup::Name { given } => lang.pick(
+            format!("“{given}” cannot be a group’s name here."),
+            format!("“{given}”不能作组名：不能有 /、控制字符，也不能太长、太深。"),
+        ),
+        BadGroup::Cap => lang.pick(
+            "The cap is above the machine: nothing is made in it or moved to it.",
+            "上限组在机器之上：不能在里面建组，也不能移进去。",
+        ).into(),
+        BadGroup::Fixed => lang.pick(
+            "The server made this group and removes it with what it is for.",
+            "这个组是服务器建的，和它所属的东西一起消失。",
+        ).into(),
+        BadGroup::OfContainer => lang.pick(
+            "A container’s group is the container: nothing is made in it, nobody moves in or out.",
+            "容器的组就是容器：不能在里面建组，进程也不能移进移出。",
+        ).into(),
+        BadGroup::NotOwn { pid } => lang.pick(
+            format!("Process {pid} is not one of this machine’s own."),
+            format!("进程 {pid} 不是这台机器自己的。"),
+        ),
+    }
 }
 
 fn limit(lang: Lang, reached: &Reached, fast: bool) -> String {
@@ -222,7 +263,12 @@ fn advice_zh(reason: &Refusal) -> &'static str {
         }
         Refusal::Limit(_) => "先结束一个，再试一次。",
         Refusal::TooFast(_) => "稍等一秒，再试一次。",
-        Refusal::Spec(_) | Refusal::Write(_) => "请改正后再试一次。",
+        Refusal::Spec(_) | Refusal::Write(_) | Refusal::Group(_) => "请改正后再试一次。",
+        Refusal::Kernel { why: Why::HasProcesses, .. } => "先把进程移到别的组，或等它们结束。",
+        Refusal::Kernel { why: Why::HasChildren, .. } => "先删除里面的组。",
+        Refusal::Kernel { why: Why::Exists, .. } => "请换一个名字。",
+        Refusal::Kernel { why: Why::HandsOut, .. } => "请移到它下面最末端的组。",
+        Refusal::Kernel { why: Why::NoCpus, .. } => "先写它的 cpuset.cpus 和 cpuset.mems。",
         Refusal::Kernel { why: Why::ChildAboveParent, .. } => "把值调低，或先提高上级的配额。",
         Refusal::Kernel { why: Why::ParentBelowChild, .. } => "先把里面的组调低。",
         Refusal::Kernel { why: Why::InUse, .. } => "先释放一些内存，或设一个更高的值。",
@@ -255,6 +301,16 @@ mod tests {
             kernel(Why::Unknown),
             kernel(Why::ChildAboveParent),
             kernel(Why::InUse),
+            kernel(Why::HasProcesses),
+            kernel(Why::HasChildren),
+            kernel(Why::Exists),
+            kernel(Why::HandsOut),
+            kernel(Why::NoCpus),
+            Refusal::Group(BadGroup::Name { given: "../x".into() }),
+            Refusal::Group(BadGroup::Cap),
+            Refusal::Group(BadGroup::Fixed),
+            Refusal::Group(BadGroup::OfContainer),
+            Refusal::Group(BadGroup::NotOwn { pid: 1 }),
             Refusal::NotRunning { what: "container".into() },
             Refusal::Missing { what: "cpuset controller".into() },
             Refusal::Unreadable { detail: "3 bytes too many".into() },

@@ -40,10 +40,10 @@ impl Cgroup {
         let mut wrote = Vec::new();
         for (write, old) in writes.iter().zip(old) {
             match write_file(&dir.join(write.file), &write.text) {
-                Ok(one) => wrote.push(one),
+                Ok(one) => wrote.push(self.told_wrote(one)),
                 Err(err) => {
                     undo(&dir, &writes, &wrote);
-                    return Err(err);
+                    return Err(self.told(err));
                 }
             }
             if let Some(last) = wrote.last_mut() {
@@ -72,7 +72,10 @@ impl Cgroup {
         text: &str,
     ) -> Result<Wrote, CgroupError> {
         match self.directory(controller) {
-            Some((dir, _)) => write_file(&dir.join(file), text),
+            Some((dir, _)) => match write_file(&dir.join(file), text) {
+                Ok(wrote) => Ok(self.told_wrote(wrote)),
+                Err(err) => Err(self.told(err)),
+            },
             None => Err(failed("write", Path::new(file))(io::ErrorKind::NotFound.into())),
         }
     }
@@ -173,7 +176,7 @@ pub(super) fn read(path: &Path) -> String {
     text.trim_end().to_string()
 }
 
-fn write_file(path: &Path, text: &str) -> Result<Wrote, CgroupError> {
+pub(super) fn write_file(path: &Path, text: &str) -> Result<Wrote, CgroupError> {
     let old = read(path);
     fs::OpenOptions::new()
         .write(true)

@@ -9,10 +9,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{AccessFlags, access};
-use vitrine_shared::cgroup::{Controller, Dialect};
+use vitrine_shared::cgroup::Dialect;
 
 use super::super::privilege::Privilege;
 use super::super::sys;
+use super::standing::line_of;
 use super::{Hierarchies, Hierarchy};
 
 /// The leaf of a delegated group that this process lives in.
@@ -60,18 +61,7 @@ impl OwnGroups {
 
     /// The directory of its group in a hierarchy; out of the leaf, if that is where it is.
     fn directory(&self, hierarchy: &Hierarchy) -> Option<PathBuf> {
-        let path = self.0.lines().find_map(|line| {
-            let mut words = line.splitn(3, ':').skip(1);
-            let (controllers, path) = (words.next()?, words.next()?);
-            let is_it = match hierarchy.dialect {
-                Dialect::V2 => controllers.is_empty(),
-                Dialect::V1 => controllers
-                    .split(',')
-                    .filter_map(Controller::named)
-                    .any(|c| hierarchy.controllers.contains(&c)),
-            };
-            is_it.then_some(path)
-        })?;
+        let path = line_of(&self.0, hierarchy)?;
         // Above the root of its cgroup namespace (`/../x`) there is nothing for it.
         let below = Path::new(path).strip_prefix("/").ok()?;
         let within = below.components().all(|part| matches!(part, std::path::Component::Normal(_)));
@@ -103,6 +93,8 @@ fn move_down(group: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use vitrine_shared::cgroup::Controller;
+
     use super::*;
 
     fn v2(root: &str) -> Hierarchy {

@@ -75,6 +75,12 @@ fn children(dir: &OwnedFd) -> nix::Result<Vec<CString>> {
     Ok(list.iter().map_while(Result::ok).filter(is_group).map(|e| e.file_name().into()).collect())
 }
 
+/// Are there groups in it?
+pub(super) fn has_children(dir: &OwnedFd) -> bool {
+    // One that goes while we look has none.
+    children(dir).is_ok_and(|children| !children.is_empty())
+}
+
 /// Calls `visit` for a group and everything below it, parents first.
 pub(super) fn for_each(
     top: &Path,

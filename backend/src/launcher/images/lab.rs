@@ -4,6 +4,7 @@
 //! the merged layout (`bin → usr/bin`, …) whatever the host has, so that both spellings of a path
 //! lead to the same file.
 
+mod docker;
 mod layout;
 mod libraries;
 pub(super) mod tools;
@@ -19,8 +20,8 @@ use super::store::{self, Fresh, Held};
 use super::{ImageError, at, busybox, skeleton};
 use layout::Layout;
 
-/// Another number when what is put together changes, so that an older image is not used.
-const VERSION: u32 = 1;
+/// Another number when it is put together in another way, so that an older image is not used.
+const VERSION: u32 = 2;
 /// Times that somebody else's image may turn out to be gone again.
 const TRIES: usize = 3;
 
@@ -28,6 +29,8 @@ const TRIES: usize = 3;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct About {
     version: u32,
+    /// Digest of the files that are Vitrine's own.
+    texts: String,
     /// Each name and the file of the host that it led to when the image was made.
     tools: BTreeMap<String, PathBuf>,
     /// Names that busybox answers to.
@@ -114,21 +117,39 @@ impl About {
         let same = |(path, stamp): (&PathBuf, &(u64, i64))| {
             store::stamp(path).is_ok_and(|now| now == *stamp)
         };
-        self.version == VERSION && self.tools == *tools && self.sources.iter().all(same)
+        self.version == VERSION
+            && self.texts == texts()
+            && self.tools == *tools
+            && self.sources.iter().all(same)
     }
 
     /// Another one for every change of a source.
     fn key(&self) -> String {
         let mut hash = Sha256::new();
         hash.update(self.version.to_le_bytes());
+        hash.update(&self.texts);
         for (name, path) in &self.tools {
             hash.update(format!("{name}\0{}\0", path.display()));
         }
         for (path, (size, time)) in &self.sources {
             hash.update(format!("{}\0{size} {time}\0", path.display()));
         }
-        hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        first_digits(hash)
     }
+}
+
+/// Of the files that are Vitrine's own: whoever has another Vitrine has another image.
+fn texts() -> String {
+    let mut hash = Sha256::new();
+    for (name, text) in tools::FILES {
+        hash.update(format!("{name}\0{text}\0"));
+    }
+    hash.update(docker::script());
+    first_digits(hash)
+}
+
+fn first_digits(hash: Sha256) -> String {
+    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn build(directory: &Path, tools: &BTreeMap<String, PathBuf>) -> Result<(), ImageError> {
@@ -140,6 +161,9 @@ fn build(directory: &Path, tools: &BTreeMap<String, PathBuf>) -> Result<(), Imag
     for (name, text) in tools::FILES {
         skeleton::file(&root.join(name), text)?;
     }
+    let docker = root.join(docker::PLACE);
+    skeleton::file(&docker, &docker::script())?;
+    skeleton::mode(&docker, 0o755)?;
     let mut absent: Vec<&str> = Vec::new();
     for name in tools::names() {
         let copied = tools.get(name).map(|path| layout.tool(path)).transpose()?;
@@ -160,6 +184,7 @@ fn build(directory: &Path, tools: &BTreeMap<String, PathBuf>) -> Result<(), Imag
     layout.extras()?;
     let about = About {
         version: VERSION,
+        texts: texts(),
         tools: tools.clone(),
         busybox: busybox.into_iter().map(str::to_string).collect(),
         missing: missing.into_iter().map(str::to_string).collect(),

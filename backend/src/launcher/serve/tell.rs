@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use vitrine_shared::cgroup::GroupId;
 use vitrine_shared::id::{ContainerId, MachineId};
-use vitrine_shared::message::Profile;
 
 use super::super::cgroup::Hierarchy;
 use super::super::machine::{Live, Machine};
@@ -107,7 +106,7 @@ pub(super) fn observed(machine: &Machine) -> ObservedMachine {
         machine: machine.record.id,
         init_pid: machine.record.init_pid,
         uid_base: machine.uid_base(),
-        delegated: machine.record.profile == Profile::Lab,
+        delegated: machine.has_made_groups(),
         hierarchies,
         groups: machine.groups(),
         roots: machine.roots(),

@@ -1,5 +1,6 @@
 //! The meters of one group in both dialects, out of the same raw files that are shown.
 
+use vitrine_shared::cgroup::CpuBandwidth;
 use vitrine_shared::id::ContainerId;
 
 use super::super::tests_tree::Tree;
@@ -143,4 +144,51 @@ fn a_long_text_is_cut_and_the_cap_is_not_writable() {
     assert!(sample.files.iter().all(|file| !file.writable && file.value.len() <= VALUE_BYTES));
     let mut container = Group::new(GroupId::Container(ContainerId(1)), "g", &hierarchies);
     assert!(container.read(&mut Vec::new()).files.iter().any(|file| file.writable));
+}
+
+#[test]
+fn of_a_group_that_somebody_made_its_row_is_read_and_its_limits_in_turn() {
+    let tree = Tree::new();
+    let hierarchies = v1(&tree);
+    for (path, text) in V1 {
+        tree.write(&path.replace("/g/", "/root/a/"), text);
+    }
+    let directories: Directories = (0..hierarchies.len()).map(|i| (i, 7)).collect();
+    let ledger = Ledger::new(PLACES as u64 + 1);
+    let path: GroupPath = "a".parse().unwrap();
+    let mut group = Group::made(path, &directories, &hierarchies, &ledger);
+    assert_eq!(ledger.free(), 1);
+    let row = |group: &mut Group, settings| group.read_to(Depth::Row { settings }, &mut Vec::new());
+    let first = row(&mut group, false);
+    assert_eq!((first.cpu.period_usec, first.met.memory_max, first.pids), (100_000, 2, 3));
+    assert_eq!(first.cpu_weight, 1_024);
+    assert!(first.files.is_empty() && first.path == "root/a");
+    tree.write("pids/root/a/pids.current", "4\n");
+    tree.write("memory/root/a/memory.failcnt", "9\n");
+    let second = row(&mut group, false);
+    assert_eq!((second.pids, second.met.memory_max, second.cpu.period_usec), (4, 2, 100_000));
+    assert_eq!(row(&mut group, true).met.memory_max, 9);
+    let whole = group.read_to(Depth::Whole, &mut Vec::new());
+    assert_eq!(whole.files.len(), 10);
+    assert_eq!(whole.available, ControllerSet::named("cpu cpuacct memory pids"));
+    let kept = super::super::tests_tree::open_below(&tree.path(""));
+    assert!(kept <= PLACES * 2, "{kept} descriptors");
+    // Without places nothing is kept, and everything is read all the same.
+    let mut poor = Group::made(path, &directories, &hierarchies, &Ledger::new(0));
+    assert_eq!(row(&mut poor, false).pids, 4);
+    assert_eq!(super::super::tests_tree::open_below(&tree.path("")), kept);
+    drop(group);
+    assert_eq!(ledger.free(), PLACES as u64 + 1);
+}
+
+#[test]
+fn what_version_2_hands_on() {
+    let tree = Tree::new();
+    let hierarchy = v2(&tree, &["cpu", "memory", "pids"]);
+    tree.write("u/g/cgroup.controllers", "cpuset cpu memory pids\n");
+    tree.write("u/g/cgroup.subtree_control", "cpu\n");
+    let sample = root(&[hierarchy]).read(&mut Vec::new());
+    assert_eq!(sample.available, ControllerSet::named("cpuset cpu memory pids freezer"));
+    assert_eq!(sample.enabled, ControllerSet::named("cpu freezer"));
+    assert_eq!((sample.met.oom_kills, sample.met.memory_max), (2, 31));
 }

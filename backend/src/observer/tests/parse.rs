@@ -13,8 +13,14 @@ const MEMORY_EVENTS: &[u8] = include_bytes!("../../../tests/fixtures/observer/v2
 fn check_stat(comm: &str, state: char) {
     let tail = "4194304 121 0 0 0 7 5 0 0 20 0 1 0 144101 3133440 418 18446744073709551615";
     let text = format!("42 ({comm}) {state} 7 42 42 0 -1 {tail}\n");
-    let expected =
-        Stat { comm: comm.as_bytes(), state, parent: 7, cpu_ticks: 12, start_ticks: 144_101 };
+    let expected = Stat {
+        comm: comm.as_bytes(),
+        state,
+        parent: 7,
+        is_kernel: false,
+        cpu_ticks: 12,
+        start_ticks: 144_101,
+    };
     assert_eq!(stat(text.as_bytes()), Some(expected), "{text:?}");
 }
 
@@ -64,10 +70,24 @@ fn cpu_stat_in_both_dialects() {
         nr_periods: 52,
         nr_throttled: 51,
         throttled_usec: 4_067_318,
+        ..CpuStat::default()
     };
     assert_eq!(cpu_stat(V1_CPU_STAT), expected(None));
     assert_eq!(cpu_stat(V2_CPU_STAT), expected(Some(1_040_112_000)));
+    let bursts = |text| (cpu_stat(text).nr_bursts, cpu_stat(text).burst_usec);
+    assert_eq!(bursts(b"nr_bursts 3\nburst_time 7000\n"), (3, 7), "v1 counts nanoseconds");
+    assert_eq!(bursts(b"nr_bursts 3\nburst_usec 7\n"), (3, 7));
     assert_eq!(cpu_stat(b"nr_periods\nnr_throttled x\n-"), CpuStat::default());
+}
+
+#[test]
+fn times_of_cpus_and_threads() {
+    assert_eq!(values(b"5 0 7 0 0 \n", 64), [5, 0, 7]);
+    assert_eq!(values(b"5 6 7\n", 2), [5, 6]);
+    assert!(values(b"x 6\n", 2).is_empty());
+    assert_eq!(schedstat(b"4000000 70 5\n"), Some((4_000_000, 70)));
+    assert_eq!(schedstat(b"4000000\n"), None);
+    assert_eq!(schedstat(b"-1 0 0\n"), None);
 }
 
 #[test]

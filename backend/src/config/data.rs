@@ -1,0 +1,66 @@
+//! `data` of the file of settings, for the other commands that look into the data directory.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::error::ErrorKind;
+use clap::{ArgMatches, Command};
+
+use super::file::File;
+use super::or_default;
+
+const DATA: &str = "data";
+
+/// The same command line, with the file's data directory where neither a flag nor a variable says
+/// another. The file is `VITRINE_CONFIG`, or the one that `serve` would read.
+pub(super) fn from_the_file(
+    define: impl Fn() -> Command,
+    serve: &Command,
+    matches: ArgMatches,
+    args: &[OsString],
+) -> Result<ArgMatches, clap::Error> {
+    let mut names = Vec::new();
+    let mut given = &matches;
+    while let Some((name, below)) = given.subcommand() {
+        names.push(name.to_string());
+        given = below;
+    }
+    // Has it such a flag, and nobody has said anything?
+    if !matches!(given.try_get_one::<PathBuf>(DATA), Ok(None)) {
+        return Ok(matches);
+    }
+    let is_doctor = names.first().is_some_and(|name| name == "doctor");
+    let data = match (data(given, serve), is_doctor) {
+        (Ok(data), _) => data,
+        // It has a check for files that are wrong.
+        (Err(_), true) => None,
+        (Err(text), false) => {
+            return Err(clap::Error::raw(ErrorKind::ValueValidation, text + "\n"));
+        }
+    };
+    match data {
+        Some(data) => with_default(define(), &names, &data).try_get_matches_from(args),
+        None => Ok(matches),
+    }
+}
+
+/// What the file says.
+fn data(given: &ArgMatches, serve: &Command) -> Result<Option<String>, String> {
+    // `doctor` has a flag for files of its own to check; the last one is what `serve` would take.
+    let flag = given.try_get_many::<PathBuf>("config").ok().flatten();
+    let named = flag.and_then(|mut paths| paths.next_back().cloned());
+    let variable = || std::env::var_os("VITRINE_CONFIG").filter(|path| !path.is_empty());
+    let found = or_default(named.or_else(|| variable().map(PathBuf::from)));
+    let Some((path, asked)) = found else { return Ok(None) };
+    Ok(File::open(&path, asked, serve)?.and_then(|file| file.value(DATA)))
+}
+
+/// The definition, with this default for the flag of the command of these names.
+fn with_default(command: Command, names: &[String], data: &str) -> Command {
+    match names.split_first() {
+        Some((name, below)) => {
+            command.mut_subcommand(name, |command| with_default(command, below, data))
+        }
+        None => command.mut_arg(DATA, |arg| arg.default_value(data.to_string())),
+    }
+}
