@@ -28,7 +28,7 @@ const LOOK_MSEC: u64 = 3_000;
 pub(crate) fn matrix(scene: &Scene<'_>) -> Html {
     let state = scene.state;
     let (Some(machine), Some(sample)) = (state.machine(), &state.sample) else {
-        return html! { <p key="none" class="muted">{scene.ui.t().waiting_for_sample}</p> };
+        return html! { <p key="none" class="muted">{scene.ui.lab().waiting_for_sample}</p> };
     };
     html! {
         <View key="matrix" machine={machine.clone()} sample={sample.clone()}
