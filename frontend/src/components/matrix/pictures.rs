@@ -32,7 +32,7 @@ pub(super) fn ids(ui: &Ui, discovery: &Discovery, pair: [&Process; 2], shared: b
 }
 
 /// The processes whose pictures are shown.
-fn sides<'a>(pair: [&'a Process; 2], shared: bool) -> impl Iterator<Item = &'a Process> {
+fn sides(pair: [&Process; 2], shared: bool) -> impl Iterator<Item = &Process> {
     pair.into_iter().take(if shared { 1 } else { 2 })
 }
 
