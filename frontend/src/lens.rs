@@ -45,6 +45,8 @@ pub(crate) enum Lens {
     Forge,
     /// The machine's groups as a tree-table.
     Groups,
+    /// Who is in which namespace.
+    Matrix,
     /// A group's files in both dialects.
     Rosetta,
 }
@@ -78,9 +80,15 @@ pub(crate) struct Button {
 }
 
 /// The lenses of the bar, in its order; the first view, two eyes, stands before them.
-pub(crate) fn on_the_bar(lang: Lang) -> [Button; 2] {
+pub(crate) fn on_the_bar(lang: Lang) -> [Button; 3] {
     let button = |lens, name, word, question| Button { lens, name, word, question };
     [
+        button(
+            Lens::Matrix,
+            "matrix",
+            lang.pick("Namespaces", "命名空间"),
+            lang.pick("Who shares what with whom?", "谁和谁共用什么？"),
+        ),
         button(
             Lens::Groups,
             "groups",

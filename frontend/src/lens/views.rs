@@ -8,6 +8,7 @@ use crate::components::forge::Forge;
 use crate::components::groups::groups;
 use crate::components::lab::Lab;
 use crate::components::machine::machine_tools;
+use crate::components::matrix::matrix;
 use crate::components::rosetta::rosetta;
 use crate::components::start::why_not;
 use crate::place::Place;
@@ -28,6 +29,7 @@ pub(super) fn show(scene: &Scene<'_>, lens: Lens) -> Html {
         Lens::About => about(scene),
         Lens::Forge => forge(scene),
         Lens::Groups => groups(scene),
+        Lens::Matrix => matrix(scene),
         Lens::Rosetta => rosetta(scene),
     }
 }
