@@ -11,6 +11,7 @@
 //! - [`streams`]: standard streams that are full or closed
 //! - [`beyond`]: TLS, and listening beyond loopback
 //! - [`serve`], [`knobs`], [`killed`], [`protocol`], [`protocol_doc`]: `vitrine serve` and its three processes
+//! - [`truth`]: what a limited container is told in `/proc`, and what mends it
 //! - [`focus`]: one group's CPU, twenty times a second, beside the kernel's counters
 //! - [`rootless`]: the same as an ordinary user
 //! - [`doors`], [`inside`], [`exhaust`], [`hostile`]: what a program in a container can reach, use
@@ -48,6 +49,7 @@ mod serve;
 mod shell;
 mod spaces;
 mod streams;
+mod truth;
 mod tty;
 mod views;
 mod words;

@@ -32,9 +32,10 @@ impl Place {
                 Place::Link
             }
             Command::StartMachine { .. } | Command::StartContainer { .. } => Place::Start,
-            Command::Exec { container, .. } | Command::StopExecs { container, .. } => {
-                Place::Exec(*container)
-            }
+            Command::Exec { container, .. }
+            | Command::StopExecs { container, .. }
+            | Command::Probe { container, .. }
+            | Command::SetProcView { container, .. } => Place::Exec(*container),
             Command::StopContainer { .. } | Command::EndMachine { .. } => Place::End,
             Command::SetKnob { knob: Knob::Freeze(_), .. } => Place::End,
             Command::SetKnob { group, .. } => Place::Quota(*group),

@@ -275,7 +275,9 @@ pub enum SpecError {
     #[error("another view of /proc needs a mount namespace and /proc remounted in it")]
     ViewNeedsRemount,
     /// lxcfs answers for a whole PID namespace.
-    #[error("lxcfs needs a PID namespace: it answers by the cgroup of the PID 1 that a reader sees")]
+    #[error(
+        "lxcfs needs a PID namespace: it answers by the cgroup of the PID 1 that a reader sees"
+    )]
     LxcfsNeedsPid,
     /// A host name needs a UTS namespace.
     #[error("a hostname needs a UTS namespace: otherwise it would be the machine's")]

@@ -54,14 +54,8 @@ pub enum Probe {
 
 impl Probe {
     /// All of them.
-    pub const ALL: [Probe; 6] = [
-        Probe::Top,
-        Probe::Free,
-        Probe::Nproc,
-        Probe::Uptime,
-        Probe::Getconf,
-        Probe::Loadavg,
-    ];
+    pub const ALL: [Probe; 6] =
+        [Probe::Top, Probe::Free, Probe::Nproc, Probe::Uptime, Probe::Getconf, Probe::Loadavg];
 
     /// The command line.
     pub const fn argv(self) -> &'static [&'static str] {

@@ -29,6 +29,8 @@ pub(crate) enum Need {
     Procps,
     /// Runs the client of `docs/protocol.md`.
     Python,
+    /// Another view of `/proc`, made by somebody else.
+    Lxcfs,
     /// `newuidmap`: an ordinary user's subordinate ids.
     UidMap,
     /// `qemu-system-x86_64`: a guest with another kernel, and cgroup v2 only.
@@ -56,6 +58,7 @@ impl Need {
             Need::Runc => &["runc"],
             Need::Procps => &["procps"],
             Need::Python => &["python3"],
+            Need::Lxcfs => &["lxcfs"],
             Need::UidMap => &["uidmap"],
             Need::Qemu => &["qemu-system-x86"],
             Need::Cpio => &["cpio"],
@@ -76,6 +79,7 @@ impl Need {
             Need::Runc => tool::which("runc").is_some(),
             Need::Procps => tool::which("top").is_some(),
             Need::Python => tool::which("python3").is_some(),
+            Need::Lxcfs => tool::which("lxcfs").is_some(),
             Need::UidMap => tool::which("newuidmap").is_some(),
             Need::Qemu => tool::which("qemu-system-x86_64").is_some(),
             Need::Cpio => tool::which("cpio").is_some(),

@@ -76,6 +76,7 @@ impl Stage {
                 Need::Bubblewrap,
                 Need::Crun,
                 Need::Python,
+                Need::Lxcfs,
                 Need::Umoci,
                 Need::LabTools,
                 Need::UidMap,

@@ -370,11 +370,7 @@ fn advice(knob: &Knob) -> String {
 }
 
 /// Passes signals on until the program has ended.
-fn pass_signals(
-    pidfd: &OwnedFd,
-    signals: &SignalFd,
-    own: &mut Option<Own>,
-) -> anyhow::Result<()> {
+fn pass_signals(pidfd: &OwnedFd, signals: &SignalFd, own: &mut Option<Own>) -> anyhow::Result<()> {
     loop {
         let mut fds = [readable(pidfd.as_fd()), readable(signals.as_fd())];
         wait_writing(&mut fds, own)?;

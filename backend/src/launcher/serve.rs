@@ -41,7 +41,9 @@ use super::privilege::{self, Privilege};
 use super::requests::{News, State};
 use super::supervise::{self, Place, Role, Service};
 use super::uids::{Pool, UidRange};
-use super::{confine, directories, host, memfd, missing, random_id, signals, sweep, sys, systemd, truth};
+use super::{
+    confine, directories, host, memfd, missing, random_id, signals, sweep, sys, systemd, truth,
+};
 use crate::ipc::{Channel, FromObserver, FromWeb, TlsSetup, ToObserver, ToWeb, WebSetup};
 use crate::views::output;
 

@@ -76,6 +76,13 @@ pub(crate) fn asked(lang: Lang, command: &Command) -> String {
         Command::StopExecs { .. } => {
             lang.pick("stop the commands started by this page", "停止由本页启动的命令").into()
         }
+        Command::Probe { probe, .. } => {
+            let line = probe.argv().join(" ");
+            lang.pick(format!("run {line}"), format!("运行 {line}"))
+        }
+        Command::SetProcView { .. } => {
+            lang.pick("change what /proc tells", "改变 /proc 的回答").into()
+        }
         Command::EndMachine { .. } => lang.pick("end the machine", "结束机器").into(),
         Command::SetKnob { knob, .. } => knob_in_words(lang, knob),
         Command::MakeGroup { name, .. } => {

@@ -189,6 +189,12 @@ fn spec(lang: Lang, error: &SpecError) -> String {
         SpecError::Nul => "命令行里有 NUL 字节。".into(),
         SpecError::RemountNeedsMount => super::text(lang).remount_needs_mount.into(),
         SpecError::HostnameNeedsUts => super::text(lang).hostname_needs_uts.into(),
+        SpecError::ViewNeedsRemount => {
+            "要换掉 /proc 里的文件，需要新的挂载命名空间，并在其中重新挂载 /proc。".into()
+        }
+        SpecError::LxcfsNeedsPid => {
+            "lxcfs 需要新的 PID 命名空间：它按读者所见的 1 号进程所在的控制组来回答。".into()
+        }
         SpecError::OffsetNeedsTime => "时钟偏移需要新的时间命名空间。".into(),
         SpecError::Hostname { given } => {
             format!("“{given}”不是主机名：1 到 64 个字母、数字、“-”和“.”。")

@@ -198,18 +198,34 @@ MiB Swap:      0.0 total,      0.0 free,      0.0 used.  20003.2 avail Mem
                    \u{20}   1     0 root     S     1324   0%   1   0% sh\n";
         assert_eq!(of(Probe::Top, true, top, Source::Meminfo).first().unwrap(), "4102K");
         assert_eq!(of(Probe::Top, true, top, Source::Stat).len(), 7 + 1);
-        assert_eq!(of(Probe::Top, true, top, Source::Loadavg), ["0.46", "0.47", "0.50", "1/2", "3"]);
+        assert_eq!(
+            of(Probe::Top, true, top, Source::Loadavg),
+            ["0.46", "0.47", "0.50", "1/2", "3"]
+        );
         let free = "       total  used\nMem:   100    50\nSwap:  0      0\n";
         assert_eq!(of(Probe::Free, true, free, Source::Sysinfo), ["100", "50", "0", "0"]);
         assert_eq!(of(Probe::Free, false, free, Source::Meminfo), ["100", "50", "0", "0"]);
         let uptime = " 20:57:01 up 13 min,  load average: 0.46, 0.47, 0.50\n";
-        assert_eq!(of(Probe::Uptime, true, uptime, Source::Sysinfo), ["13", "0.46", "0.47", "0.50"]);
+        assert_eq!(
+            of(Probe::Uptime, true, uptime, Source::Sysinfo),
+            ["13", "0.46", "0.47", "0.50"]
+        );
         assert_eq!(of(Probe::Uptime, false, uptime, Source::Uptime), ["13"]);
     }
 
     #[test]
     fn marks_are_in_order_and_apart() {
-        for text in [TOP, "", "up", " up ", "load average:", "top - ", "Tasks", " up  user load average:", "根 1 up 2 根"] {
+        for text in [
+            TOP,
+            "",
+            "up",
+            " up ",
+            "load average:",
+            "top - ",
+            "Tasks",
+            " up  user load average:",
+            "根 1 up 2 根",
+        ] {
             for probe in Probe::ALL {
                 let output = Output { text: text.into(), cut: false, status: 0, busybox: false };
                 let marks = marks(probe, &output);

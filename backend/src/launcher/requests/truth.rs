@@ -202,4 +202,3 @@ pub(super) fn check_view(view: ProcView) -> Result<(), Refusal> {
     }
     Ok(())
 }
-

@@ -262,4 +262,3 @@ fn look_at_threads(group: &Cgroup, inside: &mut Inside) {
     let pid = pids.and_then(|pids| pids.split_whitespace().last()?.parse().ok());
     inside.last_pid = pid.unwrap_or(1);
 }
-
