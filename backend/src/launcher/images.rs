@@ -56,8 +56,13 @@ pub(crate) struct Image {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ImageError {
     /// There is no static busybox.
-    #[error("no static busybox on this host; install it: apt-get install busybox-static")]
-    NoBusybox,
+    #[error(
+        "no static busybox on this host; install it: {mend}; or take the lab image: --rootfs lab"
+    )]
+    NoBusybox {
+        /// The command that installs it.
+        mend: String,
+    },
     /// There is no shell to put into the lab image.
     #[error(
         "the lab image needs a shell, and this host has neither bash nor sh in {}",
@@ -114,9 +119,9 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> ImageError {
     move |source| ImageError::Io { path, source }
 }
 
-/// The host's static busybox, from which that image is made.
-pub(crate) fn host_busybox() -> Option<&'static Path> {
-    busybox::program()
+/// Can there be a busybox image below `data`, from the host's static busybox or from before?
+pub(crate) fn can_have_busybox(data: &Path) -> bool {
+    Images::look(data).has_busybox()
 }
 
 /// What killed builders have left below `data`, deleted or only told; `None` when others are at
@@ -159,6 +164,11 @@ impl Images {
             Rootfs::Directory(path) if Path::new(path).is_dir() => plain(path.into()),
             Rootfs::Directory(path) => Err(ImageError::NoDirectory { path: path.into() }),
         }
+    }
+
+    /// Is there a busybox image, or can one be made?
+    pub(crate) fn has_busybox(&self) -> bool {
+        busybox::program().is_some() || busybox::made_before(&self.directory).is_some()
     }
 
     /// Is there an image of this name?

@@ -35,7 +35,7 @@ pub(crate) fn missing(
     if sys::landlock_version().is_none() {
         all.push(lack(Feature::Landlock, Because::Kernel, ""));
     }
-    if images::host_busybox().is_none() && !has_busybox_image(data) {
+    if !images::can_have_busybox(data) {
         all.push(lack(Feature::Busybox, Because::NotInstalled, host.install("busybox-static")));
     }
     if !host.proc.join("self/ns/time").exists() {
@@ -120,7 +120,7 @@ pub(crate) fn told(missing: &Missing) -> String {
         Feature::IdMappedMounts => "no id-mapped mounts: images belong to the user".into(),
         Feature::ServiceUsers => "no users of their own for web and the observer".into(),
         Feature::Landlock => "no Landlock around web".into(),
-        Feature::Busybox => "no static busybox".into(),
+        Feature::Busybox => "no static busybox: containers start from the lab image".into(),
         Feature::TimeNamespaces => "no time namespaces".into(),
     };
     let because = match missing.because {
@@ -139,9 +139,9 @@ pub(crate) fn told(missing: &Missing) -> String {
     }
 }
 
-fn has_busybox_image(data: &Path) -> bool {
-    let entries = std::fs::read_dir(data.join("images")).into_iter().flatten().flatten();
-    entries.into_iter().any(|entry| entry.file_name().to_string_lossy().starts_with("busybox-"))
+/// The line that installs a static busybox on this host.
+pub(crate) fn mend_busybox() -> String {
+    Host::default().install("busybox-static")
 }
 
 impl Host {

@@ -1,10 +1,12 @@
 //! The busybox image: one static program and its links. It starts fastest.
 
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::super::missing;
 use super::store::Fresh;
 use super::{ImageError, at, elf, skeleton};
 
@@ -22,9 +24,13 @@ pub(super) fn program() -> Option<&'static Path> {
     CANDIDATES.iter().map(Path::new).find(|path| elf::is_static(path))
 }
 
-/// The image below `directory`, for the busybox that is on the host now.
+/// The image below `directory`, for the busybox that is on the host now; where it has gone, one
+/// that was made before is as good.
 pub(super) fn find_or_build(directory: &Path) -> Result<PathBuf, ImageError> {
-    let program = program().ok_or(ImageError::NoBusybox)?;
+    let Some(program) = program() else {
+        let no_busybox = || ImageError::NoBusybox { mend: missing::mend_busybox() };
+        return made_before(directory).ok_or_else(no_busybox);
+    };
     let meta = fs::metadata(program).map_err(at(program))?;
     let name = name_for(&meta);
     let image = directory.join(&name);
@@ -34,6 +40,14 @@ pub(super) fn find_or_build(directory: &Path) -> Result<PathBuf, ImageError> {
         fresh.publish(&name)?;
     }
     Ok(image)
+}
+
+/// The newest image that was made of a busybox that the host may not have any more.
+pub(super) fn made_before(directory: &Path) -> Option<PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let ours = entries.filter(|entry| entry.file_name().as_bytes().starts_with(b"busybox-"));
+    let image = ours.max_by_key(|entry| entry.metadata().and_then(|meta| meta.modified()).ok())?;
+    Some(image.path())
 }
 
 /// Bytes and number of files of the image, when it has been made.
