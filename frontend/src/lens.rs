@@ -43,6 +43,10 @@ pub(crate) enum Lens {
     About,
     /// Which namespaces shall be new.
     Forge,
+    /// The machine's groups as a tree-table.
+    Groups,
+    /// Who is in which namespace.
+    Matrix,
     /// A group's files in both dialects.
     Rosetta,
 }
@@ -76,14 +80,28 @@ pub(crate) struct Button {
 }
 
 /// The lenses of the bar, in its order; the first view, two eyes, stands before them.
-pub(crate) fn on_the_bar(lang: Lang) -> [Button; 1] {
+pub(crate) fn on_the_bar(lang: Lang) -> [Button; 3] {
     let button = |lens, name, word, question| Button { lens, name, word, question };
-    [button(
-        Lens::Rosetta,
-        "rosetta",
-        "v1 ↔ v2",
-        lang.pick("How is it written?", "两种写法是什么？"),
-    )]
+    [
+        button(
+            Lens::Matrix,
+            "matrix",
+            lang.pick("Namespaces", "命名空间"),
+            lang.pick("Who shares what with whom?", "谁和谁共用什么？"),
+        ),
+        button(
+            Lens::Groups,
+            "groups",
+            lang.pick("groups", "组"),
+            lang.pick("Which limit holds it back?", "是哪个限制管住了它？"),
+        ),
+        button(
+            Lens::Rosetta,
+            "rosetta",
+            "v1 ↔ v2",
+            lang.pick("How is it written?", "两种写法是什么？"),
+        ),
+    ]
 }
 
 /// What a lens may show and do. Its machine is `state.focus`, its container `state.container()`.

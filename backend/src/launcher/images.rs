@@ -2,7 +2,7 @@
 //!
 //! | in `DATA/images` | what |
 //! |---|---|
-//! | `busybox-SIZE-MTIME` | the host's static busybox and its links ([`busybox`]) |
+//! | `busybox-KEY` | the host's static busybox and its links ([`busybox`]) |
 //! | `lab-KEY/{root,image.json}` | a small system from the host's own tools ([`lab`]) |
 //! | `image-NAME/{root,image.json}` | what `vitrine image add` has unpacked |
 //! | `new-…`, `old-…` | being made, being removed: swept when nobody holds them ([`store`]) |
@@ -23,6 +23,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use sha2::{Digest as _, Sha256};
 use vitrine_shared::spec::{Rootfs, check_image_name};
 
 pub(crate) use add::Added;
@@ -114,14 +115,19 @@ pub(crate) enum ImageError {
     },
 }
 
+/// What names an image: 16 digits of the hash of what it was made from.
+fn first_digits(hash: Sha256) -> String {
+    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn at(path: &Path) -> impl FnOnce(io::Error) -> ImageError {
     let path = path.to_path_buf();
     move |source| ImageError::Io { path, source }
 }
 
-/// Can there be a busybox image below `data`, from the host's static busybox or from before?
-pub(crate) fn can_have_busybox(data: &Path) -> bool {
-    Images::look(data).has_busybox()
+/// The host's static busybox, from which that image is made.
+pub(crate) fn host_busybox() -> Option<&'static Path> {
+    busybox::program()
 }
 
 /// What killed builders have left below `data`, deleted or only told; `None` when others are at
@@ -164,11 +170,6 @@ impl Images {
             Rootfs::Directory(path) if Path::new(path).is_dir() => plain(path.into()),
             Rootfs::Directory(path) => Err(ImageError::NoDirectory { path: path.into() }),
         }
-    }
-
-    /// Is there a busybox image, or can one be made?
-    pub(crate) fn has_busybox(&self) -> bool {
-        busybox::program().is_some() || busybox::made_before(&self.directory).is_some()
     }
 
     /// Is there an image of this name?

@@ -19,6 +19,7 @@ use vitrine_shared::role::Identity;
 use vitrine_shared::spec::{ContainerSpec, Limits, Rootfs, SpecError, check_argv};
 
 use super::cgroup::{Cgroup, CgroupError, Wrote};
+use super::images::host_busybox;
 use super::machine::{Host, Left, Machine};
 use super::missing;
 use super::step::{StepError, errno_name};
@@ -255,7 +256,7 @@ impl State {
         if matches!(spec.rootfs, Rootfs::Directory(_)) {
             return Err(SpecError::OnlyByRun.into());
         }
-        if spec.rootfs == Rootfs::Busybox && !self.host.images.has_busybox() {
+        if spec.rootfs == Rootfs::Busybox && host_busybox().is_none() {
             return Err(no_feature(Feature::Busybox, Because::NotInstalled).into());
         }
         if let Rootfs::Image(name) = &spec.rootfs

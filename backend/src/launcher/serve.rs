@@ -205,8 +205,7 @@ impl Server {
         let mut info = host_info(&Hierarchies::detect()?, options.profile)?;
         info.images = images.names();
         info.rootless = privilege.is_rootless();
-        info.missing =
-            missing::missing(&privilege::Host::default(), privilege, &hierarchies, &data);
+        info.missing = missing::missing(&privilege::Host::default(), privilege, &hierarchies);
         for lack in &info.missing {
             tracing::warn!("{}", missing::told(lack));
         }

@@ -1,4 +1,4 @@
-use vitrine_shared::cgroup::{Controller, Dialect, FILES};
+use vitrine_shared::cgroup::{Controller, FILES};
 use vitrine_shared::limits;
 use vitrine_shared::refusal::samples::samples;
 

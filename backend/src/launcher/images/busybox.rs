@@ -1,10 +1,11 @@
 //! The busybox image: one static program and its links. It starts fastest.
 
 use std::fs;
-use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use sha2::{Digest as _, Sha256};
 
 use super::super::missing;
 use super::store::Fresh;
@@ -24,13 +25,10 @@ pub(super) fn program() -> Option<&'static Path> {
     CANDIDATES.iter().map(Path::new).find(|path| elf::is_static(path))
 }
 
-/// The image below `directory`, for the busybox that is on the host now; where it has gone, one
-/// that was made before is as good.
+/// The image below `directory`, for the busybox that is on the host now.
 pub(super) fn find_or_build(directory: &Path) -> Result<PathBuf, ImageError> {
-    let Some(program) = program() else {
-        let no_busybox = || ImageError::NoBusybox { mend: missing::mend_busybox() };
-        return made_before(directory).ok_or_else(no_busybox);
-    };
+    let no_busybox = || ImageError::NoBusybox { mend: missing::mend_busybox() };
+    let program = program().ok_or_else(no_busybox)?;
     let meta = fs::metadata(program).map_err(at(program))?;
     let name = name_for(&meta);
     let image = directory.join(&name);
@@ -40,14 +38,6 @@ pub(super) fn find_or_build(directory: &Path) -> Result<PathBuf, ImageError> {
         fresh.publish(&name)?;
     }
     Ok(image)
-}
-
-/// The newest image that was made of a busybox that the host may not have any more.
-pub(super) fn made_before(directory: &Path) -> Option<PathBuf> {
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    let ours = entries.filter(|entry| entry.file_name().as_bytes().starts_with(b"busybox-"));
-    let image = ours.max_by_key(|entry| entry.metadata().and_then(|meta| meta.modified()).ok())?;
-    Some(image.path())
 }
 
 /// Bytes and number of files of the image, when it has been made.
@@ -60,7 +50,11 @@ pub(super) fn made(directory: &Path) -> Option<(u64, u64)> {
 }
 
 fn name_for(program: &fs::Metadata) -> String {
-    format!("busybox-{:x}-{:x}", program.size(), program.mtime())
+    let mut hash = Sha256::new();
+    skeleton::feed(&mut hash);
+    hash.update(program.size().to_le_bytes());
+    hash.update(program.mtime().to_le_bytes());
+    format!("busybox-{}", super::first_digits(hash))
 }
 
 fn fill(program: &Path, root: &Path) -> Result<(), ImageError> {
