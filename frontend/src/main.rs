@@ -16,8 +16,10 @@
 mod app;
 mod chart;
 mod clipboard;
+mod close;
 mod command_line;
 mod components;
+mod draw;
 mod eyes;
 #[cfg(test)]
 mod fixture;
@@ -34,6 +36,7 @@ mod route;
 mod session;
 mod socket;
 mod state;
+mod tap;
 mod text;
 mod ui;
 mod xterm;

@@ -52,7 +52,8 @@ pub(crate) fn Cpu(props: &Props) -> Html {
     let period = if cpu.period_usec > 0 { cpu.period_usec } else { 100_000 };
     let measured = history::permille(cpu.quota_usec, period);
     let may_limit = props.may_change && props.missing.is_none();
-    let (wanted, want) = use_wanted(props, measured, period);
+    let trouble = props.quota_trouble.is_some();
+    let (wanted, want) = use_wanted((props.machine, props.id), measured, period, trouble);
     let steady = props.history.as_ref().and_then(History::recent_permille);
     let now = steady.or(props.group.as_ref().map(|group| group.cpu_permille)).map(format::percent);
     // Without the controller, nothing counted is not the same as nothing used.
@@ -103,20 +104,24 @@ struct Pace {
 
 /// The quota that a hand asks for, until the kernel has it; writes are paced while it moves.
 #[hook]
-fn use_wanted(props: &Props, measured: Option<u32>, period: u64) -> (Option<u32>, Callback<u32>) {
+pub(crate) fn use_wanted(
+    (machine, group): (MachineId, GroupId),
+    measured: Option<u32>,
+    period: u64,
+    trouble: bool,
+) -> (Option<u32>, Callback<u32>) {
     let desk = use_desk();
     let wanted = use_state_eq(|| None::<u32>);
     let pace = use_mut_ref(Pace::default);
     let clear = wanted.clone();
     use_effect_with(
-        (measured, *wanted, props.quota_trouble.is_some()),
+        (measured, *wanted, trouble),
         move |(measured, wanted, trouble)| {
             if wanted.is_some() && (measured == wanted || *trouble) {
                 clear.set(None);
             }
         },
     );
-    let (machine, group) = (props.machine, props.id);
     let set = wanted.setter();
     let want = use_callback((machine, group, period, desk), move |permille: u32, deps| {
         let (machine, group, period, desk): (MachineId, GroupId, u64, Desk) = deps.clone();

@@ -1,0 +1,124 @@
+//! Groups that compete: what each has got, beside what its weight would give it.
+
+use vitrine_shared::cgroup::{CgroupSample, Dialect, GroupId, Knob, shares_of_weight};
+use vitrine_shared::cpu::shares as share;
+use vitrine_shared::id::MachineId;
+use vitrine_shared::message::Command;
+use yew::prelude::*;
+
+use crate::state::State;
+use crate::text::cpu_lens as text;
+use crate::ui::{Desk, Ui, input_text};
+
+/// Milliseconds that shares are of.
+const SPAN_MSEC: u64 = 3_000;
+/// Width of a bar, in CSS pixels.
+const BAR: f64 = 160.0;
+
+/// One of the groups below the machine's own.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Rival {
+    group: GroupId,
+    name: String,
+    weight: Option<u64>,
+    dialect: Dialect,
+    share: Option<share::Share>,
+}
+
+/// The groups below the machine's own, with what each got.
+pub(super) fn rivals(state: &State) -> Vec<Rival> {
+    let groups = state.sample.as_ref().map(|sample| sample.groups.as_slice()).unwrap_or_default();
+    let below = groups.iter().filter(|g| matches!(g.group, GroupId::Shell | GroupId::Container(_)));
+    let used = |group: &CgroupSample| state.histories.get(&group.group)?.used_nsec(SPAN_MSEC);
+    let measured: Vec<_> = below.map(|group| (group, used(group), weight(group))).collect();
+    let passed_nsec = measured.iter().filter_map(|(_, used, _)| used.map(|used| used.1)).max();
+    let all: Vec<_> = measured
+        .iter()
+        .map(|(_, used, weight)| share::Rival {
+            used_nsec: used.map_or(0, |used| used.0),
+            weight: weight.unwrap_or(0),
+        })
+        .collect();
+    let shares = share::shares(&all, passed_nsec.unwrap_or(0));
+    let rival = |((group, _, weight), share): (&(&CgroupSample, _, Option<u64>), _)| Rival {
+        group: group.group,
+        name: group.path.rsplit('/').next().unwrap_or_default().into(),
+        weight: *weight,
+        dialect: group.dialect,
+        share,
+    };
+    measured.iter().zip(shares).map(rival).collect()
+}
+
+fn weight(group: &CgroupSample) -> Option<u64> {
+    let is_weight = |name: &str| name == "cpu.shares" || name == "cpu.weight";
+    group.files.iter().find(|file| is_weight(&file.name))?.value.trim().parse().ok()
+}
+
+/// The groups from the machine's cap down to this one that were throttled in the last second: the
+/// nearest that runs out is what binds.
+pub(super) fn limited_by(state: &State, id: GroupId) -> Vec<String> {
+    let groups = state.sample.as_ref().map(|sample| sample.groups.as_slice()).unwrap_or_default();
+    let above = |group: &&CgroupSample| {
+        matches!(group.group, GroupId::Cap | GroupId::Root) || group.group == id
+    };
+    let throttled = |group: &&CgroupSample| {
+        let history = state.histories.get(&group.group);
+        history.and_then(crate::history::History::recent_periods).is_some_and(|p| p.1 > 0)
+    };
+    let path = |group: &CgroupSample| match group.path.as_str() {
+        "" => "cap".to_owned(),
+        path => path.to_owned(),
+    };
+    groups.iter().filter(above).filter(throttled).map(path).collect()
+}
+
+/// A row for each, or what to do to see one.
+pub(super) fn shares(ui: &Ui, desk: &Desk, machine: MachineId, rivals: &[Rival], may: bool) -> Html {
+    let w = text::words(ui.lang);
+    let compete = rivals.iter().any(|rival| rival.share.is_some());
+    html! {
+        <div class="cpu-shares" data-test="cpu-shares">
+            <h2 class="cpu-head">{w.shares}</h2>
+            <p class="muted" hidden={compete}>{w.alone}</p>
+            <div class="cpu-rivals">{for rivals.iter().map(|rival| html! {
+                <div key={rival.name.clone()} class="cpu-rival" data-rival={rival.name.clone()}>
+                    <code>{&rival.name}</code>
+                    {weight_field(ui, desk, machine, rival, may)}
+                    {bar(rival)}
+                    <span class="number">{rival.share.map_or_else(String::new, |s| text::share(ui.lang, s.got, s.by_weight))}</span>
+                </div>
+            })}</div>
+        </div>
+    }
+}
+
+fn weight_field(ui: &Ui, desk: &Desk, machine: MachineId, rival: &Rival, may: bool) -> Html {
+    let (group, dialect) = (rival.group, rival.dialect);
+    let send = desk.send.clone();
+    let change = Callback::from(move |event: Event| {
+        let Ok(weight) = input_text(&event).trim().parse::<u64>() else { return };
+        let shares = match dialect {
+            Dialect::V1 => weight,
+            Dialect::V2 => shares_of_weight(weight),
+        };
+        send.emit(Command::SetKnob { machine, group, knob: Knob::CpuShares(shares) });
+    });
+    html! {
+        <label class="field" hidden={rival.weight.is_none()}><span>{text::words(ui.lang).weight}</span>
+            <input type="number" min="1" data-test="cpu-weight" aria-label={text::weight_of(ui.lang, &rival.name)}
+                disabled={!may} value={rival.weight.map(|weight| weight.to_string())} onchange={change} />
+        </label>
+    }
+}
+
+/// Solid: what it got. Outline: what its weight would give it.
+fn bar(rival: &Rival) -> Html {
+    let width = |share: f64| format!("{:.1}", share * BAR);
+    html! {
+        <svg class="cpu-bar" width={BAR.to_string()} height="14" aria-hidden="true">
+            <rect class="chart-area" y="2" height="10" width={width(rival.share.map_or(0.0, |share| share.got))} />
+            <rect class="modelled" x="0.5" y="0.5" height="13" width={width(rival.share.map_or(0.0, |share| share.by_weight))} />
+        </svg>
+    }
+}
