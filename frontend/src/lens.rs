@@ -38,6 +38,8 @@ pub(crate) enum Lens {
     Forge,
     /// A group's files in both dialects.
     Rosetta,
+    /// A group's CPU: a minute of it, and its last periods.
+    Cpu,
 }
 
 /// A lens with a button in the bar over the figure.
@@ -52,14 +54,27 @@ pub(crate) struct Button {
 }
 
 /// The lenses of the bar, in its order; the first view, two eyes, stands before them.
-pub(crate) fn on_the_bar(lang: Lang) -> [Button; 1] {
+pub(crate) fn on_the_bar(lang: Lang) -> [Button; 2] {
     let button = |lens, name, word, question| Button { lens, name, word, question };
-    [button(
-        Lens::Rosetta,
-        "rosetta",
-        "v1 ↔ v2",
-        lang.pick("How is it written?", "两种写法是什么？"),
-    )]
+    [
+        button(
+            Lens::Cpu,
+            "cpu",
+            "CPU",
+            lang.pick("Where did the CPU time go?", "CPU 时间去哪儿了？"),
+        ),
+        button(
+            Lens::Rosetta,
+            "rosetta",
+            "v1 ↔ v2",
+            lang.pick("How is it written?", "两种写法是什么？"),
+        ),
+    ]
+}
+
+/// The lens of the bar that has this name.
+pub(crate) fn named(name: Option<&str>) -> Option<Lens> {
+    on_the_bar(Lang::En).into_iter().find(|one| Some(one.name) == name).map(|one| one.lens)
 }
 
 /// What a lens may show and do. Its machine is `state.focus`, its container `state.container()`.

@@ -184,7 +184,9 @@ mod tests {
 
     #[test]
     fn what_a_stranger_puts_into_a_link_is_clamped_or_passed_over() {
-        for (hash, w) in [("w=0", 5), ("w=99999", 20), ("w=-1", 10), ("w=99999999999", 10), ("w=", 10)] {
+        for (hash, w) in
+            [("w=0", 5), ("w=99999", 20), ("w=-1", 10), ("w=99999999999", 10), ("w=", 10)]
+        {
             assert_eq!(Spot::parse(&format!("#/lab/cpu?{hash}")).unwrap().periods, w, "{hash}");
         }
         let long = "x".repeat(41);

@@ -105,7 +105,7 @@ struct Pace {
 /// The quota that a hand asks for, until the kernel has it; writes are paced while it moves.
 #[hook]
 pub(crate) fn use_wanted(
-    (machine, group): (MachineId, GroupId),
+    whose: (MachineId, GroupId),
     measured: Option<u32>,
     period: u64,
     trouble: bool,
@@ -114,14 +114,12 @@ pub(crate) fn use_wanted(
     let wanted = use_state_eq(|| None::<u32>);
     let pace = use_mut_ref(Pace::default);
     let clear = wanted.clone();
-    use_effect_with(
-        (measured, *wanted, trouble),
-        move |(measured, wanted, trouble)| {
-            if wanted.is_some() && (measured == wanted || *trouble) {
-                clear.set(None);
-            }
-        },
-    );
+    use_effect_with((measured, *wanted, trouble), move |(measured, wanted, trouble)| {
+        if wanted.is_some() && (measured == wanted || *trouble) {
+            clear.set(None);
+        }
+    });
+    let (machine, group) = whose;
     let set = wanted.setter();
     let want = use_callback((machine, group, period, desk), move |permille: u32, deps| {
         let (machine, group, period, desk): (MachineId, GroupId, u64, Desk) = deps.clone();

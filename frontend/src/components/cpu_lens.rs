@@ -97,7 +97,7 @@ fn CpuLens(props: &Props) -> Html {
     let region = use_node_ref();
     let width = use_width(&region);
     let scale = if ui.projector { 1.4 } else { 1.0 };
-    let paint = use_memo((), |()| Paint::new());
+    let paint = use_memo((), |()| Paint::new()).as_ref().clone();
     let paused = use_state_eq(|| false);
     let table = use_state_eq(|| false);
     let n_periods = use_state_eq(|| route::spot().periods);
@@ -146,7 +146,7 @@ fn CpuLens(props: &Props) -> Html {
                 </p>
             </div>
             <div class="cpu-charts" ref={region}>
-                <h2 class="cpu-head">{w.minute}<span class="muted">{w.measured}</span></h2>
+                <h2 class="cpu-head">{w.minute}</h2>
                 <svg class="chart-svg cpu-overview" height={(OVERVIEW * scale).to_string()} viewBox={format!("0 0 {:.0} {OVERVIEW}", (width / scale).max(1.0))}
                     preserveAspectRatio="none" role="img" ref={refs(Ink::Overview)} data-test="cpu-overview"
                     onpointerdown={drag(Phase::Down)} onpointermove={drag(Phase::Move)}
@@ -163,7 +163,7 @@ fn CpuLens(props: &Props) -> Html {
                     <span class="key key-hatched">{ui.t().legend_throttled}</span>
                     <span class="legend-top" ref={paint.word(Words::Top)}></span>
                 </p>
-                <h2 class="cpu-head">{w.periods}<span class="muted">{w.close_only}</span></h2>
+                <h2 class="cpu-head">{w.periods}<span class="muted">{w.close_only}</span><span class="muted">{w.measured}</span><span class="muted">{w.modelled}</span></h2>
                 <p class="muted" hidden={props.may_focus}>{w.viewer}</p>
                 <svg class="chart-svg cpu-periods" role="img" ref={refs(Ink::Periods)} data-test="cpu-periods"
                     onpointermove={point(&paint, scale)} onpointerleave={leave(&paint)}>
@@ -331,9 +331,11 @@ fn hold(paused: &UseStateHandle<bool>) -> Callback<KeyboardEvent> {
 
 /// What may be saved up.
 fn burst(props: &Props, may: bool, w: &'static text::Text, desk: &crate::ui::Desk) -> Html {
-    let file = props.group.files.iter().find(|file| {
-        file.name == "cpu.cfs_burst_us" || file.name == "cpu.max.burst"
-    });
+    let file = props
+        .group
+        .files
+        .iter()
+        .find(|file| file.name == "cpu.cfs_burst_us" || file.name == "cpu.max.burst");
     let (machine, group) = (props.machine, props.group.group);
     let send = desk.send.clone();
     let change = Callback::from(move |event: Event| {

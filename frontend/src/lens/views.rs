@@ -4,6 +4,7 @@ use yew::prelude::*;
 
 use super::{Lens, Scene};
 use crate::components::about::about;
+use crate::components::cpu_lens::cpu_lens;
 use crate::components::forge::Forge;
 use crate::components::rosetta::rosetta;
 use crate::components::start::why_not;
@@ -15,6 +16,7 @@ pub(super) fn show(scene: &Scene<'_>, lens: Lens) -> Html {
         Lens::About => about(scene),
         Lens::Forge => forge(scene),
         Lens::Rosetta => rosetta(scene),
+        Lens::Cpu => cpu_lens(scene),
     }
 }
 

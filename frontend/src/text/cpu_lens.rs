@@ -16,8 +16,8 @@ words! {
     as_picture: "Hide the table" / "收起表格";
     cursor: "Time cursor" / "时间游标";
     shown_periods: "Periods" / "周期数";
-    measured: "measured" / "实测";
-    modelled: "modelled" / "模型推算";
+    measured: "solid: measured" / "实线与实心：实测";
+    modelled: "dashed: modelled" / "虚线：模型推算";
     key_tank: "quota tank, modelled" / "配额水箱，模型推算";
     key_dots: "its level at a reading" / "读数时刻的水位";
     key_run: "run / wait, modelled" / "运行 / 等待，模型推算";
@@ -42,7 +42,6 @@ words! {
     col_ran: "threads ran (ms)" / "线程运行（毫秒）";
     col_waited: "threads waited (ms)" / "线程等待（毫秒）";
     table: "The last 20 samples, newest first" / "最近 20 个采样，新的在前";
-    uncounted: "not counted here" / "这里没有统计";
 }
 
 /// "of the machine (2 CPUs)"

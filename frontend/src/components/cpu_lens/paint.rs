@@ -259,7 +259,8 @@ impl Paint {
     fn write(&self, close: &Close, scenery: &Scenery) {
         let (lang, w) = (scenery.lang, text::words(scenery.lang));
         let figures = close.figures();
-        let percent = |value: Option<f64>| value.map_or_else(|| "– %".into(), |v| format!("{v:.1} %"));
+        let percent =
+            |value: Option<f64>| value.map_or_else(|| "– %".into(), |v| format!("{v:.1} %"));
         let one = figures.map(|figures| figures.permille / 10.0);
         self.say(Words::OfQuota, &percent(figures.and_then(|figures| figures.of_quota)));
         self.say(Words::OfOne, &percent(one));

@@ -20,7 +20,8 @@ const BAR: f64 = 160.0;
 pub(super) struct Rival {
     group: GroupId,
     name: String,
-    weight: Option<u64>,
+    /// In the dialect's own scale; 0 where there is none.
+    weight: u64,
     dialect: Dialect,
     share: Option<share::Share>,
 }
@@ -28,31 +29,29 @@ pub(super) struct Rival {
 /// The groups below the machine's own, with what each got.
 pub(super) fn rivals(state: &State) -> Vec<Rival> {
     let groups = state.sample.as_ref().map(|sample| sample.groups.as_slice()).unwrap_or_default();
-    let below = groups.iter().filter(|g| matches!(g.group, GroupId::Shell | GroupId::Container(_)));
+    let is_below = |group: &&CgroupSample| {
+        group.path.strip_prefix("root/").is_some_and(|name| !name.contains('/'))
+    };
+    let below = groups.iter().filter(is_below);
     let used = |group: &CgroupSample| state.histories.get(&group.group)?.used_nsec(SPAN_MSEC);
-    let measured: Vec<_> = below.map(|group| (group, used(group), weight(group))).collect();
-    let passed_nsec = measured.iter().filter_map(|(_, used, _)| used.map(|used| used.1)).max();
+    let measured: Vec<_> = below.map(|group| (group, used(group))).collect();
+    let passed_nsec = measured.iter().filter_map(|(_, used)| used.map(|used| used.1)).max();
     let all: Vec<_> = measured
         .iter()
-        .map(|(_, used, weight)| share::Rival {
+        .map(|(group, used)| share::Rival {
             used_nsec: used.map_or(0, |used| used.0),
-            weight: weight.unwrap_or(0),
+            weight: group.cpu_weight,
         })
         .collect();
     let shares = share::shares(&all, passed_nsec.unwrap_or(0));
-    let rival = |((group, _, weight), share): (&(&CgroupSample, _, Option<u64>), _)| Rival {
+    let rival = |(group, share): (&CgroupSample, _)| Rival {
         group: group.group,
         name: group.path.rsplit('/').next().unwrap_or_default().into(),
-        weight: *weight,
+        weight: group.cpu_weight,
         dialect: group.dialect,
         share,
     };
-    measured.iter().zip(shares).map(rival).collect()
-}
-
-fn weight(group: &CgroupSample) -> Option<u64> {
-    let is_weight = |name: &str| name == "cpu.shares" || name == "cpu.weight";
-    group.files.iter().find(|file| is_weight(&file.name))?.value.trim().parse().ok()
+    measured.into_iter().map(|(group, _)| group).zip(shares).map(rival).collect()
 }
 
 /// The groups from the machine's cap down to this one that were throttled in the last second: the
@@ -74,7 +73,13 @@ pub(super) fn limited_by(state: &State, id: GroupId) -> Vec<String> {
 }
 
 /// A row for each, or what to do to see one.
-pub(super) fn shares(ui: &Ui, desk: &Desk, machine: MachineId, rivals: &[Rival], may: bool) -> Html {
+pub(super) fn shares(
+    ui: &Ui,
+    desk: &Desk,
+    machine: MachineId,
+    rivals: &[Rival],
+    may: bool,
+) -> Html {
     let w = text::words(ui.lang);
     let compete = rivals.iter().any(|rival| rival.share.is_some());
     html! {
@@ -105,9 +110,9 @@ fn weight_field(ui: &Ui, desk: &Desk, machine: MachineId, rival: &Rival, may: bo
         send.emit(Command::SetKnob { machine, group, knob: Knob::CpuShares(shares) });
     });
     html! {
-        <label class="field" hidden={rival.weight.is_none()}><span>{text::words(ui.lang).weight}</span>
+        <label class="field" hidden={rival.weight == 0}><span>{text::words(ui.lang).weight}</span>
             <input type="number" min="1" data-test="cpu-weight" aria-label={text::weight_of(ui.lang, &rival.name)}
-                disabled={!may} value={rival.weight.map(|weight| weight.to_string())} onchange={change} />
+                disabled={!may} value={rival.weight.to_string()} onchange={change} />
         </label>
     }
 }
