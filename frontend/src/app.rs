@@ -62,7 +62,8 @@ fn App() -> Html {
     use_subscription(&state, &desk);
     use_due(&state, &desk);
     use_effect_with(state.made, |made| {
-        if *made > 0 {
+        // Who is in the lab stays in the view they look at.
+        if *made > 0 && route::current() != Fragment::Screen(Screen::Lab) {
             route::go(Screen::Lab);
         }
     });

@@ -24,10 +24,10 @@ pub(crate) const LANES: usize = 6;
 /// Height of such a row, in CSS pixels.
 const LANE: f64 = 14.0;
 /// Where the tank, the strip of run and wait, the columns and the rows of threads are.
-const TANK: (f64, f64) = (10.0, 84.0);
-const STRIP: (f64, f64) = (92.0, 106.0);
-const COLUMNS: (f64, f64) = (116.0, 172.0);
-const THREADS: f64 = 182.0;
+const TANK: (f64, f64) = (4.0, 54.0);
+const STRIP: (f64, f64) = (60.0, 70.0);
+const COLUMNS: (f64, f64) = (76.0, 114.0);
+const THREADS: f64 = 120.0;
 /// Time that a figure is of.
 const FIGURE_NSEC: u64 = 1_000_000_000;
 
@@ -216,7 +216,7 @@ impl Close {
         let now = float(last.at_nsec);
         let span = float(self.span_nsec(periods));
         let x = Scale { values: (now - span, now), pixels: (0.0, width) };
-        self.measured(&mut picture, x, cpus);
+        self.measured(&mut picture, x);
         if let Some(tank) = self.tank(cpus) {
             let height = picture.height;
             let y = Scale { values: (0.0, float(tank.full_nsec.max(1))), pixels: (TANK.1, TANK.0) };
@@ -239,11 +239,16 @@ impl Close {
         picture
     }
 
-    fn measured(&self, picture: &mut Periods, x: Scale, cpus: u64) {
-        let y =
-            Scale { values: (0.0, float(cpus.max(1)) * 1_000.0), pixels: (COLUMNS.1, COLUMNS.0) };
-        for (before, now) in self.samples.iter().zip(self.samples.iter().skip(1)) {
-            let Some(passed) = Reading::from(now).since(&Reading::from(before)) else { continue };
+    fn measured(&self, picture: &mut Periods, x: Scale) {
+        let pairs = || self.samples.iter().zip(self.samples.iter().skip(1));
+        let since = |(before, now): (&CpuSample, &CpuSample)| {
+            Reading::from(now).since(&Reading::from(before))
+        };
+        let most = pairs().filter_map(since).map(|passed| passed.permille()).fold(0.0, f64::max);
+        let cpus = ((most - 50.0) / 1_000.0).ceil().max(1.0);
+        let y = Scale { values: (0.0, cpus * 1_000.0), pixels: (COLUMNS.1, COLUMNS.0) };
+        for (before, now) in pairs() {
+            let Some(passed) = since((before, now)) else { continue };
             let (from, to) = (x.at(float(before.at_nsec)), x.at(float(now.at_nsec)));
             if to <= x.pixels.0 {
                 continue;

@@ -64,6 +64,7 @@ describe('the CPU lens', () => {
   });
 
   here('the quota is dragged on its line, and the kernel obeys', async (page) => {
+    await hook(page, 'cpu-overview').scrollIntoViewIfNeeded();
     const chart = await hook(page, 'cpu-overview').boundingBox();
     const at = (percent) => chart.y + chart.height * (1 - percent / 100);
     await page.mouse.move(chart.x + 200, at(20));

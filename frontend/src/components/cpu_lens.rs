@@ -32,7 +32,7 @@ use paint::{Ink, Paint, Scenery, Words};
 use shares::{Rival, shares};
 
 /// Height of the overview, in CSS pixels.
-const OVERVIEW: f64 = 96.0;
+const OVERVIEW: f64 = 72.0;
 /// Samples in the table.
 const ROWS: usize = 20;
 /// How near to the quota's line a hand must be to take it, in CSS pixels.
@@ -146,7 +146,11 @@ fn CpuLens(props: &Props) -> Html {
                 </p>
             </div>
             <div class="cpu-charts" ref={region}>
-                <h2 class="cpu-head">{w.minute}</h2>
+                <h2 class="cpu-head">{w.minute}<span class="legend" aria-hidden="true">
+                    <span class="key key-used">{ui.t().legend_used}</span>
+                    <span class="key key-quota">{ui.t().legend_quota}</span>
+                    <span class="key key-hatched">{ui.t().legend_throttled}</span>
+                </span><span class="legend-top muted" ref={paint.word(Words::Top)}></span></h2>
                 <svg class="chart-svg cpu-overview" height={(OVERVIEW * scale).to_string()} viewBox={format!("0 0 {:.0} {OVERVIEW}", (width / scale).max(1.0))}
                     preserveAspectRatio="none" role="img" ref={refs(Ink::Overview)} data-test="cpu-overview"
                     onpointerdown={drag(Phase::Down)} onpointermove={drag(Phase::Move)}
@@ -157,12 +161,6 @@ fn CpuLens(props: &Props) -> Html {
                     <path class="chart-past-quota" ref={refs(Ink::Quota)} />
                     <g class="quota-hand"><path ref={refs(Ink::Hand)} /><path class="quota-knob" ref={refs(Ink::Knob)} /></g>
                 </svg>
-                <p class="legend" aria-hidden="true">
-                    <span class="key key-used">{ui.t().legend_used}</span>
-                    <span class="key key-quota">{ui.t().legend_quota}</span>
-                    <span class="key key-hatched">{ui.t().legend_throttled}</span>
-                    <span class="legend-top" ref={paint.word(Words::Top)}></span>
-                </p>
                 <h2 class="cpu-head">{w.periods}<span class="muted">{w.close_only}</span><span class="muted">{w.measured}</span><span class="muted">{w.modelled}</span></h2>
                 <p class="muted" hidden={props.may_focus}>{w.viewer}</p>
                 <svg class="chart-svg cpu-periods" role="img" ref={refs(Ink::Periods)} data-test="cpu-periods"
@@ -178,6 +176,7 @@ fn CpuLens(props: &Props) -> Html {
                     <path class="tank-dot" ref={refs(Ink::Dots)} />
                     <path class="cpu-cursor" ref={refs(Ink::Cursor)} />
                 </svg>
+                <p class="cpu-caption" ref={paint.word(Words::Caption)} data-test="cpu-caption"></p>
                 <p class="legend cpu-legend" aria-hidden="true">
                     <span class="key key-modelled">{w.key_tank}</span>
                     <span class="key key-dot">{w.key_dots}</span>
@@ -186,7 +185,6 @@ fn CpuLens(props: &Props) -> Html {
                     <span class="key key-hatched">{w.key_throttled}</span>
                     <span class="key key-used">{w.key_threads}</span>
                 </p>
-                <p class="cpu-caption" ref={paint.word(Words::Caption)} data-test="cpu-caption"></p>
                 <div class="cpu-controls">
                     <button type="button" data-test="cpu-pause" aria-pressed={paused.to_string()} onclick={pause}>
                         {if *paused { w.go_on } else { w.pause }}
