@@ -64,17 +64,42 @@
     button.focus();
   };
 
-  globalThis.vitrine = { crashed, load: (url) => import(url) };
+  /** The line to the server, and what it said before the program listens (see `early.rs`). */
+  const openLine = () => {
+    const socket = new WebSocket(`${location.protocol.replace('http', 'ws')}//${location.host}/api/ws`, 'vitrine.v1.postcard');
+    socket.binaryType = 'arraybuffer';
+    const heard = [];
+    const listen = ({ data }) => heard.push(data);
+    socket.addEventListener('message', listen);
+    return { socket, take: () => (socket.removeEventListener('message', listen), heard) };
+  };
+
+  /** Asks who we are while the program is still on its way. A token must be exchanged first. */
+  const ask = async () => {
+    const status = await fetch('/api/session').then((response) => response.status, () => 0);
+    return { status, ...(status === 200 ? openLine() : {}) };
+  };
+  let early = location.hash.startsWith('#token=') ? undefined : ask();
+  const takeEarly = async () => {
+    const taken = early;
+    early = undefined;
+    return taken;
+  };
+
+  globalThis.vitrine = { crashed, load: (url) => import(url), early: takeEarly };
 
   const meta = (name) => document.querySelector(`meta[name="vitrine-${name}"]`)?.content;
   const here = (path) => new URL(path, document.baseURI).href;
+  const shell = new Promise((then) => document.addEventListener('DOMContentLoaded', then));
 
-  document.addEventListener('DOMContentLoaded', async () => {
+  (async () => {
     try {
-      const { default: start } = await import(here(meta('glue')));
-      await start({ module_or_path: here(meta('wasm')) });
+      // Compiled while it arrives, whatever else the browser has to do.
+      const module = WebAssembly.compileStreaming(fetch(here(meta('wasm'))));
+      const [{ default: start }, module_or_path] = await Promise.all([import(here(meta('glue'))), module, shell]);
+      await start({ module_or_path });
     } catch (error) {
       crashed(String(error?.stack ?? error));
     }
-  });
+  })();
 })();

@@ -146,3 +146,24 @@ fn what_cannot_be_is_refused() {
     let answer = page.ask(Command::StartContainer { machine: None, spec: nope });
     assert!(matches!(&answer, Answer::Failed { errno, .. } if errno == "ENOENT"), "{answer:?}");
 }
+
+/// Each frame may come back as an acknowledgement, and what is typed next waits behind them all.
+#[test]
+fn a_program_that_writes_little_by_little_does_not_make_thousands_of_frames() {
+    let server = Server::start();
+    let (_page, _shell, mut term) = with_shell(&server);
+    let before = term.n_frames;
+    term.acknowledges = false;
+    let begun = Instant::now();
+    term.type_in(
+        "i=0; while [ $i -lt 1000 ]; do echo $i; usleep 500; i=$((i+1)); done; echo d''one\r",
+    );
+    // Slowly, but all of it: a page that does not acknowledge is not cut off.
+    term.read_until("\n999\r\ndone\r\n");
+    let n_frames = term.n_frames - before;
+    // 32 unacknowledged ones, and then one in 20 ms.
+    let most = 32 + u32::try_from(begun.elapsed().as_millis() / 20).unwrap() + 20;
+    assert!(n_frames <= most, "{n_frames} frames in {:?}", begun.elapsed());
+    term.acknowledges = true;
+    assert!(term.command("echo ba''ck").contains("back"));
+}

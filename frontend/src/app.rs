@@ -11,9 +11,8 @@ use yew::prelude::*;
 
 use crate::components::about_server::{about_dialog, plain_http};
 use crate::components::header::header;
-use crate::components::lab::Lab;
 use crate::components::start::Start;
-use crate::lens::{Lenses, use_lenses};
+use crate::lens::{self, Lens, Lenses, Scene, use_lenses};
 use crate::prefs::{self, Theme, key};
 use crate::route::{self, Fragment, Screen};
 use crate::session;
@@ -70,6 +69,8 @@ fn App() -> Html {
     let known = Rc::new((*state).clone());
     let top = header(&ui, &desk, &known, screen);
     let banner = plain_http(&ui, &known);
+    let scene = Scene { ui: &ui, desk: &desk, state: &known, group: None, leave: None };
+    let lab = (screen == Screen::Lab).then(|| lens::show(&scene, Lens::Lab));
     let about = about_dialog(&ui, &desk, &known);
     html! {
         <ContextProvider<Ui> context={ui}>
@@ -79,7 +80,7 @@ fn App() -> Html {
                 <div class="screen" key="screen">
                     {match screen {
                         Screen::Start => html! { <Start key="start" state={known} /> },
-                        Screen::Lab => html! { <Lab key="lab" state={known} /> },
+                        Screen::Lab => lab.unwrap_or_default(),
                     }}
                 </div>
                 {about}

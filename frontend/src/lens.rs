@@ -1,18 +1,21 @@
-//! The lenses: what is loaded when it is first looked at, in a file of its own.
+//! What of the page is loaded later: the lab, and the lenses, which are its further views.
 //!
-//! The page that everybody waits for is small because these views are not in it. The build cuts
-//! the wasm at [`split::open`]: whatever only [`views::show`] reaches, code and words, goes into
-//! the file of the lenses. It is fetched when the page is idle, or when one of them is asked for.
+//! The first page, which everybody waits for, is small because none of them is in it. The build
+//! cuts the wasm at the split points at the end of this file: whatever only [`views::show_lab`]
+//! reaches, code and words, goes into the file of the lab; what only [`views::show`] reaches into
+//! the file of the lenses; what both need into one that comes with either. They are fetched when
+//! the page rests, or when one of them is asked for.
 //!
 //! To add a view:
 //!
 //! 1. A component or function below `components/`, its words in a file of its own below `text/`
-//!    (`words! { … }`: one struct for all would keep them together in the first file).
+//!    (`words! { … }`: a struct of words is loaded as a whole, with the first that uses it).
 //! 2. A variant of [`Lens`], and its arm in `lens/views.rs`.
 //! 3. If it has a button over the figure: a line in [`on_the_bar`].
 //!
-//! **Invariant:** outside `lens/views.rs` nobody names a lens's component or its words. A single
-//! use elsewhere brings it back into the first file; `cargo xtask web` shows the sizes.
+//! **Invariant:** the first page names no component of the lab or of a lens, nor their words, and
+//! the lab none of a lens's: they say [`show`]. A single use elsewhere brings it back into the
+//! file of the user; `cargo xtask web` shows the sizes.
 
 mod views;
 
@@ -32,6 +35,10 @@ const REST_MSEC: u32 = 200;
 /// A view that is loaded when it is first looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lens {
+    /// The lab itself.
+    Lab,
+    /// The machine in the header.
+    Machine,
     /// What the server is and cannot do, in its dialog.
     About,
     /// Which namespaces shall be new.
@@ -40,6 +47,23 @@ pub(crate) enum Lens {
     Rosetta,
     /// A group's CPU: a minute of it, and its last periods.
     Cpu,
+}
+
+impl Lens {
+    /// The file that it is in.
+    fn part(self) -> Part {
+        match self {
+            Lens::Lab | Lens::Machine => Part::Lab,
+            _ => Part::Lenses,
+        }
+    }
+}
+
+/// A file that is loaded later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Lab,
+    Lenses,
 }
 
 /// A lens with a button in the bar over the figure.
@@ -80,7 +104,6 @@ pub(crate) fn named(name: Option<&str>) -> Option<Lens> {
 /// What a lens may show and do. Its machine is `state.focus`, its container `state.container()`.
 pub(crate) struct Scene<'a> {
     pub(crate) ui: &'a Ui,
-    #[allow(dead_code)] // For lenses that are plain functions; those of today are components.
     pub(crate) desk: &'a Desk,
     pub(crate) state: &'a Rc<State>,
     /// The group that is looked at, of the last sample.
@@ -91,16 +114,25 @@ pub(crate) struct Scene<'a> {
 
 /// Shows a lens, or that it is being loaded, or that it could not be. Always one element.
 pub(crate) fn show(scene: &Scene<'_>, lens: Lens) -> Html {
-    match scene.ui.lenses.status {
+    let part = lens.part();
+    match scene.ui.lenses.status(part) {
         Status::Ready(show) => show(scene, lens),
         status => {
             let failed = matches!(status, Status::Failed);
-            html! { <Loading key="loading" {failed} /> }
+            html! { <Loading key="loading" {part} {failed} /> }
         }
     }
 }
 
-/// What the file of the lenses gives.
+/// Shows a lens if it is there: for what need not be waited for.
+pub(crate) fn show_if_there(scene: &Scene<'_>, lens: Lens) -> Option<Html> {
+    match scene.ui.lenses.status(lens.part()) {
+        Status::Ready(show) => Some(show(scene, lens)),
+        _ => None,
+    }
+}
+
+/// What a file of lenses gives.
 type Show = fn(&Scene<'_>, Lens) -> Html;
 
 /// How far its loading is.
@@ -123,45 +155,70 @@ impl PartialEq for Status {
 /// The lenses as components have them, in [`Ui`].
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Lenses {
-    status: Status,
-    load: Callback<()>,
+    lab: Status,
+    lenses: Status,
+    load: Callback<Part>,
 }
 
-/// Loads the lenses: once the page `rests`, or when one is shown.
+impl Lenses {
+    fn status(&self, part: Part) -> Status {
+        match part {
+            Part::Lab => self.lab,
+            Part::Lenses => self.lenses,
+        }
+    }
+}
+
+/// Loads what comes later: once the page `rests`, or when it is shown.
 #[hook]
 pub(crate) fn use_lenses(rests: bool) -> Lenses {
-    let status = use_state_eq(|| Status::Away);
-    let load = {
-        let set = status.setter();
-        use_callback((), move |(), ()| {
-            let set = set.clone();
-            set.set(Status::Away);
-            fetch(move |got| set.set(got.map_or(Status::Failed, Status::Ready)));
+    let lab = use_state_eq(|| Status::Away);
+    let lenses = use_state_eq(|| Status::Away);
+    let set = {
+        let (lab, lenses) = (lab.setter(), lenses.setter());
+        use_callback((), move |(part, status): (Part, Status), ()| match part {
+            Part::Lab => lab.set(status),
+            Part::Lenses => lenses.set(status),
         })
     };
-    let set = status.setter();
-    use_effect_with(rests, move |rests| {
-        let fetch = move || {
-            fetch(move |got| {
-                // Nobody has asked for it yet: a failure is told to whoever does.
-                if let Some(show) = got {
-                    set.set(Status::Ready(show));
-                }
+    let load = {
+        let set = set.clone();
+        use_callback((), move |part, ()| {
+            let set = set.clone();
+            set.emit((part, Status::Away));
+            wasm_bindgen_futures::spawn_local(async move {
+                let got = fetch(part).await;
+                set.emit((part, got.map_or(Status::Failed, Status::Ready)));
             });
+        })
+    };
+    use_effect_with(rests, move |rests| {
+        let fetch_all = async move {
+            for part in [Part::Lab, Part::Lenses] {
+                // Nobody has asked for it yet: a failure is told to whoever does.
+                if let Some(show) = fetch(part).await {
+                    set.emit((part, Status::Ready(show)));
+                }
+            }
         };
-        let timer = rests.then(|| Timeout::new(REST_MSEC, fetch));
+        let begin = move || wasm_bindgen_futures::spawn_local(fetch_all);
+        let timer = rests.then(|| Timeout::new(REST_MSEC, begin));
         move || drop(timer)
     });
-    Lenses { status: *status, load }
+    Lenses { lab: *lab, lenses: *lenses, load }
 }
 
-fn fetch(then: impl FnOnce(Option<Show>) + 'static) {
-    wasm_bindgen_futures::spawn_local(async move { then(split::open().await.ok()) });
+async fn fetch(part: Part) -> Option<Show> {
+    match part {
+        Part::Lab => split::open_lab().await.ok(),
+        Part::Lenses => split::open().await.ok(),
+    }
 }
 
 /// What [`Loading`] shows.
 #[derive(Properties, PartialEq)]
 struct LoadingProps {
+    part: Part,
     failed: bool,
 }
 
@@ -170,7 +227,8 @@ struct LoadingProps {
 fn Loading(props: &LoadingProps) -> Html {
     let ui = use_ui();
     let t = ui.t();
-    let load = ui.lenses.load.clone();
+    let part = props.part;
+    let load = ui.lenses.load.reform(move |()| part);
     let again = load.reform(|_: MouseEvent| ());
     {
         let failed = props.failed;
@@ -195,14 +253,22 @@ fn Loading(props: &LoadingProps) -> Html {
     }
 }
 
-/// The split point. Its macro declares what the build puts in its place.
+/// The split points. Their macro declares what the build puts in their place.
 #[allow(unsafe_code)]
 mod split {
     use wasm_split_helpers::{SplitLoaderError, wasm_split};
 
+    use super::{Show, views};
+
+    /// Loads the file of the lab, if it is not there, and gives what is in it.
+    #[wasm_split(lab, fallible)]
+    pub(super) fn open_lab() -> Result<Show, SplitLoaderError> {
+        Ok(views::show_lab)
+    }
+
     /// Loads the file of the lenses, if it is not there, and gives what is in it.
     #[wasm_split(lens, fallible)]
-    pub(super) fn open() -> Result<super::Show, SplitLoaderError> {
-        Ok(super::views::show)
+    pub(super) fn open() -> Result<Show, SplitLoaderError> {
+        Ok(views::show)
     }
 }

@@ -1,6 +1,6 @@
 //! The page. In reading order:
 //!
-//! 1. [`route`], [`session`], [`socket`]: how it gets to the server
+//! 1. [`route`], [`early`], [`session`], [`socket`]: how it gets to the server
 //! 2. [`state`], [`place`], [`history`], [`host`], [`kinds`]: everything it knows, a fold over what
 //!    was heard
 //! 3. [`eyes`], [`rosetta`], [`chart`], [`play`]: what the pictures show, and where their lines go
@@ -20,6 +20,7 @@ mod close;
 mod command_line;
 mod components;
 mod draw;
+mod early;
 mod eyes;
 #[cfg(test)]
 mod fixture;

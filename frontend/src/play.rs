@@ -14,9 +14,12 @@ pub(crate) const PERIODS: u64 = 5;
 /// The page's milliseconds for one of the simulation's.
 const SLOWED: f64 = 5.0;
 
+/// Nothing moves for so long, in milliseconds.
+pub(crate) const STILL_MSEC: u32 = 350;
+
 /// When each scene begins and ends, in milliseconds.
 mod scene {
-    pub(super) const LIFT: (f64, f64) = (350.0, 1_350.0);
+    pub(super) const LIFT: (f64, f64) = (super::STILL_MSEC as f64, 1_350.0);
     pub(super) const RENUMBER: (f64, f64) = (1_000.0, 1_300.0);
     pub(super) const BUSY: (f64, f64) = (1_900.0, 2_200.0);
     pub(super) const QUOTA: (f64, f64) = (3_600.0, 5_000.0);

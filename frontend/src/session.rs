@@ -31,6 +31,11 @@ pub(crate) async fn ask() -> Session {
     }
 }
 
+/// What a status of the server's answer says of the cookie.
+pub(crate) fn of_early(status: u16) -> Session {
+    of_status(status, false)
+}
+
 /// The request's body. Tokens are letters and digits; whatever else is dropped is none.
 fn token_body(token: &str) -> String {
     let clean: String = token

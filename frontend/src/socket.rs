@@ -8,10 +8,11 @@ use gloo::timers::callback::{Interval, Timeout};
 use js_sys::{ArrayBuffer, Uint8Array};
 use vitrine_shared::message::{ClientMessage, ServerMessage};
 use vitrine_shared::wire;
-use wasm_bindgen::JsCast;
+use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{BinaryType, MessageEvent, WebSocket};
 use yew::Callback;
 
+use crate::early::{self, Early};
 use crate::session;
 use crate::state::{Link, Session};
 
@@ -91,29 +92,37 @@ impl Inner {
     fn connect(self: &Rc<Self>) {
         let inner = Rc::clone(self);
         wasm_bindgen_futures::spawn_local(async move {
-            let session = session::ask().await;
+            let early = early::take().await;
+            let session = match &early {
+                Some(early) => session::of_early(early.status()),
+                None => session::ask().await,
+            };
             if inner.ended.get() {
                 return;
             }
             inner.tell.emit(Signal::Session(session.clone()));
             match session {
-                Session::Open => inner.open_socket(),
+                Session::Open => inner.open_socket(early.as_ref()),
                 Session::SignedOut { .. } => inner.tell.emit(Signal::Link(Link::Idle)),
                 Session::Checking | Session::NoServer => inner.lost(),
             }
         });
     }
 
-    fn open_socket(self: &Rc<Self>) {
+    /// Opens it, or goes on with the line that was opened early, if that still stands.
+    fn open_socket(self: &Rc<Self>, early: Option<&Early>) {
         self.tell.emit(Signal::Link(Link::Opening));
-        let socket = url().and_then(|url| WebSocket::new_with_str(&url, wire::POSTCARD).ok());
-        let Some(socket) = socket else { return self.lost() };
+        let opened = early.and_then(Early::socket);
+        let opened = opened.filter(|socket| socket.ready_state() <= WebSocket::OPEN);
+        let early = early.filter(|_| opened.is_some());
+        let new = || WebSocket::new_with_str(&url()?, wire::POSTCARD).ok();
+        let Some(socket) = opened.or_else(new) else { return self.lost() };
         socket.set_binary_type(BinaryType::Arraybuffer);
         self.heard_at.set(js_sys::Date::now());
         let weak = Rc::downgrade(self);
         let on_message = EventListener::new(&socket, "message", move |event| {
             if let (Some(inner), Some(event)) = (weak.upgrade(), event.dyn_ref::<MessageEvent>()) {
-                inner.heard(event);
+                inner.heard(event.data());
             }
         });
         let weak = Rc::downgrade(self);
@@ -123,12 +132,15 @@ impl Inner {
             }
         });
         *self.open.borrow_mut() = Some(Open { socket, _listeners: [on_message, on_close] });
+        for data in early.map(Early::heard).unwrap_or_default() {
+            self.heard(data);
+        }
     }
 
-    fn heard(&self, event: &MessageEvent) {
+    fn heard(&self, data: JsValue) {
         self.heard_at.set(js_sys::Date::now());
         self.tries.set(0);
-        let Ok(buffer) = event.data().dyn_into::<ArrayBuffer>() else { return };
+        let Ok(buffer) = data.dyn_into::<ArrayBuffer>() else { return };
         let bytes = Uint8Array::new(&buffer).to_vec();
         // The subprotocol names the version, so a frame that cannot be read is a bug of ours;
         // the next one may well be readable.

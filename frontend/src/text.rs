@@ -33,6 +33,7 @@ pub(crate) mod forge;
 pub(crate) mod happening;
 pub(crate) mod host;
 pub(crate) mod kernel;
+pub(crate) mod lab;
 pub(crate) mod refusal;
 pub(crate) mod rosetta;
 pub(crate) mod step;

@@ -8,7 +8,7 @@ use yew::prelude::*;
 use crate::lens::Lenses;
 use crate::prefs::{Lang, Theme};
 use crate::state::Action;
-use crate::text::{Text, text};
+use crate::text::{Text, lab, text};
 
 /// A choice that a person changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,9 +40,14 @@ impl PartialEq for Ui {
 }
 
 impl Ui {
-    /// The words of the language.
+    /// The words of the first page.
     pub(crate) fn t(&self) -> &'static Text {
         text(self.lang)
+    }
+
+    /// The words of the lab. Whatever the first page shows must not use them.
+    pub(crate) fn lab(&self) -> &'static lab::Text {
+        lab::words(self.lang)
     }
 }
 

@@ -109,7 +109,13 @@ fn interrupt(term: &mut Term) -> Duration {
         if term.bytes[from..].contains(&b'#') {
             return begun.elapsed();
         }
-        assert!(begun.elapsed() < PATIENCE && !term.gone, "no prompt after Ctrl-C");
+        let end = &term.bytes[term.bytes.len().saturating_sub(200)..];
+        assert!(
+            begun.elapsed() < PATIENCE && !term.gone,
+            "no prompt after Ctrl-C; {} bytes came after it, the last of them {:?}",
+            term.bytes.len() - mark,
+            String::from_utf8_lossy(end)
+        );
         term.receive();
     }
 }

@@ -17,6 +17,10 @@ pub(crate) struct Term {
     pub(crate) bytes: Vec<u8>,
     looked_at: usize,
     typed: u64,
+    /// How many frames of output came.
+    pub(crate) n_frames: u32,
+    /// Is what comes acknowledged?
+    pub(crate) acknowledges: bool,
     /// How the program ended.
     pub(crate) exit: Option<i32>,
     /// The connection is gone.
@@ -31,6 +35,8 @@ impl Term {
             bytes: Vec::new(),
             looked_at: 0,
             typed: 0,
+            n_frames: 0,
+            acknowledges: true,
             exit: None,
             gone: false,
         };
@@ -92,8 +98,11 @@ impl Term {
             Output::Data { seq, bytes } => {
                 assert_eq!(seq, self.bytes.len() as u64, "output lost or doubled");
                 self.bytes.extend(bytes);
-                let seq = self.bytes.len() as u64;
-                self.send(&Input::Ack { seq });
+                self.n_frames += 1;
+                if self.acknowledges {
+                    let seq = self.bytes.len() as u64;
+                    self.send(&Input::Ack { seq });
+                }
             }
             Output::Reset { seq } => panic!("output before {seq} is lost"),
             Output::Exit { status } => self.exit = Some(status),

@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, bail};
 use wasm_split_cli_support::Options;
 
 use crate::assets::Sources;
@@ -49,29 +49,27 @@ pub(crate) fn cut(wasm: &[u8], dir: &Path) -> Result<Cut> {
 /// The glue with the script that loads chunks in it. As two modules they would import each other,
 /// so neither could be named by its content; and the browser would fetch one more file.
 pub(crate) fn join(glue: &str, link: &str) -> Result<String> {
-    let (import, glue) = glue
-        .lines()
-        .position(|line| line.starts_with("import ") && line.contains(LINK))
-        .map(|at| (glue.lines().nth(at).unwrap_or_default(), without_line(glue, at)))
-        .context("wasm-bindgen's glue does not import the script that loads chunks")?;
-    let name = import
-        .strip_prefix("import * as ")
-        .and_then(|rest| rest.split(' ').next())
-        .with_context(|| format!("wasm-bindgen imports it in another way: {import}"))?;
-    let own = link.find("import ").map(|start| link[..start].lines().count());
-    let link = own.map_or_else(|| link.to_owned(), |at| without_line(link, at));
-    let mut loaders = Vec::new();
-    for line in link.lines() {
-        let exported = line.strip_prefix("export const ").and_then(|rest| rest.split(' ').next());
-        loaders.extend(exported);
+    // wasm-bindgen imports it once for each split point.
+    let (imports, glue): (Vec<&str>, Vec<&str>) =
+        glue.lines().partition(|line| line.starts_with("import ") && line.contains(LINK));
+    if imports.is_empty() {
+        bail!("wasm-bindgen's glue does not import the script that loads chunks");
     }
-    let (loaders, link) = (loaders.join(", "), link.replace("export const ", "const "));
-    Ok(format!("{glue}\n{link}\nconst {name} = {{ {loaders} }};\n"))
+    let link: Vec<&str> = link.lines().filter(|line| !line.starts_with("import ")).collect();
+    let loaders = link.iter().filter_map(|line| word_after(line, "export const "));
+    let loaders = loaders.collect::<Vec<_>>().join(", ");
+    let mut joined = format!("{}\n{}\n", glue.join("\n"), link.join("\n"));
+    joined = joined.replace("export const ", "const ");
+    for import in imports {
+        let name = word_after(import, "import * as ")
+            .with_context(|| format!("wasm-bindgen imports it in another way: {import}"))?;
+        joined += &format!("const {name} = {{ {loaders} }};\n");
+    }
+    Ok(joined)
 }
 
-fn without_line(text: &str, at: usize) -> String {
-    let kept = text.lines().enumerate().filter(|(line, _)| *line != at);
-    kept.map(|(_, line)| line).collect::<Vec<_>>().join("\n")
+fn word_after<'a>(line: &'a str, start: &str) -> Option<&'a str> {
+    line.strip_prefix(start)?.split(' ').next()
 }
 
 fn read(file: &Path) -> Result<Vec<u8>> {
@@ -90,12 +88,16 @@ mod tests {
     #[test]
     fn the_glue_and_its_loader_become_one_module() {
         let glue = "import * as import1 from \"./split.js\"\n\
+            import * as import2 from \"./split.js\"\n\
             function get() { return { \"./split.js\": import1 }; }\n\
             export { initSync };\n";
         let joined = join(glue, LINK).unwrap();
         assert!(!joined.contains("import * as") && !joined.contains("main.js"), "{joined}");
         assert!(joined.contains("const load_a = make"), "{joined}");
-        assert!(joined.ends_with("const import1 = { load_a, load_b };\n"), "{joined}");
+        for name in ["import1", "import2"] {
+            let made = format!("const {name} = {{ load_a, load_b }};\n");
+            assert!(joined.contains(&made), "{joined}");
+        }
     }
 
     #[test]

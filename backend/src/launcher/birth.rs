@@ -125,6 +125,11 @@ pub(crate) struct Plan<'a> {
     pub(crate) namespaces: NamespaceSet,
     /// Enter *all* of `into`'s namespaces (for one more command), not just those it shares.
     pub(crate) join_all: bool,
+    /// The launcher makes the new network namespace and hands it over, while this process puts its
+    /// root together: it costs as much as all the mounts. (Only for a process straight on the
+    /// host, and for root of it: whoever is in the host's network namespace as a user cannot come
+    /// back to it.)
+    pub(crate) net_apart: bool,
     /// Seconds on the clocks of a new time namespace.
     pub(crate) time_offset_secs: i64,
     /// The way into its group, in every hierarchy.
@@ -170,6 +175,8 @@ pub(crate) struct Born {
 enum Word {
     /// A second helper, by pidfd, to be reaped.
     Helper,
+    /// From the launcher: the network namespace, by descriptor, with its loopback device up.
+    Net,
     /// The new process, by pidfd.
     Child,
     /// Everything is prepared; `execve` is next. Comes with the PTY master when there is one.
@@ -177,7 +184,16 @@ enum Word {
 }
 
 /// Starts a process by plan and waits until it runs its program. On failure nothing of it is left.
-pub(crate) fn start(plan: &Plan<'_>, mut steps: Steps) -> Result<Born, StepError> {
+pub(crate) fn start(plan: &Plan<'_>, steps: Steps) -> Result<Born, StepError> {
+    start_while(plan, steps, || ())
+}
+
+/// The same, doing something else while the new process is at it.
+pub(crate) fn start_while(
+    plan: &Plan<'_>,
+    mut steps: Steps,
+    meanwhile: impl FnOnce(),
+) -> Result<Born, StepError> {
     let (here, there) = Talk::pair().at(StepName::Clone, "socketpair")?;
     let first = match &plan.into {
         None => {
@@ -203,6 +219,14 @@ pub(crate) fn start(plan: &Plan<'_>, mut steps: Steps) -> Result<Born, StepError
     } else {
         heard.helpers.push(pidfd);
     }
+    if plan.net_apart {
+        // It hears of a failure and tells of it as its own: one way for all.
+        let _ = match net_namespace() {
+            Ok(net) => here.tell(&Word::Net, &[net.as_fd()]),
+            Err(err) => here.fail(&err),
+        };
+    }
+    meanwhile();
     let born = heard.all(&here).and_then(|()| heard.born(plan.into.is_none().then_some(pid)));
     if born.is_err() {
         heard.out(&here);
@@ -265,6 +289,8 @@ impl Heard {
         match word {
             Word::Helper => self.helpers.append(&mut fds),
             Word::Child => self.child = fds.pop(),
+            // Said by this side only.
+            Word::Net => {}
             Word::Ready(steps, root) => self.ready = Some(Ready { steps, root, pty: fds.pop() }),
         }
     }
@@ -302,12 +328,29 @@ impl Heard {
     }
 }
 
+/// Makes a new network namespace with a loopback device that is up: this process goes there, and
+/// comes back.
+fn net_namespace() -> Result<OwnedFd, StepError> {
+    use nix::fcntl::{OFlag, open};
+    use nix::sched::{CloneFlags, setns, unshare};
+    let step = StepName::Loopback;
+    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+    let own = || open("/proc/self/ns/net", flags, nix::sys::stat::Mode::empty());
+    let before = own().at(step, "open ns/net")?;
+    unshare(CloneFlags::CLONE_NEWNET).at(step, "unshare(CLONE_NEWNET)")?;
+    let made = sys::loopback_up().at(step, "ioctl(SIOCSIFFLAGS, lo)");
+    let made = made.and_then(|()| own().at(step, "open ns/net"));
+    setns(&before, CloneFlags::CLONE_NEWNET).at(step, "setns(CLONE_NEWNET) back")?;
+    made
+}
+
 impl Plan<'_> {
     /// Namespaces that do not come with the clone: NEWTIME was unshared before, NEWCGROUP comes
     /// after the move, NEWUSER is entered last.
     fn comes_later(&self, namespace: Namespace) -> bool {
         match namespace {
             Namespace::Time | Namespace::Cgroup | Namespace::User => true,
+            Namespace::Net if self.net_apart => true,
             other => {
                 let delegated = matches!(self.root, Root::Delegated { .. });
                 delegated && delegated::LATER.has(other)

@@ -131,8 +131,12 @@ impl Images {
         let directory = data.join("images");
         fs::create_dir_all(&directory).map_err(at(&directory))?;
         // Root's, and passable: a machine's root must reach its own lower layer.
-        fs::set_permissions(&directory, fs::Permissions::from_mode(0o755))
-            .map_err(at(&directory))?;
+        let mode = fs::metadata(&directory).map_err(at(&directory))?.permissions().mode();
+        // Left as it is where it is right: a change is a change on the disk.
+        if mode & 0o7777 != 0o755 {
+            fs::set_permissions(&directory, fs::Permissions::from_mode(0o755))
+                .map_err(at(&directory))?;
+        }
         Ok(Images { directory, lab: Rc::default() })
     }
 

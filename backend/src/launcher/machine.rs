@@ -231,6 +231,7 @@ impl Machine {
             into: None,
             namespaces: NamespaceSet::ALL,
             join_all: false,
+            net_apart: false,
             time_offset_secs: 0,
             procs,
             then_procs: shell.doors()?,

@@ -14,9 +14,7 @@ use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, OpenHow, ResolveFlag, openat2};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
-use nix::sys::stat::{
-    FchmodatFlags, Mode, SFlag, fchmodat, fstat, lstat, makedev, mkdirat, mknod, stat,
-};
+use nix::sys::stat::{FchmodatFlags, Mode, SFlag, fchmodat, fstat, lstat, makedev, mkdirat, mknod};
 use nix::sys::statfs::{PROC_SUPER_MAGIC, fstatfs};
 use nix::unistd::{chdir, chroot, fchdir, fchownat, mkdir, pivot_root, symlinkat};
 use vitrine_shared::limits::{CONTAINER_PTYS, ROOTFS_BYTES, ROOTFS_INODES};
@@ -164,8 +162,12 @@ pub(crate) fn build_root(plan: &RootPlan<'_>) -> Result<PathBuf, StepError> {
     let layers = format!("lowerdir=lower,upperdir=upper,workdir=work{options}");
     mount(Some("overlay"), "root", Some("overlay"), quiet, Some(layers.as_str()))
         .at(step, "mount overlay")?;
-    // The overlay has a mount of its own of it. This one would only tell where the host has it.
-    umount2("lower", MntFlags::MNT_DETACH).at(step, "detach the image")?;
+    // The overlay has a mount of its own of it. This one would only tell where the host has it; in
+    // a mount namespace of one's own it goes with the stage, and each umount is an RCU grace
+    // period.
+    if matches!(plan.stage, Stage::New(..)) {
+        umount2("lower", MntFlags::MNT_DETACH).at(step, "detach the image")?;
+    }
     let root = PathBuf::from("root");
     for name in ["proc", "dev"] {
         real_directory(&root.join(name)).at(step, format!("the image's /{name}"))?;
@@ -230,10 +232,10 @@ pub(crate) fn build_proc(root: &Path, view: ProcView) -> Result<usize, StepError
     let mut covered = 0;
     for name in READ_ONLY {
         let path = proc.join(name);
-        if stat(&path).is_err() {
-            continue;
+        match mount(Some(&path), &path, NONE, MsFlags::MS_BIND, NONE) {
+            Err(Errno::ENOENT) => continue,
+            other => other.at(step, format!("bind {name}"))?,
         }
-        mount(Some(&path), &path, NONE, MsFlags::MS_BIND, NONE).at(step, format!("bind {name}"))?;
         let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY | strict;
         mount(NONE, &path, NONE, flags, NONE).at(step, format!("make {name} read-only"))?;
         covered += 1;
@@ -242,10 +244,12 @@ pub(crate) fn build_proc(root: &Path, view: ProcView) -> Result<usize, StepError
     // or a machine's owner, who could put something else in its place would make a mask writable
     // (CVE-2025-31133).
     let null = root.join("dev/null");
+    let mut empty = None;
     for name in MASKED {
-        let path = proc.join(name);
-        let Ok(found) = stat(&path) else { continue };
-        mask(&path, found.st_mode, &null).at(step, format!("mask {name}"))?;
+        match mask(&proc.join(name), &null, &mut empty) {
+            Err(Errno::ENOENT) => continue,
+            other => other.at(step, format!("mask {name}"))?,
+        }
         covered += 1;
     }
     Ok(covered)
@@ -266,14 +270,24 @@ fn inherited_proc() -> nix::Result<OwnedFd> {
     sys::clone_mount(proc.as_fd(), true)
 }
 
-fn mask(path: &Path, mode: libc::mode_t, null: &Path) -> nix::Result<()> {
-    if mode & libc::S_IFMT == libc::S_IFDIR {
-        let flags =
-            MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-        let options = Some("size=0,nr_inodes=2,mode=555");
-        return mount(Some("tmpfs"), path, Some("tmpfs"), flags, options);
+/// Covers a file, or a directory with an empty one: the first of them is `empty` for all others.
+/// `ENOENT`: this kernel does not have it.
+fn mask(path: &Path, null: &Path, empty: &mut Option<PathBuf>) -> nix::Result<()> {
+    match (mount(Some(null), path, NONE, MsFlags::MS_BIND, NONE), &*empty) {
+        // A directory: the kernel puts files on files only.
+        (Err(Errno::ENOTDIR), Some(empty)) => {
+            mount(Some(empty), path, NONE, MsFlags::MS_BIND, NONE)
+        }
+        (Err(Errno::ENOTDIR), None) => {
+            let flags =
+                MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+            let options = Some("size=0,nr_inodes=2,mode=555");
+            mount(Some("tmpfs"), path, Some("tmpfs"), flags, options)?;
+            *empty = Some(path.into());
+            Ok(())
+        }
+        (other, _) => other,
     }
-    mount(Some(null), path, NONE, MsFlags::MS_BIND, NONE)
 }
 
 /// A minimal `/dev` below the new root: six devices, its own devpts, a small shm.

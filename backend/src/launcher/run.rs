@@ -1,7 +1,7 @@
 //! `vitrine run`: one container straight on this host, without a server.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -142,6 +142,7 @@ fn try_run(options: &Options) -> anyhow::Result<Report> {
     if spec.namespaces.has(Namespace::Pid) {
         // Whatever it started has ended with it.
         ground.root = None;
+        ground.is_empty = true;
     }
     ground.clear()?;
     Ok(Report {
@@ -162,6 +163,10 @@ struct Ground {
     /// What is still to be killed by its root, where there is no cgroup.
     root: Option<RootId>,
     hierarchies: Rc<Hierarchies>,
+    /// In which killed runs may have left something.
+    all: Rc<Hierarchies>,
+    /// Everybody who was in the group has been reaped.
+    is_empty: bool,
     group: Option<Cgroup>,
     uids: Option<UidRange>,
     /// Made by a process that is ended and reaped with the rest, while nobody waits for it.
@@ -180,7 +185,9 @@ impl Ground {
             privilege,
             instance: String::new(),
             root: None,
+            is_empty: false,
             hierarchies: Rc::default(),
+            all: Rc::default(),
             group: None,
             uids: None,
             making: None,
@@ -202,11 +209,8 @@ impl Ground {
         controllers.extend(knobs.iter().map(Knob::controller));
         let all = Hierarchies::of(privilege)?;
         ground.hierarchies = Rc::new(all.only(&controllers));
-        // In all hierarchies: what was left may be throttled or frozen in one that is not used
-        // here. If it cannot be swept now, that is no reason not to run; the next one tries again.
-        let _ = sweep::sweep(&Rc::new(all));
+        ground.all = Rc::new(all);
         let run_directory = privilege.run_directory();
-        sweep::sweep_stages(&run_directory);
         ground.instance = sweep::instance_name();
         let group = Cgroup::create(&ground.hierarchies, &format!("{BASE}/{}", ground.instance))?;
         ground.group = Some(group.clone());
@@ -245,6 +249,7 @@ impl Ground {
             into: None,
             namespaces: spec.namespaces,
             join_all: false,
+            net_apart: spec.namespaces.has(Namespace::Net) && !self.privilege.is_rootless(),
             time_offset_secs: spec.time_offset_secs,
             procs: self.group.as_ref().map_or_else(|| Ok(Entrance::default()), Cgroup::procs)?,
             then_procs: Vec::new(),
@@ -270,7 +275,13 @@ impl Ground {
             env: image.config.variables(),
             rights: if options.seccomp { Rights::Strict } else { Rights::Unfiltered },
         };
-        Ok(birth::start(&plan, Steps::begin())?)
+        let (all, making) = (&self.all, self.making.take());
+        let meanwhile = || {
+            // Its namespace is held by now; it has been killed and is reaped here.
+            drop(making);
+            sweep_others(all, &here);
+        };
+        Ok(birth::start_while(&plan, Steps::begin(), meanwhile)?)
     }
 
     fn clear(mut self) -> anyhow::Result<()> {
@@ -280,7 +291,10 @@ impl Ground {
     fn release(&mut self) -> anyhow::Result<()> {
         let mut released = Ok(());
         if let Some(group) = self.group.take() {
-            released = group.kill_all(Duration::from_secs(5)).and_then(|()| group.remove());
+            // Somebody of the host's may have been put into it: then they are killed as ever.
+            if !self.is_empty || group.remove_empty().is_err() {
+                released = group.kill_all(Duration::from_secs(5)).and_then(|()| group.remove());
+            }
         }
         if let Some(root) = self.root.take().filter(|_| self.hierarchies.is_empty()) {
             let killed = kill::by_root(root, Duration::from_secs(5));
@@ -301,6 +315,15 @@ impl Drop for Ground {
         // On the way out of an error; that error is the one to tell.
         let _ = self.release();
     }
+}
+
+/// Removes what killed runs have left, while the new process puts its root together.
+///
+/// In all hierarchies: what was left may be throttled or frozen in one that is not used here. If
+/// it cannot be swept now, that is no reason not to run; the next one tries again.
+fn sweep_others(all: &Rc<Hierarchies>, run_directory: &Path) {
+    let _ = sweep::sweep(all);
+    sweep::sweep_stages(run_directory);
 }
 
 /// What to do when the kernel does not take a limit.

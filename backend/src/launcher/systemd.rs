@@ -26,11 +26,14 @@ pub(crate) const IN_SCOPE: &str = "VITRINE_IN_SCOPE";
 /// Returns at once where there is no systemd, no v2, or where the unit we were started from was
 /// delegated. Otherwise it does not return: the same command starts over in a scope.
 pub(crate) fn enter_scope() -> Result<()> {
-    let uses_v2 = Hierarchies::detect()?.iter().any(|h| h.dialect == Dialect::V2 && h.hands_out());
     // An ordinary user asks for a scope by hand (`systemd-run --user`): many have no systemd of
     // their own, and go on without limits.
     let root = nix::unistd::geteuid().is_root();
-    if !root || !Path::new(BOOTED).is_dir() || !uses_v2 || in_delegated_group()? {
+    if !root || !Path::new(BOOTED).is_dir() {
+        return Ok(());
+    }
+    let uses_v2 = Hierarchies::detect()?.iter().any(|h| h.dialect == Dialect::V2 && h.hands_out());
+    if !uses_v2 || in_delegated_group()? {
         return Ok(());
     }
     if std::env::var_os(IN_SCOPE).is_some() {

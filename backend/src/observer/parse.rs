@@ -12,11 +12,15 @@ pub(crate) struct Stat<'a> {
     pub(crate) state: char,
     /// The parent's PID.
     pub(crate) parent: u32,
+    /// A thread of the kernel's own (`PF_KTHREAD` of `linux/sched.h`).
+    pub(crate) is_kernel: bool,
     /// User and system time of all its threads, in clock ticks.
     pub(crate) cpu_ticks: u64,
     /// Clock ticks from boot to its start.
     pub(crate) start_ticks: u64,
 }
+
+const PF_KTHREAD: u64 = 0x0020_0000;
 
 /// Reads `/proc/PID/stat`. The name stands in parentheses and may itself hold `)` and newlines,
 /// so it ends at the last `)` of the text; everything behind that is the kernel's own.
@@ -30,11 +34,13 @@ pub(crate) fn stat(text: &[u8]) -> Option<Stat<'_>> {
         return None;
     }
     let parent = number(fields.next()?).and_then(|n| u32::try_from(n).ok())?;
-    let user = fields.nth(9).and_then(number)?;
+    let flags = fields.nth(4).and_then(number)?;
+    let user = fields.nth(4).and_then(number)?;
     let system = fields.next().and_then(number)?;
     let start_ticks = fields.nth(6).and_then(number)?;
     let cpu_ticks = user.saturating_add(system);
-    Some(Stat { comm, state: char::from(*state), parent, cpu_ticks, start_ticks })
+    let is_kernel = flags & PF_KTHREAD != 0;
+    Some(Stat { comm, state: char::from(*state), parent, is_kernel, cpu_ticks, start_ticks })
 }
 
 /// The fields used of `/proc/PID/status`.

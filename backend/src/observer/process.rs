@@ -13,6 +13,7 @@
 //! **Invariant:** a process is its PID *and* its start time. Descriptors are bound to the process
 //! by the kernel (a read after its end is `ESRCH`), and a start time that differs starts afresh.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, OwnedFd};
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use nix::errno::Errno;
 use nix::fcntl::readlinkat;
 use vitrine_shared::id::ContainerId;
+use vitrine_shared::namespace::Namespace;
 use vitrine_shared::process::Process;
 
 use super::clock::{self, CpuClock};
@@ -56,6 +58,8 @@ pub(crate) struct Means {
     pub(crate) ledger: Ledger,
     /// What the host's ids are called here.
     pub(crate) own_ids: OwnIds,
+    /// The namespaces of the kernel's own threads, once one of them was read.
+    pub(crate) kernel: Cell<Option<[u64; 8]>>,
 }
 
 /// The processes of one machine that were there at the last reading.
@@ -316,14 +320,17 @@ impl Entry {
         }
         let cpu_nsec = cpu_nsec.unwrap_or_else(|| clock::ticks_nsec(stat.cpu_ticks));
         let now = Mark { at_nsec: clock::monotonic_nsec(), cpu_nsec };
-        let parse::Stat { state, parent, start_ticks, .. } = stat;
+        let parse::Stat { state, parent, is_kernel, start_ticks, .. } = stat;
         let renamed = stat.comm != self.comm;
         if renamed {
             self.comm = stat.comm.to_vec();
         }
         self.stat = Some((KeptStat { state, parent, start_ticks }, now));
         self.read_status(&directory, buffer, now)?;
-        if state != 'Z' {
+        if is_kernel {
+            // It has no command line either.
+            self.read_kernels_namespaces(means, &directory, now);
+        } else if state != 'Z' {
             self.read_namespaces(&directory, now);
             self.ask_command(means, &directory, now, renamed);
         }
@@ -345,6 +352,20 @@ impl Entry {
         self.status = parse::status(buffer)?;
         self.status_at = Some(now);
         Some(())
+    }
+
+    /// The kernel's threads stay in the namespaces that were there first, but for mounts: the one
+    /// that keeps `/dev` has its own (`devtmpfsd` unshares them). So one of them tells for all.
+    fn read_kernels_namespaces(&mut self, means: &Means, directory: &OwnedFd, now: Mark) {
+        let Some(kernel) = means.kernel.get() else {
+            self.read_namespaces(directory, now);
+            means.kernel.set(Some(self.namespaces).filter(|all| !all.contains(&0)));
+            return;
+        };
+        let mounts = readlinkat(directory, c"ns/mnt");
+        let mounts = mounts.ok().and_then(|text| parse::namespace_link(text.as_encoded_bytes()));
+        self.namespaces = kernel;
+        self.namespaces[Namespace::Mount as usize] = mounts.unwrap_or(0);
     }
 
     /// What cannot be read keeps its last value: of a process that is just ending, too.

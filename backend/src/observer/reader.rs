@@ -1,5 +1,6 @@
 //! Reads machines: from what the launcher said of them to samples, with no channel in between.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -78,7 +79,14 @@ impl Reader {
         let mut buffer = Vec::new();
         let own_ids = OwnIds::read(&proc, &mut buffer);
         Ok(Reader {
-            means: Means { proc, cpu_clock, commands: CommandLines::new(), ledger, own_ids },
+            means: Means {
+                proc,
+                cpu_clock,
+                commands: CommandLines::new(),
+                ledger,
+                own_ids,
+                kernel: Cell::default(),
+            },
             listing,
             listed_at_nsec: None,
             machines: BTreeMap::new(),

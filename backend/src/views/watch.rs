@@ -1,5 +1,6 @@
 //! Processes read once or again and again, with what the host knows of each.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
@@ -124,7 +125,8 @@ impl Watch {
         let uids = UidMaps::new(&proc);
         let host_namespaces = host_namespaces(&proc);
         let own_ids = OwnIds::read(&proc, &mut Vec::new());
-        let means = Means { proc, cpu_clock: clock::process_cpu_nsec, commands, ledger, own_ids };
+        let (cpu_clock, kernel) = (clock::process_cpu_nsec as _, Cell::default());
+        let means = Means { proc, cpu_clock, commands, ledger, own_ids, kernel };
         let processes = Processes::default();
         Ok(Watch { host, means, processes, listing, uids, host_namespaces })
     }

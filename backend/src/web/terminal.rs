@@ -74,6 +74,8 @@ enum Step {
     Exit(i32),
     Gone,
     Wait,
+    /// There is little to send, and much is on its way: until it is acknowledged, or for a moment.
+    Grow,
 }
 
 impl Terminals {
@@ -167,7 +169,8 @@ impl State {
         }
     }
 
-    fn step(&mut self, page: u64, life: Life, now: Instant) -> Step {
+    /// What comes next for a page; with `small`, even a frame that had better grow.
+    fn step(&mut self, page: u64, life: Life, small: bool, now: Instant) -> Step {
         let Some(watcher) = self.flow.get(page) else { return Step::Gone };
         if let Some(input_seq) = watcher.confirm.take() {
             return Step::Send(Output::InputAck { input_seq });
@@ -183,6 +186,10 @@ impl State {
             return Step::Send(Output::Reset { seq });
         }
         if next < head {
+            let is_small = head - next < FRAME_BYTES as u64;
+            if is_small && !small && watcher.is_busy() {
+                return Step::Grow;
+            }
             let bytes = self.ring.copy(next, FRAME_BYTES);
             watcher.sent(bytes.len() as u64, now);
             return Step::Send(Output::Data { seq: next, bytes });
@@ -204,12 +211,12 @@ impl Terminal {
         self.news.send_replace(());
     }
 
-    fn step(&self, page: u64) -> Step {
+    fn step(&self, page: u64, small: bool) -> Step {
         let life = *self.life.borrow();
         if life.gone {
             return Step::Gone;
         }
-        self.lock().step(page, life, Instant::now())
+        self.lock().step(page, life, small, Instant::now())
     }
 
     /// A page comes; also gives the position of the input it should send next.

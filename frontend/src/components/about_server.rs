@@ -1,22 +1,13 @@
-//! About the server: the frame of the dialog, the note in the lab, the banner.
+//! About the server: the frame of the dialog, and the banner.
 
 use std::rc::Rc;
 
 use yew::prelude::*;
 
 use super::modal::Modal;
-use crate::host;
 use crate::lens::{self, Lens, Scene};
-use crate::prefs::{self, key};
 use crate::state::{Action, Dialog, State};
-use crate::text::host as words;
-use crate::ui::{Desk, Ui, use_desk, use_ui};
-
-/// What they show.
-#[derive(Properties, PartialEq)]
-pub(crate) struct Props {
-    pub(crate) state: Rc<State>,
-}
+use crate::ui::{Desk, Ui};
 
 /// The dialog: its frame, around a lens.
 pub(crate) fn about_dialog(ui: &Ui, desk: &Desk, state: &Rc<State>) -> Html {
@@ -33,36 +24,6 @@ pub(crate) fn about_dialog(ui: &Ui, desk: &Desk, state: &Rc<State>) -> Html {
             </header>
             {if open { lens::show(&scene, Lens::About) } else { Html::default() }}
         </Modal>
-    }
-}
-
-/// The note in the lab: what is missing in one line, until it was read.
-#[component]
-pub(crate) fn MissingNote(props: &Props) -> Html {
-    let (ui, desk) = (use_ui(), use_desk());
-    let t = ui.t();
-    let read = use_state_eq(|| prefs::load(key::MISSING).unwrap_or_default());
-    let known = props.state.host.as_deref();
-    let print = known.map(|host| host::fingerprint(&host.missing)).unwrap_or_default();
-    let hidden = print.is_empty() || *read == print;
-    let features: Vec<_> = known
-        .map(|host| host.missing.iter().map(|missing| missing.feature).collect())
-        .unwrap_or_default();
-    let rootless = known.is_some_and(|host| host.rootless);
-    let more = desk.act.reform(|_: MouseEvent| Action::Dialog(Some(Dialog::About)));
-    let dismiss = Callback::from(move |_: MouseEvent| {
-        prefs::save(key::MISSING, &print);
-        read.set(print.clone());
-    });
-    html! {
-        <div class="note" role="note" data-test="missing" {hidden}>
-            <p>
-                {words::missing_in_short(ui.lang, &features)}
-                <span hidden={!rootless}>{" "}{t.rootless_note}</span>
-            </p>
-            <button type="button" class="plain" data-test="missing-more" onclick={more}>{t.missing_more}</button>
-            <button type="button" class="plain" data-test="missing-dismiss" onclick={dismiss}>{t.dismiss}</button>
-        </div>
     }
 }
 

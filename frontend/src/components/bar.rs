@@ -27,7 +27,7 @@ pub(crate) struct Props<'a> {
 
 /// The bar.
 pub(crate) fn bar(ui: &Ui, desk: &Desk, props: &Props<'_>) -> Html {
-    let t = ui.t();
+    let t = ui.lab();
     let state = props.state;
     let machine = state.machine().cloned();
     let containers =
@@ -119,7 +119,7 @@ fn frozen(state: &State) -> Option<bool> {
 
 /// Stops every process of the container, or lets them go on.
 fn freeze(ui: &Ui, desk: &Desk, state: &State) -> Html {
-    let t = ui.t();
+    let t = ui.lab();
     let group = freezable(state);
     let frozen = frozen(state);
     let missing = lacks_controller(state.host.as_deref(), Controller::Freezer);

@@ -9,7 +9,7 @@ use crate::ui::Ui;
 
 /// The steps.
 pub(crate) fn birth(ui: &Ui, container: &[Step], machine: &[Step]) -> Html {
-    let t = ui.t();
+    let t = ui.lab();
     let longest = container.iter().chain(machine).map(|step| step.took_usec).max();
     let longest = f64::from(longest.unwrap_or(1).max(1));
     html! {
@@ -25,7 +25,7 @@ fn list(ui: &Ui, title: &'static str, steps: &[Step], longest: f64) -> Html {
     html! {
         <div class="steps">
             <h3>{title}{" "}<span class="muted">{born_in(ui.lang, &format::msec(whole))}</span></h3>
-            <p class="muted" hidden={!steps.is_empty()}>{ui.t().steps_empty}</p>
+            <p class="muted" hidden={!steps.is_empty()}>{ui.lab().steps_empty}</p>
             <ol>{for steps.iter().enumerate().map(|(at, one)| html! {
                 <li key={at} title={one.call.clone()}>
                     <span class="step-name">{step::step(ui.lang, one.name)}</span>

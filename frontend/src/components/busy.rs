@@ -19,7 +19,7 @@ pub(crate) fn busy(
     may_change: bool,
     trouble: Option<Trouble>,
 ) -> Html {
-    let t = ui.t();
+    let t = ui.lab();
     let start = desk.send.reform(move |_: MouseEvent| Command::Exec {
         machine,
         container,

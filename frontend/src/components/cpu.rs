@@ -62,7 +62,7 @@ pub(crate) fn Cpu(props: &Props) -> Html {
     let recent = props.history.as_ref().and_then(History::recent_periods);
     html! {
         <section class="lens" aria-labelledby="cpu-title">
-            <h2 id="cpu-title">{t.cpu_question}</h2>
+            <h2 id="cpu-title">{ui.lab().cpu_question}</h2>
             <div class="lens-now">
                 <p class="lens-number" data-test="cpu-now">
                     <strong>{now.unwrap_or_else(|| "–".into())}{" %"}</strong>{" "}
@@ -70,10 +70,10 @@ pub(crate) fn Cpu(props: &Props) -> Html {
                 </p>
                 <p class={if recent.is_some_and(|r| r.1 > 0) { "refused" } else { "muted" }}>
                     {match recent {
-                        Some((_, 0)) => t.not_throttled.into(),
+                        Some((_, 0)) => ui.lab().not_throttled.into(),
                         Some((periods, throttled)) => throttled_in(ui.lang, periods, throttled),
-                        None if measured.is_none() => t.no_quota.into(),
-                        None => t.no_periods.into(),
+                        None if measured.is_none() => ui.lab().no_quota.into(),
+                        None => ui.lab().no_periods.into(),
                     }}
                 </p>
                 {busy(&ui, &desk, (props.machine, props.container), props.may_change, props.exec_trouble.clone())}
@@ -163,7 +163,7 @@ struct ChartProps {
 #[component]
 fn Chart(props: &ChartProps) -> Html {
     let ui = use_ui();
-    let t = ui.t();
+    let t = ui.lab();
     let region = use_node_ref();
     let width = use_width(&region);
     let held = use_mut_ref(|| false);

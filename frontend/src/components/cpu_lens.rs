@@ -147,9 +147,9 @@ fn CpuLens(props: &Props) -> Html {
             </div>
             <div class="cpu-charts" ref={region}>
                 <h2 class="cpu-head">{w.minute}<span class="legend" aria-hidden="true">
-                    <span class="key key-used">{ui.t().legend_used}</span>
-                    <span class="key key-quota">{ui.t().legend_quota}</span>
-                    <span class="key key-hatched">{ui.t().legend_throttled}</span>
+                    <span class="key key-used">{ui.lab().legend_used}</span>
+                    <span class="key key-quota">{ui.lab().legend_quota}</span>
+                    <span class="key key-hatched">{ui.lab().legend_throttled}</span>
                 </span><span class="legend-top muted" ref={paint.word(Words::Top)}></span></h2>
                 <svg class="chart-svg cpu-overview" height={(OVERVIEW * scale).to_string()} viewBox={format!("0 0 {:.0} {OVERVIEW}", (width / scale).max(1.0))}
                     preserveAspectRatio="none" role="img" ref={refs(Ink::Overview)} data-test="cpu-overview"

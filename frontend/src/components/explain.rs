@@ -15,7 +15,7 @@ pub(crate) fn explain(ui: &Ui, told: Option<&Told>) -> Html {
     html! {
         <div class="explain" data-test="explain">
             {match told {
-                None => html! { <p class="muted">{ui.t().explain_empty}</p> },
+                None => html! { <p class="muted">{ui.lab().explain_empty}</p> },
                 Some(told) => html! { <div key={told.number}>{answered(ui, told)}</div> },
             }}
         </div>
@@ -23,7 +23,7 @@ pub(crate) fn explain(ui: &Ui, told: Option<&Told>) -> Html {
 }
 
 fn answered(ui: &Ui, told: &Told) -> Html {
-    let t = ui.t();
+    let t = ui.lab();
     html! {
         <>
             <p><span class="muted">{t.you_asked}</span>{" "}{happening::asked(ui.lang, &told.command)}</p>

@@ -27,7 +27,7 @@ pub(crate) struct Props {
 #[component]
 pub(crate) fn Eyes(props: &Props) -> Html {
     let ui = use_ui();
-    let t = ui.t();
+    let t = ui.lab();
     let region = use_node_ref();
     let threads = use_node_ref();
     let (host_rows, container_rows, others) = match &props.sample {
@@ -73,7 +73,7 @@ fn corner(ui: &Ui, container: &Container) -> Html {
     let panes = panes_of(container);
     let new = || Namespace::ALL.into_iter().filter(move |namespace| panes.has(*namespace));
     let names: Vec<_> = new().map(|namespace| kernel::namespace_name(ui.lang, namespace)).collect();
-    let whose = if is_machine_shell(container) { ui.t().machine_panes } else { ui.t().panes };
+    let whose = if is_machine_shell(container) { ui.lab().machine_panes } else { ui.lab().panes };
     let label = format!("{whose}: {}", names.join(ui.lang.pick(", ", "、")));
     html! {
         <span class="letters" role="img" aria-label={label.clone()} title={label}>
@@ -83,7 +83,7 @@ fn corner(ui: &Ui, container: &Container) -> Html {
 }
 
 fn table(ui: &Ui, caption: &'static str, rows: &[Row], mirrored: bool) -> Html {
-    let t = ui.t();
+    let t = ui.lab();
     let heads = [
         ("pid", html! { {t.pid} }),
         ("nspid", html! { <abbr title={t.nspid_title}>{t.nspid}</abbr> }),

@@ -10,7 +10,7 @@ use crate::ui::Ui;
 
 /// The feed; the entries come oldest first.
 pub(crate) fn feed(ui: &Ui, entries: &[FeedEntry]) -> Html {
-    let t = ui.t();
+    let t = ui.lab();
     html! {
         <section class="feed" aria-labelledby="feed-title">
             <h2 id="feed-title">{t.feed}</h2>
@@ -64,12 +64,12 @@ pub(crate) fn file(path: &str) -> String {
 /// Old value, arrow, new value.
 pub(crate) fn change(ui: &Ui, old: &str, new: &str) -> Html {
     let shown = |value: &str| match value {
-        "" => ui.t().empty_value.to_string(),
+        "" => ui.lab().empty_value.to_string(),
         value => value.to_string(),
     };
     html! {
         <span class="change">
-            <span class="visually-hidden">{ui.t().was}{" "}</span>
+            <span class="visually-hidden">{ui.lab().was}{" "}</span>
             <code class="old">{shown(old)}</code>{" → "}<code class="new">{shown(new)}</code>
         </span>
     }

@@ -1,13 +1,14 @@
 //! The figure of the start page: [`Play`] drawn, frame by frame, at the width there is.
 
 use gloo::render::{AnimationFrame, request_animation_frame};
+use gloo::timers::callback::Timeout;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::Closure;
 use web_sys::{HtmlElement, HtmlInputElement, ResizeObserver};
 use yew::prelude::*;
 
 use crate::eyes::{between, thread_path};
-use crate::play::Play;
+use crate::play::{Play, STILL_MSEC};
 use crate::prefs;
 use crate::text::Text;
 use crate::ui::{Ui, use_ui};
@@ -29,6 +30,7 @@ const INSIDE: [u32; 2] = [1, 7];
 
 struct Stage {
     play: Play,
+    begins: Option<Timeout>,
     last: Option<f64>,
     frame: Option<AnimationFrame>,
 }
@@ -40,7 +42,7 @@ pub(crate) fn Figure() -> Html {
     let t = ui.t();
     let region = use_node_ref();
     let width = use_width(&region);
-    let stage = use_mut_ref(|| Stage { play: Play::new(), last: None, frame: None });
+    let stage = use_mut_ref(|| Stage { play: Play::new(), begins: None, last: None, frame: None });
     let ticked = use_force_update();
     use_first_run(&stage, &ticked);
     let (drawn, over) = {
@@ -98,8 +100,20 @@ pub(crate) fn Figure() -> Html {
 fn use_first_run(stage: &std::rc::Rc<std::cell::RefCell<Stage>>, ticked: &UseForceUpdateHandle) {
     let (stage, ticked) = (stage.clone(), ticked.clone());
     use_effect_with((), move |()| {
-        run(&stage, &ticked);
-        move || stage.borrow_mut().frame = None
+        let first = {
+            let (stage, ticked) = (stage.clone(), ticked.clone());
+            move || {
+                stage.borrow_mut().play.advance(f64::from(STILL_MSEC));
+                run(&stage, &ticked);
+            }
+        };
+        // What does not move needs no frames, and the page has other things to do now.
+        let wait = if prefs::reduced_motion() { 0 } else { STILL_MSEC };
+        stage.borrow_mut().begins = Some(Timeout::new(wait, first));
+        move || {
+            let mut stage = stage.borrow_mut();
+            (stage.begins, stage.frame) = (None, None);
+        }
     });
 }
 

@@ -1,9 +1,11 @@
 //! The header: logo, machine, connection, language, theme, size.
 
+use std::rc::Rc;
+
 use yew::prelude::*;
 
-use super::machine::machine_tools;
 use super::parts::{hatch, logo};
+use crate::lens::{self, Lens, Scene};
 use crate::prefs::Theme;
 use crate::route::Screen;
 use crate::state::{Action, Dialog, Link, Session, State};
@@ -11,7 +13,8 @@ use crate::text::Text;
 use crate::ui::{Change, Desk, Ui};
 
 /// The header of both screens.
-pub(crate) fn header(ui: &Ui, desk: &Desk, state: &State, screen: Screen) -> Html {
+pub(crate) fn header(ui: &Ui, desk: &Desk, state: &Rc<State>, screen: Screen) -> Html {
+    let scene = Scene { ui, desk, state, group: None, leave: None };
     let t = ui.t();
     html! {
         <header class="top">
@@ -19,7 +22,7 @@ pub(crate) fn header(ui: &Ui, desk: &Desk, state: &State, screen: Screen) -> Htm
             {hatch()}
             <a class="brand" href="#/" aria-label={t.to_start}>{logo()}<span>{"Vitrine"}</span></a>
             <div class="top-lab" hidden={screen == Screen::Start}>
-                {machine_tools(ui, desk, state)}
+                {lens::show_if_there(&scene, Lens::Machine)}
             </div>
             {connection(ui, state)}
             {settings(ui, desk)}

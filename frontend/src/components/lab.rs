@@ -8,10 +8,10 @@ use vitrine_shared::id::MachineId;
 use vitrine_shared::message::{Container, FeedEntry};
 use yew::prelude::*;
 
-use super::about_server::MissingNote;
 use super::bar::{self, bar};
 use super::cpu::Cpu;
 use super::eyes::Eyes;
+use super::missing_note::MissingNote;
 use super::notes::Notes;
 use super::raw::{self, raw_files};
 use super::shelf::{self, shelf};
@@ -73,7 +73,7 @@ pub(crate) fn Lab(props: &Props) -> Html {
     html! {
         <main {class} id="main" tabindex="-1">
             <div class="lab-notes">
-                <p class="stale" role="status" hidden={!stale}>{ui.t().stale}</p>
+                <p class="stale" role="status" hidden={!stale}>{ui.lab().stale}</p>
                 <MissingNote state={state.clone()} />
             </div>
             <div class="lab-left">

@@ -6,13 +6,15 @@ use yew::prelude::*;
 
 use super::modal::Modal;
 use crate::kinds::is_running;
+use crate::lens::Scene;
 use crate::state::{Action, Dialog, State};
 use crate::text::{host as words, refusal::profile_name};
 use crate::ui::{Desk, Ui, select_value};
 
 /// The machine that is looked at, and what may be done to it.
-pub(crate) fn machine_tools(ui: &Ui, desk: &Desk, state: &State) -> Html {
-    let t = ui.t();
+pub(crate) fn machine_tools(scene: &Scene<'_>) -> Html {
+    let (ui, desk, state) = (scene.ui, scene.desk, scene.state);
+    let t = ui.lab();
     let id = state.machine().map(|machine| machine.id);
     let may = state.may_ask() && id.is_some();
     let open = desk.send.reform(move |_: MouseEvent| Command::StartContainer {
@@ -37,7 +39,7 @@ pub(crate) fn machine_tools(ui: &Ui, desk: &Desk, state: &State) -> Html {
 /// The machine; a choice where there are several.
 fn machine_choice(ui: &Ui, desk: &Desk, state: &State) -> Html {
     if state.machines.len() < 2 {
-        let name = state.machine().map_or(ui.t().no_machine.into(), |machine| label(machine));
+        let name = state.machine().map_or(ui.lab().no_machine.into(), |machine| label(machine));
         let meaning = state.machine().map(|one| words::profile_meaning(ui.lang, one.profile));
         return html! { <span class="machine" data-test="machine" title={meaning}>{name}</span> };
     }
@@ -51,7 +53,7 @@ fn machine_choice(ui: &Ui, desk: &Desk, state: &State) -> Html {
     });
     html! {
         <label class="machine">
-            <span class="visually-hidden">{ui.t().machine}</span>
+            <span class="visually-hidden">{ui.lab().machine}</span>
             <select {onchange} data-test="machine">
                 {for state.machines.values().map(|machine| html! {
                     <option key={machine.id.to_string()} value={machine.id.to_string()}
@@ -73,7 +75,7 @@ fn label(machine: &Machine) -> String {
 
 /// Asks whether a machine is really to end.
 fn end_machine(ui: &Ui, desk: &Desk, state: &State) -> Html {
-    let t = ui.t();
+    let t = ui.lab();
     let asked = match state.dialog {
         Some(Dialog::EndMachine(id)) => Some(id),
         _ => None,

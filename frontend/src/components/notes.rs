@@ -32,7 +32,7 @@ enum Tab {
 #[component]
 pub(crate) fn Notes(props: &Props) -> Html {
     let ui = use_ui();
-    let t = ui.t();
+    let t = ui.lab();
     // A choice holds until the next answer: a click wants its own explanation.
     let chosen = use_state_eq(|| None::<(u32, Tab)>);
     let number = props.told.as_ref().map_or(0, |told| told.number);

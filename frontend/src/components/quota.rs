@@ -37,7 +37,7 @@ struct Draft {
 #[component]
 pub(crate) fn Quota(props: &Props) -> Html {
     let (ui, desk) = (use_ui(), use_desk());
-    let t = ui.t();
+    let t = ui.lab();
     let draft = use_state_eq(Draft::default);
     let wrong = use_state_eq(|| false);
     let quota = props.quota_usec.map(|quota| quota.to_string()).unwrap_or_default();
@@ -108,7 +108,7 @@ fn slider(props: &Props, ui: &crate::ui::Ui) -> Html {
     let value = permille.map_or(100, |permille| (permille / 10).clamp(1, 100));
     let words = match permille {
         Some(permille) => percent_of_one(ui.lang, &format::short_percent(permille)),
-        None => ui.t().no_limit.into(),
+        None => ui.lab().no_limit.into(),
     };
     let oninput = props.want.reform(|event: InputEvent| {
         input_text(&event).parse::<u32>().unwrap_or(100).clamp(1, 100) * 10
@@ -117,7 +117,7 @@ fn slider(props: &Props, ui: &crate::ui::Ui) -> Html {
         <label class="slider">
             <span class="slider-words">{&words}</span>
             <input type="range" min="1" max="100" step="1" data-test="quota-slider"
-                value={value.to_string()} aria-label={ui.t().quota_slider} aria-valuetext={words}
+                value={value.to_string()} aria-label={ui.lab().quota_slider} aria-valuetext={words}
                 disabled={!props.may_change} {oninput} />
         </label>
     }

@@ -23,7 +23,7 @@ pub(crate) struct Props<'a> {
 
 /// The raw files of a group.
 pub(crate) fn raw_files(ui: &Ui, props: &Props<'_>) -> Html {
-    let t = ui.t();
+    let t = ui.lab();
     let path = match props.group.path.as_str() {
         "" => t.cap,
         path => path,
@@ -94,7 +94,7 @@ fn File(props: &FileProps) -> Html {
                             aria-invalid={props.trouble.is_some().to_string()}
                             oninput={typed(&draft)} onkeydown={given_up(&draft)} />
                         <button type="submit" class="plain" hidden={!differs}
-                            aria-label={format!("{} {}", ui.t().write, props.file.name)}>{ui.t().write}</button>
+                            aria-label={format!("{} {}", ui.lab().write, props.file.name)}>{ui.lab().write}</button>
                     </span>
                 </form>
             } else {

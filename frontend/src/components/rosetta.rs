@@ -22,10 +22,10 @@ use crate::ui::{Ui, input_text, use_desk, use_ui};
 pub(crate) fn rosetta(scene: &Scene<'_>) -> Html {
     let (ui, state) = (scene.ui, scene.state);
     let Some((group, machine)) = scene.group.zip(state.focus) else {
-        return html! { <p key="none" class="muted">{ui.t().waiting_for_sample}</p> };
+        return html! { <p key="none" class="muted">{ui.lab().waiting_for_sample}</p> };
     };
     let path = match group.path.as_str() {
-        "" => ui.t().cap,
+        "" => ui.lab().cap,
         path => path,
     };
     let (real, id) = (group.dialect, group.group);
@@ -250,7 +250,7 @@ impl Field<'_> {
                     aria-label={name} title={allowed} oninput={oninput} onkeydown={onkeydown} />
                 <code class="say-file" aria-hidden="true">{quote}{" > "}{file}</code>
                 <button type="submit" class="plain" hidden={!differs}
-                    aria-label={format!("{} {file}", ui.t().write)}>{ui.t().write}</button>
+                    aria-label={format!("{} {file}", ui.lab().write)}>{ui.lab().write}</button>
                 <CopyButton text={shell_line(file, &shown)} />
             </form>
         }

@@ -9,7 +9,7 @@ use yew::prelude::*;
 use crate::format;
 use crate::history::{self, History};
 use crate::host::lacks_controller;
-use crate::text::{Text, host as words, of_limit, throttled_in};
+use crate::text::{host as words, lab, of_limit, throttled_in};
 use crate::ui::Ui;
 
 /// What the shelf shows.
@@ -24,7 +24,7 @@ pub(crate) struct Props<'a> {
 
 /// The shelf.
 pub(crate) fn shelf(ui: &Ui, props: &Props<'_>) -> Html {
-    let t = ui.t();
+    let t = ui.lab();
     // Those that somebody made can be hundreds; they have a view of their own.
     let all = props.sample.as_ref().map(|sample| sample.groups.as_slice()).unwrap_or_default();
     let is_board = |group: &&CgroupSample| !matches!(group.group, GroupId::Made(_));
@@ -56,7 +56,7 @@ fn depth(group: GroupId) -> u8 {
 }
 
 /// The last part of a group's path.
-pub(crate) fn name(group: &CgroupSample, t: &'static Text) -> String {
+pub(crate) fn name(group: &CgroupSample, t: &'static lab::Text) -> String {
     match group.group {
         GroupId::Cap => t.cap.into(),
         _ => group.path.rsplit('/').next().unwrap_or_default().into(),
@@ -64,7 +64,7 @@ pub(crate) fn name(group: &CgroupSample, t: &'static Text) -> String {
 }
 
 /// What a group is for, where its name does not say it.
-fn note(group: GroupId, t: &'static Text) -> Option<&'static str> {
+fn note(group: GroupId, t: &'static lab::Text) -> Option<&'static str> {
     match group {
         GroupId::Cap => Some(t.cap_note),
         GroupId::Shell => Some(t.shell_note),
@@ -73,7 +73,7 @@ fn note(group: GroupId, t: &'static Text) -> Option<&'static str> {
 }
 
 fn board(ui: &Ui, group: &CgroupSample, props: &Props<'_>) -> Html {
-    let t = ui.t();
+    let t = ui.lab();
     let history = props.histories.get(&group.group);
     let chosen = group.group == props.group;
     // Without the controller, nothing counted is not the same as nothing used.
@@ -95,12 +95,12 @@ fn board(ui: &Ui, group: &CgroupSample, props: &Props<'_>) -> Html {
                 history::permille(group.cpu.quota_usec, group.cpu.period_usec),
                 history.and_then(History::recent_share).unwrap_or(0.0))}
             <dl class="amounts">
-                <div><dt>{t.memory}</dt><dd>{match lacks(Controller::Memory) {
-                    true => html! { <span class="muted">{t.not_counted}</span> },
+                <div><dt>{ui.lab().memory}</dt><dd>{match lacks(Controller::Memory) {
+                    true => html! { <span class="muted">{ui.lab().not_counted}</span> },
                     false => amount(ui, format::bytes(group.memory_bytes), group.memory_max.map(format::bytes)),
                 }}</dd></div>
-                <div><dt>{t.pids}</dt><dd>{match lacks(Controller::Pids) {
-                    true => html! { <span class="muted">{t.not_counted}</span> },
+                <div><dt>{ui.lab().pids}</dt><dd>{match lacks(Controller::Pids) {
+                    true => html! { <span class="muted">{ui.lab().not_counted}</span> },
                     false => amount(ui, group.pids.to_string(), group.pids_max.map(|max| max.to_string())),
                 }}</dd></div>
             </dl>

@@ -49,16 +49,16 @@ pub(crate) fn TerminalArea(props: &Props) -> Html {
             <header class="terminal-head">
                 <h2 id="terminal-title">{terminal_of(ui.lang, &props.name)}</h2>
                 <span class="muted terminal-status" role="status">{terminal_status(ui.lang, &status)}</span>
-                <span class="muted" hidden={props.may_type}>{t.viewer_only}</span>
+                <span class="muted" hidden={props.may_type}>{ui.lab().viewer_only}</span>
                 <span class="terminal-tools">
                     <button type="button" class="plain" onclick={with(&slot, Terminal::copy)}>
                         {t.copy}<kbd>{"Ctrl+Shift+C"}</kbd></button>
                     <button type="button" class="plain" onclick={with(&slot, Terminal::paste)}
-                        disabled={!props.may_type}>{t.paste}<kbd>{"Ctrl+Shift+V"}</kbd></button>
-                    <button type="button" class="plain icon smaller" aria-label={t.font_smaller}
-                        title={t.font_smaller} onclick={smaller}></button>
-                    <button type="button" class="plain icon larger" aria-label={t.font_larger}
-                        title={t.font_larger} onclick={larger}></button>
+                        disabled={!props.may_type}>{ui.lab().paste}<kbd>{"Ctrl+Shift+V"}</kbd></button>
+                    <button type="button" class="plain icon smaller" aria-label={ui.lab().font_smaller}
+                        title={ui.lab().font_smaller} onclick={smaller}></button>
+                    <button type="button" class="plain icon larger" aria-label={ui.lab().font_larger}
+                        title={ui.lab().font_larger} onclick={larger}></button>
                     <FullScreen {region} />
                 </span>
             </header>
@@ -68,7 +68,7 @@ pub(crate) fn TerminalArea(props: &Props) -> Html {
                         <Host key={id.to_string()} {id} {slot} {on_status} font={font_px}
                             may_type={props.may_type} />
                     },
-                    None => html! { <p key="none" class="muted terminal-none">{t.no_terminal}</p> },
+                    None => html! { <p key="none" class="muted terminal-none">{ui.lab().no_terminal}</p> },
                 }}
             </div>
         </section>
@@ -130,7 +130,7 @@ fn Host(props: &HostProps) -> Html {
     html! {
         <>
             <div class="terminal-host" ref={host}></div>
-            <p class="muted terminal-none" role="alert" hidden={!*missing}>{ui.t().terminal_missing}</p>
+            <p class="muted terminal-none" role="alert" hidden={!*missing}>{ui.lab().terminal_missing}</p>
         </>
     }
 }
@@ -211,7 +211,7 @@ fn FullScreen(props: &FullScreenProps) -> Html {
             (None, None) => {}
         }
     });
-    let word = if *full { ui.t().full_screen_end } else { ui.t().full_screen };
+    let word = if *full { ui.lab().full_screen_end } else { ui.lab().full_screen };
     html! {
         <button type="button" class="plain" aria-pressed={full.to_string()} {onclick}>{word}</button>
     }

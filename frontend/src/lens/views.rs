@@ -1,4 +1,4 @@
-//! What only the file of the lenses has: one arm a lens.
+//! What the files that come later have: one arm a lens.
 
 use yew::prelude::*;
 
@@ -6,13 +6,25 @@ use super::{Lens, Scene};
 use crate::components::about::about;
 use crate::components::cpu_lens::cpu_lens;
 use crate::components::forge::Forge;
+use crate::components::lab::Lab;
+use crate::components::machine::machine_tools;
 use crate::components::rosetta::rosetta;
 use crate::components::start::why_not;
 use crate::place::Place;
 
-/// Shows a lens.
+/// Shows what is in the file of the lab.
+pub(super) fn show_lab(scene: &Scene<'_>, lens: Lens) -> Html {
+    match lens {
+        Lens::Machine => machine_tools(scene),
+        _ => html! { <Lab key="lab" state={scene.state} /> },
+    }
+}
+
+/// Shows what is in the file of the lenses.
 pub(super) fn show(scene: &Scene<'_>, lens: Lens) -> Html {
     match lens {
+        // Of the other file.
+        Lens::Lab | Lens::Machine => Html::default(),
         Lens::About => about(scene),
         Lens::Forge => forge(scene),
         Lens::Rosetta => rosetta(scene),

@@ -18,10 +18,10 @@ use super::super::mounts::{self, ProcView, RootPlan};
 use super::super::privilege::Privilege;
 use super::super::step::{At as _, StepError, Steps};
 use super::super::sys::{self, Side};
-use super::super::talk::Talk;
+use super::super::talk::{Talk, Told};
 use super::super::{confine, memfd};
 use super::delegated;
-use super::{Destination, Plan, Program, Rights, Root, Stage, Stdio, Word, clone_call};
+use super::{Destination, PATIENCE, Plan, Program, Rights, Root, Stage, Stdio, Word, clone_call};
 
 const HOME: &str = "/root";
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -152,17 +152,34 @@ fn become_program(
         sethostname(hostname).at(StepName::Hostname, "sethostname")?;
         steps.done(StepName::Hostname, format!("sethostname(\"{hostname}\")"));
     }
-    if plan.namespaces.has(Namespace::Net) {
+    if plan.namespaces.has(Namespace::Net) && !plan.net_apart {
         sys::loopback_up().at(StepName::Loopback, "ioctl(SIOCSIFFLAGS, lo)")?;
         steps.done(StepName::Loopback, "ioctl(SIOCSIFFLAGS, {lo, IFF_UP})");
     }
     let pty = enter_root(plan, steps)?;
     set_null(plan)?;
+    if plan.net_apart {
+        enter_net(talk, steps)?;
+    }
     if let Some(userns) = plan.userns {
         confine::become_root_of(userns, plan.privilege)?;
         steps.done(StepName::EnterUser, "setns(user); setresuid(0, 0, 0)");
     }
     finish(plan, talk, steps, pty)
+}
+
+/// Enters the network namespace that the launcher has made meanwhile.
+fn enter_net(talk: &Talk, steps: &mut Steps) -> Result<(), StepError> {
+    let step = StepName::Loopback;
+    match talk.hear::<Word>(step, PATIENCE)? {
+        Told::Word(Word::Net, fds) if fds.len() == 1 => {
+            setns(&fds[0], CloneFlags::CLONE_NEWNET).at(step, "setns(CLONE_NEWNET)")?;
+        }
+        _ => return Err(StepError::new(step, "no network namespace came", Errno::EPROTO)),
+    }
+    let call = "unshare(CLONE_NEWNET); ioctl(SIOCSIFFLAGS, {lo, IFF_UP}); setns(CLONE_NEWNET)";
+    steps.done(step, call);
+    Ok(())
 }
 
 /// Puts the null device where nothing else is.

@@ -96,6 +96,15 @@ impl Cgroup {
         found
     }
 
+    /// Removes a group that nobody is in and that has no groups below it: a call for each
+    /// hierarchy, and nothing is looked at.
+    pub(crate) fn remove_empty(&self) -> io::Result<()> {
+        self.directories().try_for_each(|(_, dir)| match fs::remove_dir(dir) {
+            Err(err) if err.kind() != io::ErrorKind::NotFound => Err(err),
+            _ => Ok(()),
+        })
+    }
+
     /// Removes the group and everything below it from every hierarchy. Already gone is gone.
     ///
     /// It takes no longer than `REMOVAL`, however much there is; what is left then is found by

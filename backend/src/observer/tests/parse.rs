@@ -13,8 +13,14 @@ const MEMORY_EVENTS: &[u8] = include_bytes!("../../../tests/fixtures/observer/v2
 fn check_stat(comm: &str, state: char) {
     let tail = "4194304 121 0 0 0 7 5 0 0 20 0 1 0 144101 3133440 418 18446744073709551615";
     let text = format!("42 ({comm}) {state} 7 42 42 0 -1 {tail}\n");
-    let expected =
-        Stat { comm: comm.as_bytes(), state, parent: 7, cpu_ticks: 12, start_ticks: 144_101 };
+    let expected = Stat {
+        comm: comm.as_bytes(),
+        state,
+        parent: 7,
+        is_kernel: false,
+        cpu_ticks: 12,
+        start_ticks: 144_101,
+    };
     assert_eq!(stat(text.as_bytes()), Some(expected), "{text:?}");
 }
 

@@ -10,6 +10,7 @@ fn means(tree: &Tree, places: u64) -> Means {
         commands: CommandLines::new(),
         ledger: Ledger::new(places),
         own_ids: OwnIds::default(),
+        kernel: std::cell::Cell::default(),
     }
 }
 

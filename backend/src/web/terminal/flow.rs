@@ -5,13 +5,20 @@
 //! ring hears `Reset` and goes on near the present. A holder whose page has not drawn anything
 //! for [`STALL`] (a closed laptop) is overtaken as soon as another holder draws.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use vitrine_shared::id::ParticipantId;
 
 /// After this time without progress a page holds nobody else back.
 pub(crate) const STALL: Duration = Duration::from_secs(10);
+
+/// Frames on their way to a page or back as acknowledgements, beyond which only full ones follow.
+///
+/// A program that writes letter by letter would otherwise fill the window with tiny frames, and
+/// what is typed would wait behind as many acknowledgements: 40,000 of them, at
+/// `terminal-frame-rate` a second.
+pub(crate) const FRAMES_UNACKED: usize = 32;
 
 /// The pages that watch one terminal.
 #[derive(Default)]
@@ -33,6 +40,8 @@ pub(crate) struct Watcher {
     /// Everything before this is drawn.
     acked: u64,
     acked_at: Instant,
+    /// Where the frames end that were sent and are not drawn.
+    unacked: VecDeque<u64>,
     /// It asked for what the ring does not have, and must be told where output begins.
     pub(crate) reset: bool,
     /// Its own input up to here is done with, and it must be told.
@@ -62,6 +71,7 @@ impl Flow {
             next: None,
             acked: 0,
             acked_at: now,
+            unacked: VecDeque::new(),
             reset: false,
             confirm: None,
             superseded: false,
@@ -96,6 +106,12 @@ impl Watcher {
         self.next = Some(seq);
         self.acked = seq;
         self.acked_at = now;
+        self.unacked.clear();
+    }
+
+    /// Are so many frames under way that a small one had better wait and grow?
+    pub(crate) fn is_busy(&self) -> bool {
+        self.unacked.len() >= FRAMES_UNACKED
     }
 
     /// So many bytes have been sent.
@@ -105,6 +121,10 @@ impl Watcher {
                 self.acked_at = now;
             }
             *next += bytes;
+            // One that does not acknowledge at all is not kept an account of for ever.
+            if self.unacked.len() < 2 * FRAMES_UNACKED {
+                self.unacked.push_back(*next);
+            }
         }
     }
 
@@ -114,6 +134,9 @@ impl Watcher {
         if seq > self.acked {
             self.acked = seq;
             self.acked_at = now;
+        }
+        while self.unacked.front().is_some_and(|&end| end <= seq) {
+            self.unacked.pop_front();
         }
     }
 
@@ -171,6 +194,29 @@ mod tests {
         flow.get(laptop).unwrap().ack(100, later);
         assert_eq!(flow.floor(later), Some(100));
         assert!(flow.get(laptop).unwrap().superseded && !flow.get(phone).unwrap().superseded);
+    }
+
+    #[test]
+    fn many_small_frames_are_too_many() {
+        let now = Instant::now();
+        let mut flow = Flow::default();
+        let page = enter(&mut flow, ANN, true, 0, now);
+        let page = flow.get(page).unwrap();
+        for _ in 0..FRAMES_UNACKED - 1 {
+            page.sent(3, now);
+        }
+        assert!(!page.is_busy());
+        page.sent(3, now);
+        assert!(page.is_busy());
+        page.ack(2, now);
+        assert!(page.is_busy(), "not the whole first frame");
+        page.ack(3, now);
+        assert!(!page.is_busy());
+        for _ in 0..1_000 {
+            page.sent(3, now);
+        }
+        page.ack(u64::MAX, now);
+        assert!(!page.is_busy(), "all is drawn");
     }
 
     #[test]

@@ -32,6 +32,10 @@ use super::{Step, Terminal};
 use crate::web::bucket::Bucket;
 use crate::web::upgrade::{DEAD, End, PING, goodbye};
 
+/// How long a small frame waits for acknowledgements of many others. A page that does not
+/// acknowledge gets its output all the same.
+const GROWTH: Duration = Duration::from_millis(20);
+
 /// A page at a terminal; gone when dropped.
 struct Seat {
     terminal: Arc<Terminal>,
@@ -69,6 +73,8 @@ async fn output(sink: &mut SplitSink<WebSocket, Message>, seat: &Seat, input_seq
     let mut pings = interval(PING);
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut frame = Some(Output::Hello { may_type: seat.may_type, input_seq }.encode());
+    // Until when a small frame may grow.
+    let mut grows: Option<tokio::time::Instant> = None;
     loop {
         let message = match frame.take() {
             Some(bytes) => Message::Binary(bytes.into()),
@@ -80,10 +86,19 @@ async fn output(sink: &mut SplitSink<WebSocket, Message>, seat: &Seat, input_seq
                             return End::Gone;
                         }
                     }
+                    () = sleep_until(grows.unwrap_or_else(tokio::time::Instant::now)),
+                        if grows.is_some() => {}
                 }
                 news.mark_unchanged();
-                frame = match seat.terminal.step(seat.page) {
+                let is_grown = grows.is_some_and(|until| until <= tokio::time::Instant::now());
+                let step = seat.terminal.step(seat.page, is_grown);
+                let until = grows.take().filter(|_| !is_grown);
+                frame = match step {
                     Step::Send(output) => Some(output.encode()),
+                    Step::Grow => {
+                        grows = until.or_else(|| Some(tokio::time::Instant::now() + GROWTH));
+                        None
+                    }
                     Step::Exit(status) => {
                         let exit = Message::Binary(Output::Exit { status }.encode().into());
                         let sent = send(sink, exit).await;
