@@ -174,9 +174,9 @@ fn Chart(props: &ChartProps) -> Html {
     let quota = props.quota.map(format::short_percent);
     let label = chart_in_words(ui.lang, &format::percent(now), quota.as_deref());
     let line_y = props.quota.map(|quota| frame.y(f64::from(quota)));
-    let drag = |phase: Phase| drag(phase, &held, frame, props.want.clone());
+    let drag = |phase: Phase| drag(phase, &region, &held, frame, props.want.clone());
     html! {
-        <div class="chart" ref={region}>
+        <div class="chart" ref={region.clone()}>
             <svg class="chart-svg" width={width.to_string()} height={height.to_string()}
                 role="img" aria-label={label}
                 onpointerdown={drag(Phase::Down)} onpointermove={drag(Phase::Move)}
@@ -212,14 +212,16 @@ enum Phase {
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // 0 to a few thousand.
 fn drag(
     phase: Phase,
+    region: &NodeRef,
     held: &Rc<std::cell::RefCell<bool>>,
     frame: Frame,
     want: Option<Callback<u32>>,
 ) -> Callback<PointerEvent> {
-    let held = Rc::clone(held);
+    let (held, region) = (Rc::clone(held), region.clone());
     Callback::from(move |event: PointerEvent| {
-        let (Some(want), Some(target)) = (&want, event.current_target()) else { return };
-        let Some(svg) = wasm_bindgen::JsCast::dyn_into::<Element>(target).ok() else { return };
+        // An event's current target is the page's root: Yew listens there.
+        let svg = region.cast::<Element>().and_then(|region| region.first_element_child());
+        let (Some(want), Some(svg)) = (&want, svg) else { return };
         if phase == Phase::Down {
             *held.borrow_mut() = true;
             // Without the capture a drag ends at the edge, which is bearable.

@@ -3,6 +3,7 @@
 //! What changes twenty times a second is set on elements that stand already (`paint`); the virtual
 //! DOM has the controls, and changes with the samples of the whole machine.
 
+mod number;
 mod paint;
 mod shares;
 
@@ -28,6 +29,7 @@ use crate::tap::Tap;
 use crate::text::cpu_lens::{self as text, words};
 use crate::text::host::why_missing;
 use crate::ui::{input_text, use_desk, use_ui};
+use number::Number;
 use paint::{Ink, Paint, Scenery, Words};
 use shares::{Rival, shares};
 
@@ -126,8 +128,8 @@ fn CpuLens(props: &Props) -> Html {
     };
     let window = {
         let n_periods = n_periods.clone();
-        Callback::from(move |event: InputEvent| {
-            let periods = route::clamp_periods(input_text(&event).parse().ok());
+        Callback::from(move |number: u64| {
+            let periods = route::clamp_periods(u32::try_from(number).ok());
             n_periods.set(periods);
             route::keep(|spot| spot.periods = periods);
         })
@@ -193,9 +195,7 @@ fn CpuLens(props: &Props) -> Html {
                         <input type="range" min="0" max="100" step="1" data-test="cpu-cursor" ref={paint.word(Words::CursorInput)}
                             oninput={cursor(&paint, &paused)} onkeydown={hold(&paused)} />
                     </label>
-                    <label class="field"><span>{w.shown_periods}</span>
-                        <input type="number" min="5" max="20" step="1" data-test="cpu-window" value={n_periods.to_string()} oninput={window} />
-                    </label>
+                    <Number word={w.shown_periods} test="cpu-window" value={u64::from(*n_periods)} min={5} enter={window} />
                     <button type="button" class="plain" data-test="cpu-table-open" aria-expanded={table.to_string()}
                         onclick={let table = table.clone(); move |_: MouseEvent| table.set(!*table)}>
                         {if *table { w.as_picture } else { w.as_table }}
@@ -255,10 +255,10 @@ enum Phase {
     Up,
 }
 
-/// Where a pointer is in an element, in the figure's own pixels.
-fn place(event: &PointerEvent, scale: f64) -> Option<(Element, f64, f64)> {
-    let target = event.current_target()?;
-    let element = wasm_bindgen::JsCast::dyn_into::<Element>(target).ok()?;
+/// Where a pointer is in an element, in the figure's own pixels. (An event's current target is the
+/// page's root: Yew listens there.)
+fn place(paint: &Paint, ink: Ink, event: &PointerEvent, scale: f64) -> Option<(Element, f64, f64)> {
+    let element = paint.node(ink).cast::<Element>()?;
     let rect = element.get_bounding_client_rect();
     let at = |client: i32, edge: f64| (f64::from(client) - edge) / scale;
     let (x, y) = (at(event.client_x(), rect.left()), at(event.client_y(), rect.top()));
@@ -275,7 +275,11 @@ fn drag(
 ) -> Callback<PointerEvent> {
     let paint = paint.clone();
     Callback::from(move |event: PointerEvent| {
-        let (Some(want), Some((element, _, y))) = (&want, place(&event, scale)) else { return };
+        let (Some(want), Some((element, _, y))) =
+            (&want, place(&paint, Ink::Overview, &event, scale))
+        else {
+            return;
+        };
         if phase == Phase::Down && (paint.line_y() - y).abs() <= REACH {
             paint.hold(true);
             // Without the capture a drag ends at the edge, which is bearable.
@@ -296,7 +300,7 @@ fn drag(
 fn point(paint: &std::rc::Rc<Paint>, scale: f64) -> Callback<PointerEvent> {
     let paint = paint.clone();
     Callback::from(move |event: PointerEvent| {
-        if let Some((_, x, _)) = place(&event, scale) {
+        if let Some((_, x, _)) = place(&paint, Ink::Periods, &event, scale) {
             paint.point(Some(x));
         }
     })
@@ -336,16 +340,13 @@ fn burst(props: &Props, may: bool, w: &'static text::Text, desk: &crate::ui::Des
         .find(|file| file.name == "cpu.cfs_burst_us" || file.name == "cpu.max.burst");
     let (machine, group) = (props.machine, props.group.group);
     let send = desk.send.clone();
-    let change = Callback::from(move |event: Event| {
-        if let Ok(usec) = input_text(&event).trim().parse() {
-            send.emit(Command::SetKnob { machine, group, knob: Knob::CpuBurst(usec) });
-        }
+    let enter = Callback::from(move |usec: u64| {
+        send.emit(Command::SetKnob { machine, group, knob: Knob::CpuBurst(usec) });
     });
+    let value = file.and_then(|file| file.value.trim().parse().ok()).unwrap_or(0);
     html! {
-        <label class="field" hidden={file.is_none()}><span>{w.burst}</span>
-            <input type="number" min="0" step="1000" data-test="cpu-burst" aria-label={w.burst_label}
-                disabled={!may} value={file.map(|file| file.value.clone())} onchange={change} />
-        </label>
+        <Number word={w.burst} label={w.burst_label.to_owned()} test="cpu-burst" {value} min={0} step={1_000}
+            hidden={file.is_none()} disabled={!may} {enter} />
     }
 }
 

@@ -8,7 +8,9 @@ use yew::prelude::*;
 
 use crate::state::State;
 use crate::text::cpu_lens as text;
-use crate::ui::{Desk, Ui, input_text};
+use crate::ui::{Desk, Ui};
+
+use super::number::Number;
 
 /// Milliseconds that shares are of.
 const SPAN_MSEC: u64 = 3_000;
@@ -101,8 +103,7 @@ pub(super) fn shares(
 fn weight_field(ui: &Ui, desk: &Desk, machine: MachineId, rival: &Rival, may: bool) -> Html {
     let (group, dialect) = (rival.group, rival.dialect);
     let send = desk.send.clone();
-    let change = Callback::from(move |event: Event| {
-        let Ok(weight) = input_text(&event).trim().parse::<u64>() else { return };
+    let enter = Callback::from(move |weight: u64| {
         let shares = match dialect {
             Dialect::V1 => weight,
             Dialect::V2 => shares_of_weight(weight),
@@ -110,10 +111,8 @@ fn weight_field(ui: &Ui, desk: &Desk, machine: MachineId, rival: &Rival, may: bo
         send.emit(Command::SetKnob { machine, group, knob: Knob::CpuShares(shares) });
     });
     html! {
-        <label class="field" hidden={rival.weight == 0}><span>{text::words(ui.lang).weight}</span>
-            <input type="number" min="1" data-test="cpu-weight" aria-label={text::weight_of(ui.lang, &rival.name)}
-                disabled={!may} value={rival.weight.to_string()} onchange={change} />
-        </label>
+        <Number word={text::words(ui.lang).weight} label={text::weight_of(ui.lang, &rival.name)} test="cpu-weight"
+            value={rival.weight} min={1} hidden={rival.weight == 0} disabled={!may} {enter} />
     }
 }
 
