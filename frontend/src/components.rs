@@ -15,6 +15,7 @@ pub(crate) mod forge;
 pub(crate) mod header;
 pub(crate) mod lab;
 pub(crate) mod machine;
+pub(crate) mod matrix;
 pub(crate) mod missing_note;
 pub(crate) mod modal;
 pub(crate) mod notes;

@@ -1,6 +1,7 @@
 //! A machine with one container, as events tell it; for the native tests.
 
 use vitrine_shared::cgroup::{CgroupSample, CpuBandwidth, Dialect, GroupId, RawFile};
+use vitrine_shared::discovery::Discovery;
 use vitrine_shared::id::{ContainerId, MachineId, ParticipantId, TerminalId};
 use vitrine_shared::message::{
     Container, ContainerState, HostInfo, Machine, Profile, Sample, ServerMessage,
@@ -102,6 +103,21 @@ pub(crate) fn sample(at_msec: u64) -> Sample {
         groups: vec![group(1_000, None, 0, 0)],
         more_groups: 0,
         other_processes: 212,
+    }
+}
+
+/// A look that found nothing.
+pub(crate) fn discovery(machine: MachineId) -> Discovery {
+    Discovery {
+        machine,
+        at_msec: 0,
+        initial: [0; 8],
+        machines: [0; 8],
+        namespaces: Vec::new(),
+        id_maps: Vec::new(),
+        mounts: Vec::new(),
+        devices: Vec::new(),
+        cut: false,
     }
 }
 

@@ -3,7 +3,7 @@
 //! 1. [`route`], [`early`], [`session`], [`socket`]: how it gets to the server
 //! 2. [`state`], [`place`], [`history`], [`host`], [`kinds`]: everything it knows, a fold over what
 //!    was heard
-//! 3. [`eyes`], [`rosetta`], [`chart`], [`play`]: what the pictures show, and where their lines go
+//! 3. [`eyes`], [`matrix`], [`rosetta`], [`chart`], [`play`]: what the pictures show, and where their lines go
 //! 4. [`text`], [`mod@format`], [`prefs`], [`command_line`]: words, numbers, choices
 //! 5. [`app`], [`ui`], [`components`], [`xterm`]: what is seen
 //! 6. [`lens`]: what of it is loaded later, and how a view is added
@@ -29,6 +29,7 @@ mod history;
 mod host;
 mod kinds;
 mod lens;
+mod matrix;
 mod place;
 mod play;
 mod prefs;

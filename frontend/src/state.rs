@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use vitrine_shared::cgroup::{CgroupSample, GroupId};
+use vitrine_shared::discovery::Discovery;
 use vitrine_shared::id::{ContainerId, MachineId};
 use vitrine_shared::message::{
     Answer, Command, Container, Event, FeedEntry, HostInfo, Machine, Made, Sample, ServerMessage,
@@ -94,6 +95,8 @@ pub(crate) struct State {
     /// The container that is looked at.
     pub(crate) chosen: Option<ContainerId>,
     pub(crate) sample: Option<Rc<Sample>>,
+    /// The last close look at its namespaces; the matrix asks for it.
+    pub(crate) discovery: Option<Rc<Discovery>>,
     pub(crate) histories: BTreeMap<GroupId, History>,
     pub(crate) feeds: BTreeMap<MachineId, Vec<FeedEntry>>,
     pub(crate) pending: BTreeMap<u32, Command>,
@@ -318,8 +321,11 @@ impl State {
             Event::Machine(machine) => self.machine_is(machine),
             Event::MachineGone { machine } => self.machine_gone(machine),
             Event::Sample(sample) => self.sampled(sample),
-            // The matrix asks for it.
-            Event::Discovery(_) => {}
+            Event::Discovery(found) => {
+                if Some(found.machine) == self.focus {
+                    self.discovery = Some(found.into());
+                }
+            }
             Event::Feed { machine, entries } => self.fed(machine, entries),
             Event::Synced => self.snapshot_complete(),
             // Close samples have a way of their own, past the state.
@@ -369,6 +375,7 @@ impl State {
             self.focus = machine;
             self.chosen = None;
             self.sample = None;
+            self.discovery = None;
             self.histories.clear();
         }
         self.choose_one();

@@ -45,6 +45,7 @@ fn every_event_can_be_heard_twice() {
     let events = [
         Event::Machine(fixture::machine()),
         Event::Sample(fixture::sample(20)),
+        Event::Discovery(Box::new(fixture::discovery(MACHINE))),
         feed(&[1, 2]),
         Event::Synced,
         Event::Viewers { count: 2 },
@@ -150,6 +151,18 @@ fn samples_of_other_machines_are_not_ours() {
     other.machine = MachineId(99);
     state.apply(event(Event::Sample(other)));
     assert_eq!(state, before);
+}
+
+#[test]
+fn a_look_at_namespaces_is_kept_for_the_machine_that_is_looked_at() {
+    let mut state = lab();
+    let told = |id| event(Event::Discovery(Box::new(fixture::discovery(id))));
+    state.apply(told(MachineId(99)));
+    assert_eq!(state.discovery, None);
+    state.apply(told(MACHINE));
+    assert_eq!(state.discovery.as_ref().map(|found| found.machine), Some(MACHINE));
+    state.apply(event(Event::MachineGone { machine: MACHINE }));
+    assert_eq!(state.discovery, None);
 }
 
 fn started(state: &mut State, answer: Answer) {

@@ -34,6 +34,7 @@ pub(crate) mod happening;
 pub(crate) mod host;
 pub(crate) mod kernel;
 pub(crate) mod lab;
+pub(crate) mod matrix;
 pub(crate) mod refusal;
 pub(crate) mod rosetta;
 pub(crate) mod step;

@@ -20,6 +20,12 @@ const SCREENS = {
     await prompt(page);
     await until('rows', async () => (await rows(page, 'eye-host')).length > 0);
   },
+  matrix: async (page, server) => {
+    await page.goto(`${server.origin}/#/lab`);
+    await hook(page, 'view-matrix').click();
+    await hook(page, 'matrix').waitFor();
+    await page.locator('[data-place="0,0"]').focus();
+  },
   rosetta: async (page, server) => {
     await page.goto(`${server.origin}/#/lab`);
     await hook(page, 'view-rosetta').click();

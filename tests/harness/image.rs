@@ -37,9 +37,11 @@ pub(crate) fn copy(root: &Path) {
     command::output(&["--", "true"]);
     let images = data().join("images");
     let entries = std::fs::read_dir(&images).expect("the images").flatten();
-    let image = entries.map(|entry| entry.path()).find(|path| {
-        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("busybox-"))
-    });
+    let named =
+        |entry: &std::fs::DirEntry| entry.file_name().to_string_lossy().starts_with("busybox-");
+    // An older Vitrine may have left its own.
+    let age = |entry: &std::fs::DirEntry| entry.metadata().and_then(|meta| meta.modified()).ok();
+    let image = entries.filter(named).max_by_key(age).map(|entry| entry.path());
     let image = image.expect("the busybox image");
     let copied = Command::new("cp").arg("-a").arg(image).arg(root).status().expect("cp");
     assert!(copied.success(), "copy the image to {}", root.display());

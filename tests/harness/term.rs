@@ -133,6 +133,14 @@ impl Term {
         }
     }
 
+    /// Types a line; this must be among what it writes.
+    #[track_caller]
+    pub(crate) fn says(&mut self, line: &str, text: &str) {
+        let said = self.command(line);
+        let all = String::from_utf8_lossy(&self.bytes);
+        assert!(said.contains(text), "{line}: no {text:?} in {said:?}; all of it: {all:?}");
+    }
+
     /// Types a line and gives what was written up to the next prompt.
     #[track_caller]
     pub(crate) fn command(&mut self, line: &str) -> String {

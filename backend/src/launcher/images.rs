@@ -2,7 +2,7 @@
 //!
 //! | in `DATA/images` | what |
 //! |---|---|
-//! | `busybox-SIZE-MTIME` | the host's static busybox and its links ([`busybox`]) |
+//! | `busybox-KEY` | the host's static busybox and its links ([`busybox`]) |
 //! | `lab-KEY/{root,image.json}` | a small system from the host's own tools ([`lab`]) |
 //! | `image-NAME/{root,image.json}` | what `vitrine image add` has unpacked |
 //! | `new-…`, `old-…` | being made, being removed: swept when nobody holds them ([`store`]) |
@@ -23,6 +23,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use sha2::{Digest as _, Sha256};
 use vitrine_shared::spec::{Rootfs, check_image_name};
 
 pub(crate) use add::Added;
@@ -107,6 +108,11 @@ pub(crate) enum ImageError {
         #[source]
         source: io::Error,
     },
+}
+
+/// What names an image: 16 digits of the hash of what it was made from.
+fn first_digits(hash: Sha256) -> String {
+    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> ImageError {

@@ -8,6 +8,7 @@ use crate::components::cpu_lens::cpu_lens;
 use crate::components::forge::Forge;
 use crate::components::lab::Lab;
 use crate::components::machine::machine_tools;
+use crate::components::matrix::matrix;
 use crate::components::rosetta::rosetta;
 use crate::components::start::why_not;
 use crate::place::Place;
@@ -27,6 +28,7 @@ pub(super) fn show(scene: &Scene<'_>, lens: Lens) -> Html {
         Lens::Lab | Lens::Machine => Html::default(),
         Lens::About => about(scene),
         Lens::Forge => forge(scene),
+        Lens::Matrix => matrix(scene),
         Lens::Rosetta => rosetta(scene),
         Lens::Cpu => cpu_lens(scene),
     }

@@ -1,7 +1,7 @@
 //! A guest that boots, says something on its serial console, and ends; never longer than allowed.
 
 use std::fmt;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -14,6 +14,11 @@ use super::kernel::Kernel;
 const QEMU: &str = "qemu-system-x86_64";
 /// A guest under KVM says its first word in a second; one that hangs never does.
 const PROBE: Duration = Duration::from_secs(8);
+
+/// A guest that is asked for its stacks and says nothing for so long says nothing more.
+const STACKS: Duration = Duration::from_secs(5);
+/// Between two keys: the kernel takes one in an interrupt.
+const KEY: Duration = Duration::from_millis(300);
 
 /// What a guest is made of.
 pub(super) struct Boot<'a> {
@@ -40,11 +45,24 @@ pub(super) enum Ended {
     ByItself,
     /// It was still there when its time was over.
     Killed,
+    /// It said nothing for too long, and was asked where it stands: stacks are in the log.
+    Silent,
+}
+
+/// How long a guest may take, and what it tells.
+#[derive(Clone, Copy)]
+pub(super) struct Bounds {
+    /// From power-on to power-off.
+    pub(super) patience: Duration,
+    /// Between two lines.
+    pub(super) silence: Duration,
 }
 
 impl Boot<'_> {
     /// Boots it and gives what it said, each line to `tell` as it comes.
-    pub(super) fn run(&self, patience: Duration, tell: impl Fn(&str)) -> Result<(String, Ended)> {
+    ///
+    /// One that says nothing for too long is asked for the stacks of all its tasks first.
+    pub(super) fn run(&self, bounds: Bounds, tell: impl Fn(&str)) -> Result<(String, Ended)> {
         let mut guest = Guest(self.command().spawn().with_context(|| format!("start {QEMU}"))?);
         let console = guest.0.stdout.take().context("no console")?;
         let (send, lines) = mpsc::channel();
@@ -57,18 +75,28 @@ impl Boot<'_> {
                 }
             }
         });
-        let deadline = Instant::now() + patience;
+        let deadline = Instant::now() + bounds.patience;
         let mut log = String::new();
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            match lines.recv_timeout(left) {
+            match lines.recv_timeout(left.min(bounds.silence)) {
                 Ok(line) => {
                     tell(&line);
                     log += &line;
                     log.push('\n');
                 }
                 Err(mpsc::RecvTimeoutError::Disconnected) => return Ok((log, Ended::ByItself)),
-                Err(mpsc::RecvTimeoutError::Timeout) => return Ok((log, Ended::Killed)),
+                Err(mpsc::RecvTimeoutError::Timeout) => {
+                    let ended = if left < bounds.silence { Ended::Killed } else { Ended::Silent };
+                    guest.ask_for_stacks();
+                    // Until it has told them, or is beyond telling.
+                    while let Ok(line) = lines.recv_timeout(STACKS) {
+                        tell(&line);
+                        log += &line;
+                        log.push('\n');
+                    }
+                    return Ok((log, ended));
+                }
             }
         }
     }
@@ -79,15 +107,55 @@ impl Boot<'_> {
         qemu.args(["-M", &format!("q35,accel={}", self.accel), "-cpu", "max"]);
         qemu.args(["-m", &self.memory_mib.to_string(), "-smp", &self.cpus.to_string()]);
         qemu.arg("-kernel").arg(self.kernel).arg("-initrd").arg(self.initrd);
-        qemu.args(["-append", &format!("console=ttyS0 quiet panic=-1 {}", self.words)]);
+        let clocks = if self.accel == "tcg" { clocks() } else { String::new() };
+        let words = format!("console=ttyS0 quiet panic=-1 sysrq_always_enabled {clocks}");
+        qemu.args(["-append", &format!("{words} {}", self.words)]);
         if let Some(disk) = self.disk {
             let drive = format!("id=disk,format=raw,if=none,file={}", disk.display());
             qemu.args(["-drive", &drive, "-device", "nvme,drive=disk,serial=vitrine"]);
         }
-        qemu.args(["-nographic", "-no-reboot", "-nodefaults", "-serial", "stdio"]);
-        qemu.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        qemu.args(["-nographic", "-no-reboot", "-nodefaults", "-serial", "mon:stdio"]);
+        qemu.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         qemu
     }
+}
+
+/// Words for the kernel of an emulated guest, so that it need not measure its clocks.
+///
+/// It would count TSC ticks during a few milliseconds of another emulated clock. When the host is
+/// busy, QEMU's threads stop in between: 147 MHz were seen instead of 2,596. Timers of such a
+/// guest fire whenever they like, which looks like a hang. Emulated, the TSC is this host's own,
+/// the same for all cores.
+fn clocks() -> String {
+    match host_tsc_khz() {
+        Some(khz) => format!("tsc_early_khz={khz} tsc=reliable"),
+        None => String::new(),
+    }
+}
+
+/// How fast this host's time-stamp counter counts.
+#[cfg(target_arch = "x86_64")]
+fn host_tsc_khz() -> Option<u64> {
+    // A reading between two looks at the clock that are close together.
+    let reading = || {
+        (0..1_000).find_map(|_| {
+            let before = Instant::now();
+            // SAFETY: it reads a counter that every x86-64 has, and touches no memory.
+            let ticks = unsafe { std::arch::x86_64::_rdtsc() };
+            (before.elapsed() < Duration::from_micros(5)).then_some((before, ticks))
+        })
+    };
+    let (began, first) = reading()?;
+    std::thread::sleep(Duration::from_millis(100));
+    let (ended, last) = reading()?;
+    let micros = u64::try_from((ended - began).as_micros()).ok()?;
+    last.checked_sub(first)?.checked_mul(1_000)?.checked_div(micros)
+}
+
+/// The counter of a guest on another architecture is QEMU's own affair.
+#[cfg(not(target_arch = "x86_64"))]
+fn host_tsc_khz() -> Option<u64> {
+    None
 }
 
 /// Without what moves a terminal's cursor: the firmware clears its screen.
@@ -108,6 +176,21 @@ fn plain(line: &str) -> String {
 
 /// Killed and reaped when it is dropped.
 struct Guest(Child);
+
+impl Guest {
+    /// The kernel's own keys, by breaks on the serial line: they work where no program does.
+    fn ask_for_stacks(&mut self) {
+        let Some(stdin) = self.0.stdin.as_mut() else { return };
+        // All levels to the console; what the cores do; who is blocked; all tasks; timers.
+        for key in *b"9lwtq" {
+            // Ctrl-A b is QEMU's word for a break. A guest that has ended needs no key.
+            let _ = stdin.write_all(&[0x01, b'b']);
+            std::thread::sleep(KEY);
+            let _ = stdin.write_all(&[key]);
+            std::thread::sleep(KEY);
+        }
+    }
+}
 
 impl Drop for Guest {
     fn drop(&mut self) {
@@ -149,11 +232,14 @@ pub(super) fn acceleration(kernel: &Kernel, work: &Path, busybox: &Path) -> Resu
         words: "vitrine.probe",
         accel: "kvm",
     };
-    let (log, ended) = boot.run(PROBE, |_| ())?;
+    let bounds = Bounds { patience: PROBE, silence: PROBE };
+    let (log, ended) = boot.run(bounds, |_| ())?;
     Ok(match ended {
         _ if log.contains("@@ alive") => Acceleration { name: "kvm", because: String::new() },
         Ended::ByItself => tcg("/dev/kvm is there, but QEMU cannot use it".into()),
-        Ended::Killed => tcg(format!("a guest with KVM said nothing in {} s", PROBE.as_secs())),
+        Ended::Killed | Ended::Silent => {
+            tcg(format!("a guest with KVM said nothing in {} s", PROBE.as_secs()))
+        }
     })
 }
 

@@ -5,6 +5,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use sha2::{Digest as _, Sha256};
+
 use super::store::Fresh;
 use super::{ImageError, at, elf, skeleton};
 
@@ -46,7 +48,11 @@ pub(super) fn made(directory: &Path) -> Option<(u64, u64)> {
 }
 
 fn name_for(program: &fs::Metadata) -> String {
-    format!("busybox-{:x}-{:x}", program.size(), program.mtime())
+    let mut hash = Sha256::new();
+    skeleton::feed(&mut hash);
+    hash.update(program.size().to_le_bytes());
+    hash.update(program.mtime().to_le_bytes());
+    format!("busybox-{}", super::first_digits(hash))
 }
 
 fn fill(program: &Path, root: &Path) -> Result<(), ImageError> {

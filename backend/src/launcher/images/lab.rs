@@ -134,22 +134,19 @@ impl About {
         for (path, (size, time)) in &self.sources {
             hash.update(format!("{}\0{size} {time}\0", path.display()));
         }
-        first_digits(hash)
+        super::first_digits(hash)
     }
 }
 
 /// Of the files that are Vitrine's own: whoever has another Vitrine has another image.
 fn texts() -> String {
     let mut hash = Sha256::new();
+    skeleton::feed(&mut hash);
     for (name, text) in tools::FILES {
         hash.update(format!("{name}\0{text}\0"));
     }
     hash.update(docker::script());
-    first_digits(hash)
-}
-
-fn first_digits(hash: Sha256) -> String {
-    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    super::first_digits(hash)
 }
 
 fn build(directory: &Path, tools: &BTreeMap<String, PathBuf>) -> Result<(), ImageError> {

@@ -4,6 +4,8 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
+use sha2::{Digest as _, Sha256};
+
 use super::{ImageError, at};
 
 /// Where containers of a machine put their roots together (a tmpfs of host root's).
@@ -34,6 +36,17 @@ const FILES: &[(&str, &str)] = &[
     ("etc/hosts", "127.0.0.1\tlocalhost\n::1\tlocalhost\n"),
     ("etc/profile", "export PS1='\\w # '\n"),
 ];
+
+/// Adds what this skeleton is made of to a hash: an image that was made from another one is
+/// another image.
+pub(super) fn feed(hash: &mut Sha256) {
+    for name in DIRECTORIES {
+        hash.update(format!("{name}\0"));
+    }
+    for (name, text) in FILES {
+        hash.update(format!("{name}\0{text}\0"));
+    }
+}
 
 /// Makes a directory that everybody may pass, whatever the umask; one that is there stays.
 pub(super) fn directory(path: &Path) -> Result<(), ImageError> {

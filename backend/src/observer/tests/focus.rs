@@ -117,7 +117,7 @@ fn readings_are_a_step_apart_and_groups_no_more_than_the_limit() {
     assert_eq!(focuses.kept.len() as u64, FOCUSES.value);
     let n_samples = read(&tree, &mut focuses, Some(&machine)).len();
     assert_eq!(n_samples as u64, FOCUSES.value);
-    let wait_nsec = focuses.next_nsec().unwrap() - clock::monotonic_nsec();
+    let wait_nsec = focuses.next_nsec().unwrap().saturating_sub(clock::monotonic_nsec());
     assert!(wait_nsec <= 80_000_000, "{wait_nsec}");
     let proc = file::open_directory(&tree.proc()).unwrap();
     assert!(focuses.read_due(&proc, |_| Some(&machine), &mut Vec::new()).is_empty(), "too early");
