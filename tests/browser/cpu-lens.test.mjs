@@ -80,6 +80,8 @@ describe('the CPU lens', () => {
   });
 
   here('the time cursor by arrow keys holds the picture and says its period', async (page) => {
+    // A new quota fills the tank: what was before it is another picture.
+    await page.waitForTimeout(1_500);
     await hook(page, 'cpu-cursor').focus();
     await page.keyboard.press('ArrowLeft');
     await until('paused', async () => await hook(page, 'cpu-pause').getAttribute('aria-pressed') === 'true');

@@ -28,8 +28,13 @@ pub(super) struct Props {
 #[component]
 pub(super) fn Number(props: &Props) -> Html {
     let draft = use_state_eq(|| None::<String>);
-    let clear = draft.clone();
-    use_effect_with(props.value, move |_| clear.set(None));
+    // What was typed meanwhile is not of this value.
+    let held = draft.clone();
+    use_effect_with((props.value, draft.clone()), move |(value, draft)| {
+        if draft.as_deref().is_some_and(|typed| typed.trim().parse() == Ok(*value)) {
+            held.set(None);
+        }
+    });
     let typed = {
         let draft = draft.clone();
         Callback::from(move |event: InputEvent| draft.set(Some(input_text(&event))))
