@@ -139,6 +139,7 @@ describe('the CPU lens', () => {
 
   here('the address names view, selection and window, and another page finds them', async (page) => {
     await hook(page, 'cpu-window').fill('15');
+    await page.keyboard.press('Enter');
     await until('it is in the address', () => /#\/lab\/cpu\?m=[0-9a-f]{12}&g=c2&w=15$/.test(page.url()));
     const link = new URL(page.url()).hash.replace('g=c2', 'g=c1');
     desks.linked = await open(server, browser, { hash: `${link}&unknown=%3Cscript%3E` });
