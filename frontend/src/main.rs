@@ -25,6 +25,7 @@ mod eyes;
 #[cfg(test)]
 mod fixture;
 mod format;
+mod groups;
 mod history;
 mod host;
 mod kinds;
