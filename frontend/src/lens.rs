@@ -82,7 +82,7 @@ pub(crate) struct Button {
 }
 
 /// The lenses of the bar, in its order; the first view, two eyes, stands before them.
-pub(crate) fn on_the_bar(lang: Lang) -> [Button; 3] {
+pub(crate) fn on_the_bar(lang: Lang) -> [Button; 4] {
     let button = |lens, name, word, question| Button { lens, name, word, question };
     [
         button(

@@ -79,8 +79,8 @@ pub(crate) fn period(lang: Lang, it: &InWords) -> String {
             )
         }
         None => lang.pick(
-            format!("{ago} ms ago the tank was filled: {used} of {quota} ms used, nobody had to wait (when is modelled)."),
-            format!("{ago} 毫秒前水箱加满：用掉 {quota} 毫秒里的 {used} 毫秒，没有谁需要等（时刻为模型推算）。"),
+            format!("{ago} ms ago the tank was filled: {used} of {quota} ms used, and it was not throttled (when is modelled)."),
+            format!("{ago} 毫秒前水箱加满：用掉 {quota} 毫秒里的 {used} 毫秒，没有被限流（时刻为模型推算）。"),
         ),
     }
 }
