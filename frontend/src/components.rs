@@ -11,6 +11,7 @@ pub(crate) mod eyes;
 pub(crate) mod feed;
 pub(crate) mod figure;
 pub(crate) mod forge;
+pub(crate) mod groups;
 pub(crate) mod header;
 pub(crate) mod lab;
 pub(crate) mod machine;

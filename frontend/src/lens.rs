@@ -43,6 +43,8 @@ pub(crate) enum Lens {
     About,
     /// Which namespaces shall be new.
     Forge,
+    /// The machine's groups as a tree-table.
+    Groups,
     /// Who is in which namespace.
     Matrix,
     /// A group's files in both dialects.
@@ -78,7 +80,7 @@ pub(crate) struct Button {
 }
 
 /// The lenses of the bar, in its order; the first view, two eyes, stands before them.
-pub(crate) fn on_the_bar(lang: Lang) -> [Button; 2] {
+pub(crate) fn on_the_bar(lang: Lang) -> [Button; 3] {
     let button = |lens, name, word, question| Button { lens, name, word, question };
     [
         button(
@@ -86,6 +88,12 @@ pub(crate) fn on_the_bar(lang: Lang) -> [Button; 2] {
             "matrix",
             lang.pick("Namespaces", "命名空间"),
             lang.pick("Who shares what with whom?", "谁和谁共用什么？"),
+        ),
+        button(
+            Lens::Groups,
+            "groups",
+            lang.pick("groups", "组"),
+            lang.pick("Which limit holds it back?", "是哪个限制管住了它？"),
         ),
         button(
             Lens::Rosetta,

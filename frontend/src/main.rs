@@ -23,6 +23,7 @@ mod eyes;
 #[cfg(test)]
 mod fixture;
 mod format;
+mod groups;
 mod history;
 mod host;
 mod kinds;
