@@ -2,8 +2,8 @@
 //!
 //! - [`config`], [`doctor`]: settings of `vitrine serve`; what the host can do
 //! - [`cli`], [`tty`], [`limits`], [`flags`], [`images`]: `vitrine run` as people use it
-//! - [`cgroups`], [`groups`]: groups in both dialects, and what the kernel does with them; those
-//!   that a page makes
+//! - [`cgroups`], [`groups`], [`delegated`]: groups in both dialects, and what the kernel does with
+//!   them; those that a page makes; all of it below a group that was delegated
 //! - [`views`], [`words`]: `vitrine ps`, `top`, `cgroups`, `namespaces`; words that are wrong
 //! - [`spaces`]: what a page is told of a machine's namespaces
 //! - [`shell`], [`lab`], [`lab_docker`], [`lab_groups`], [`lab_shut`]: a shell in the machine
@@ -12,6 +12,7 @@
 //! - [`beyond`]: TLS, and listening beyond loopback
 //! - [`serve`], [`knobs`], [`killed`], [`protocol`], [`protocol_doc`]: `vitrine serve` and its three processes
 //! - [`truth`]: what a limited container is told in `/proc`, and what mends it
+//! - [`no_busybox`]: both on a host without busybox
 //! - [`focus`]: one group's CPU, twenty times a second, beside the kernel's counters
 //! - [`rootless`]: the same as an ordinary user
 //! - [`doors`], [`inside`], [`exhaust`], [`hostile`]: what a program in a container can reach, use
@@ -26,6 +27,7 @@ mod beyond;
 mod cgroups;
 mod cli;
 mod config;
+mod delegated;
 mod doctor;
 mod doors;
 mod exhaust;
@@ -42,6 +44,7 @@ mod lab_docker;
 mod lab_groups;
 mod lab_shut;
 mod limits;
+mod no_busybox;
 mod protocol;
 mod protocol_doc;
 mod rootless;

@@ -78,7 +78,7 @@ pub struct Output {
     pub text: String,
     /// There was more than the limit `probe-bytes`.
     pub cut: bool,
-    /// As a shell writes it; 124 when it was ended for taking longer than `probe-msec`.
+    /// As a shell writes it; 124 when it was ended for taking longer than `probe-secs`.
     pub status: i32,
     /// The program was busybox, which asks the kernel for some numbers that others read in files.
     pub busybox: bool,

@@ -207,6 +207,9 @@ impl Ground {
             image: None,
             own: None,
         };
+        // Before anybody is forked: in a delegated group this process goes down into a leaf, and a
+        // child that stayed above would keep the group from handing out controllers (EBUSY).
+        let all = Hierarchies::of(privilege)?;
         directories::prepare(privilege)?;
         let mut pool = Pool::open(privilege)?;
         if spec.namespaces.has(Namespace::User) {
@@ -223,7 +226,6 @@ impl Ground {
             // What is told in there is what its group has.
             controllers.extend(Controller::ALL);
         }
-        let all = Hierarchies::of(privilege)?;
         ground.hierarchies = Rc::new(all.only(&controllers));
         ground.all = Rc::new(all);
         let run_directory = privilege.run_directory();

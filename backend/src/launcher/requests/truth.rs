@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::unistd::read;
 use vitrine_shared::id::{ContainerId, MachineId};
-use vitrine_shared::limits::{self, PROBE_BYTES, PROBE_MSEC};
+use vitrine_shared::limits::{self, PROBE_BYTES, PROBE_SECS};
 use vitrine_shared::message::{Answer, Command, Deed, Made, Refusal};
+use vitrine_shared::refusal::Lacking;
 use vitrine_shared::role::Identity;
-use vitrine_shared::truth::{LXCFS_DIRECTORY, Output, Probe, ProcView};
+use vitrine_shared::truth::{Output, Probe, ProcView};
 
 use super::{News, Not, Outcome, State, below, explain};
 use crate::launcher::truth::lxcfs_is_running;
@@ -111,7 +112,7 @@ impl State {
             bytes: Vec::new(),
             cut: false,
             busybox: started.busybox,
-            deadline: Instant::now() + Duration::from_millis(PROBE_MSEC.value),
+            deadline: Instant::now() + Duration::from_secs(PROBE_SECS.value),
             status: None,
             deeds,
         });
@@ -198,7 +199,7 @@ impl State {
 /// Can this host give it?
 pub(super) fn check_view(view: ProcView) -> Result<(), Refusal> {
     if view == ProcView::Lxcfs && !lxcfs_is_running() {
-        return Err(Refusal::Missing { what: format!("lxcfs running at {LXCFS_DIRECTORY}") });
+        return Err(Refusal::Missing { what: Lacking::Lxcfs });
     }
     Ok(())
 }
