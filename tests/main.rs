@@ -11,7 +11,8 @@
 //! - [`streams`]: standard streams that are full or closed
 //! - [`beyond`]: TLS, and listening beyond loopback
 //! - [`serve`], [`knobs`], [`killed`], [`protocol`], [`protocol_doc`]: `vitrine serve` and its three processes
-//! - [`focus`]: one group's CPU, twenty times a second, beside the kernel's counters
+//! - [`focus`], [`memory`]: one group's CPU, twenty times a second, beside the kernel's counters; what
+//!   else it uses, and whom the kernel killed
 //! - [`rootless`]: the same as an ordinary user
 //! - [`doors`], [`inside`], [`exhaust`], [`hostile`]: what a program in a container can reach, use
 //!   up, and hold up
@@ -41,6 +42,7 @@ mod lab_docker;
 mod lab_groups;
 mod lab_shut;
 mod limits;
+mod memory;
 mod protocol;
 mod protocol_doc;
 mod rootless;

@@ -329,7 +329,7 @@ impl State {
             Event::Feed { machine, entries } => self.fed(machine, entries),
             Event::Synced => self.snapshot_complete(),
             // Close samples have a way of their own, past the state.
-            Event::Viewers { .. } | Event::Cpu(_) => {}
+            Event::Viewers { .. } | Event::Cpu(_) | Event::Use(_) => {}
         }
     }
 

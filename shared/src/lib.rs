@@ -15,9 +15,10 @@
 //! 11. `schema` (a feature): the same for other languages, as JSON Schema
 //! 12. [`terminal`]: the frames of a terminal's own socket
 //! 13. [`rosetta`]: every v1 file beside its v2 form, values turned both ways
-//! 14. [`focus`]: one group's CPU, read some twenty times a second
-//! 15. [`cpu`]: what such readings tell, measured and modelled
-//! 16. [`sim`]: the model of CFS bandwidth control that plays on the start page
+//! 14. [`focus`]: one group looked at closely: its CPU, read some twenty times a second
+//! 15. [`uses`]: its memory, processes and devices, four times a second
+//! 16. [`cpu`]: what readings of the CPU tell, measured and modelled
+//! 17. [`sim`]: the model of CFS bandwidth control that plays on the start page
 //!
 //! **Invariant:** nothing here does I/O, reads a clock or depends on a platform.
 
@@ -39,4 +40,5 @@ pub mod schema;
 pub mod sim;
 pub mod spec;
 pub mod terminal;
+pub mod uses;
 pub mod wire;
