@@ -2,8 +2,8 @@
 //!
 //! - [`config`], [`doctor`]: settings of `vitrine serve`; what the host can do
 //! - [`cli`], [`tty`], [`limits`], [`flags`], [`images`]: `vitrine run` as people use it
-//! - [`cgroups`], [`groups`]: groups in both dialects, and what the kernel does with them; those
-//!   that a page makes
+//! - [`cgroups`], [`groups`], [`delegated`]: groups in both dialects, and what the kernel does with
+//!   them; those that a page makes; all of it below a group that was delegated
 //! - [`views`], [`words`]: `vitrine ps`, `top`, `cgroups`, `namespaces`; words that are wrong
 //! - [`spaces`]: what a page is told of a machine's namespaces
 //! - [`shell`], [`lab`], [`lab_docker`], [`lab_groups`], [`lab_shut`]: a shell in the machine
@@ -26,6 +26,7 @@ mod beyond;
 mod cgroups;
 mod cli;
 mod config;
+mod delegated;
 mod doctor;
 mod doors;
 mod exhaust;

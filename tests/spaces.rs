@@ -15,6 +15,7 @@ use crate::harness::client::{Client, Started};
 use crate::harness::lab::{self, Lab};
 use crate::harness::proc;
 use crate::harness::server::Server;
+use crate::harness::user::{SUB_IDS, User};
 
 fn discover(page: &mut Client, machine: MachineId) -> Discovery {
     page.forget();
@@ -183,4 +184,29 @@ fn held_by_a_descriptor_and_by_a_mount_in_a_lab() {
     let by_mount = |one: &&Found| one.held_by.iter().any(is_mount);
     let ipc = found.namespaces.iter().find(by_mount).unwrap_or_else(|| panic!("{found:#?}"));
     assert_eq!((ipc.kind, ipc.processes), (Namespace::Ipc, 0));
+}
+
+#[test]
+fn an_ordinary_users_are_told_as_the_host_has_them() {
+    let user = User::new();
+    let server =
+        Server::start_by(&mut user.vitrine_with_sub_ids(&["serve", "--listen", "127.0.0.1:0"]));
+    let mut page = server.client();
+    let Started { machine, container, .. } = page.start(None, ContainerSpec::one_click());
+    let members = processes(&mut page, machine);
+    let found = discover(&mut page, machine);
+    let inside = members.iter().find(|process| process.container == Some(container)).unwrap();
+    let id = inside.namespaces[Namespace::User as usize];
+    assert_eq!(found.find(Namespace::User, id).unwrap().whose, Whose::Container { container });
+    let maps = found.id_maps.iter().find(|maps| maps.namespace == id).unwrap();
+    // One range inside is two on the host: the user, and the ids that were delegated.
+    let ranges: Vec<(u32, u32)> = maps.uids.iter().map(|e| (e.inside, e.outside)).collect();
+    assert_eq!(ranges, [(0, user.uid), (1, SUB_IDS)]);
+    // What the server itself stands in is a number and no entry.
+    let servers = inode(server.pid(), Namespace::User);
+    assert!(found.find(Namespace::User, servers).is_none());
+    let machines = found.find(Namespace::User, found.machines[Namespace::User as usize]).unwrap();
+    if kernel_tells_relations() {
+        assert_eq!(machines.parent, Some(servers));
+    }
 }

@@ -16,13 +16,16 @@
 mod app;
 mod chart;
 mod clipboard;
+mod close;
 mod command_line;
 mod components;
+mod draw;
 mod early;
 mod eyes;
 #[cfg(test)]
 mod fixture;
 mod format;
+mod groups;
 mod history;
 mod host;
 mod kinds;
@@ -36,6 +39,7 @@ mod route;
 mod session;
 mod socket;
 mod state;
+mod tap;
 mod text;
 mod ui;
 mod xterm;

@@ -28,12 +28,15 @@ macro_rules! words {
 }
 
 pub(crate) mod about;
+pub(crate) mod cpu_lens;
 pub(crate) mod forge;
+pub(crate) mod groups;
 pub(crate) mod happening;
 pub(crate) mod host;
 pub(crate) mod kernel;
 pub(crate) mod lab;
 pub(crate) mod matrix;
+pub(crate) mod meaning;
 pub(crate) mod refusal;
 pub(crate) mod rosetta;
 pub(crate) mod step;

@@ -39,6 +39,7 @@ const CHOSEN: &[Chosen] = &[
         threads: 2,
         words: &[
             "cgroups::",
+            "delegated::everything",
             "groups::",
             "limits::",
             "knobs::",

@@ -195,6 +195,9 @@ impl Ground {
             stage: None,
             image: None,
         };
+        // Before anybody is forked: in a delegated group this process goes down into a leaf, and a
+        // child that stayed above would keep the group from handing out controllers (EBUSY).
+        let all = Hierarchies::of(privilege)?;
         directories::prepare(privilege)?;
         let mut pool = Pool::open(privilege)?;
         if spec.namespaces.has(Namespace::User) {
@@ -207,7 +210,6 @@ impl Ground {
         let mut knobs = spec.limits.knobs();
         knobs.extend(options.io.iter().copied().map(Knob::IoMax));
         controllers.extend(knobs.iter().map(Knob::controller));
-        let all = Hierarchies::of(privilege)?;
         ground.hierarchies = Rc::new(all.only(&controllers));
         ground.all = Rc::new(all);
         let run_directory = privilege.run_directory();

@@ -4,7 +4,9 @@ use yew::prelude::*;
 
 use super::{Lens, Scene};
 use crate::components::about::about;
+use crate::components::cpu_lens::cpu_lens;
 use crate::components::forge::Forge;
+use crate::components::groups::groups;
 use crate::components::lab::Lab;
 use crate::components::machine::machine_tools;
 use crate::components::matrix::matrix;
@@ -27,8 +29,10 @@ pub(super) fn show(scene: &Scene<'_>, lens: Lens) -> Html {
         Lens::Lab | Lens::Machine => Html::default(),
         Lens::About => about(scene),
         Lens::Forge => forge(scene),
+        Lens::Groups => groups(scene),
         Lens::Matrix => matrix(scene),
         Lens::Rosetta => rosetta(scene),
+        Lens::Cpu => cpu_lens(scene),
     }
 }
 
