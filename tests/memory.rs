@@ -19,8 +19,7 @@ const EATER: &str = "dd if=/dev/zero bs=20M count=1 | (sleep 20; cat > /dev/null
 /// Asks for more processes than it may have; those that it gets end by themselves. A shell that
 /// reads commands goes on when a fork is refused, and waits for its children: whom nobody waits for
 /// goes on being counted.
-const BOMB: &str =
-    "i=0; { while [ $i -lt 200 ]; do echo 'sleep 5 &'; i=$((i+1)); done; echo wait; } | sh -i >/dev/null 2>&1";
+const BOMB: &str = "i=0; { while [ $i -lt 200 ]; do echo 'sleep 5 &'; i=$((i+1)); done; echo wait; } | sh -i >/dev/null 2>&1";
 /// The kernel logs ten kills in five seconds, of the whole host: others may be first.
 const TRIES: usize = 4;
 
