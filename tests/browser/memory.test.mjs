@@ -51,11 +51,11 @@ for (const [lang, theme, killed, refused] of [
       for (const tab of ['io', 'pids', 'memory']) {
         await hook(page, `use-${tab}`).click();
         await hook(page, 'use-now').waitFor();
-        await axe(page);
+        await axe(page, `the memory lens, ${lang}`);
       }
       await page.locator('.uses-details summary').click();
       await page.locator('.uses-details td').first().waitFor();
-      await axe(page);
+      await axe(page, `the memory lens, ${lang}`);
       await page.setViewportSize({ width: 320, height: 720 });
       await fits(page, `the lens in ${lang}`);
     });
