@@ -11,6 +11,7 @@
 //! - [`streams`]: standard streams that are full or closed
 //! - [`beyond`]: TLS, and listening beyond loopback
 //! - [`serve`], [`knobs`], [`killed`], [`protocol`], [`protocol_doc`]: `vitrine serve` and its three processes
+//! - [`no_busybox`]: both on a host without busybox
 //! - [`focus`], [`memory`]: one group's CPU, twenty times a second, beside the kernel's counters; what
 //!   else it uses, and whom the kernel killed
 //! - [`rootless`]: the same as an ordinary user
@@ -44,6 +45,7 @@ mod lab_groups;
 mod lab_shut;
 mod limits;
 mod memory;
+mod no_busybox;
 mod protocol;
 mod protocol_doc;
 mod rootless;
