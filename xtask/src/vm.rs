@@ -44,7 +44,6 @@ const CHOSEN: &[Chosen] = &[
             "delegated::",
             "groups::",
             "lab_groups::a_group_that_was",
-            "lab_groups::what_is_given",
             "spaces::",
             "limits::",
             "knobs::",
