@@ -224,3 +224,35 @@ fn what_cannot_be_allowed_or_trusted_is_refused_in_words() {
         assert!(outcome.err.contains(said), "{words:?}: {}", outcome.err);
     }
 }
+
+#[test]
+fn a_hang_up_reads_the_certificate_again_and_a_bad_one_changes_nothing() {
+    let (old, new) = (Files::new(), Files::new());
+    let (cert, key) = (old.path("cert.pem"), old.path("key.pem"));
+    let listen = ["--listen", "127.0.0.1:0", "--log", "info"];
+    let server = Running::start(&[&listen[..], &["--tls-cert", &cert, "--tls-key", &key]].concat());
+    let port = server.port();
+    let get = format!("GET / HTTP/1.1\nHost: localhost:{port}\nConnection: close\n\n");
+    let speaks =
+        |files: &Files| ask(tls(files, port)?, &get).filter(|said| said.contains("200 OK"));
+    let hang_up = || kill(Pid::from_raw(server.child.id().cast_signed()), Signal::SIGHUP).unwrap();
+    wait_for("the old certificate", PATIENCE, || speaks(&old));
+    assert_eq!(speaks(&new), None, "nobody has that one yet");
+
+    // The key of another: refused, and the old pair stays.
+    std::fs::copy(new.path("key.pem"), &key).unwrap();
+    hang_up();
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(speaks(&old).is_some(), "the old certificate stays");
+
+    std::fs::copy(new.path("cert.pem"), &cert).unwrap();
+    hang_up();
+    wait_for("the new certificate", PATIENCE, || speaks(&new));
+    assert_eq!(speaks(&old), None, "the old one is not used any more");
+    // The next web has it too.
+    kill(Pid::from_raw(server.web().cast_signed()), Signal::SIGKILL).unwrap();
+    wait_for("the new certificate of the next web", PATIENCE, || speaks(&new));
+    let log = server.stop();
+    assert!(log.contains("the old TLS certificate and key stay"), "{log}");
+    assert!(log.contains("read again"), "{log}");
+}

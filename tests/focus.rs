@@ -6,6 +6,7 @@ use vitrine_shared::cgroup::{GroupId, Knob};
 use vitrine_shared::focus::{CpuSample, Focus};
 use vitrine_shared::id::{ContainerId, MachineId};
 use vitrine_shared::message::{Command, Event, Refusal};
+use vitrine_shared::refusal::Thing;
 
 use crate::harness::busy::{Busy, Dice, Setting, idle};
 use crate::harness::client::{Client, Codec};
@@ -100,12 +101,12 @@ fn a_page_has_one_focus_and_only_on_what_there_is() {
     let server = Server::start();
     let mut busy = Busy::new(&server);
     let focus = busy.focus();
-    let unknown = |what: &str| Refusal::Unknown { what: what.into() };
+    let unknown = |what| Refusal::Unknown { what };
     let on = |on| Command::Focus { on: Some(on) };
     let nobodys = Focus { machine: MachineId(1), ..focus };
-    assert_eq!(busy.page.refused(on(nobodys)), unknown("machine"));
+    assert_eq!(busy.page.refused(on(nobodys)), unknown(Thing::Machine));
     let gone = Focus { group: GroupId::Container(ContainerId(1)), ..focus };
-    assert_eq!(busy.page.refused(on(gone)), unknown("group"));
+    assert_eq!(busy.page.refused(on(gone)), unknown(Thing::Group));
 
     let root = Focus { group: GroupId::Root, ..focus };
     busy.page.done(on(root));

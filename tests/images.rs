@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use vitrine_shared::message::{Command as Asked, Refusal};
+use vitrine_shared::refusal::Lacking;
 use vitrine_shared::spec::{ContainerSpec, Rootfs};
 
 use crate::harness::command::{Outcome, PATIENCE, Running, output, run, spawn};
@@ -450,7 +451,7 @@ fn pages_hear_of_images_and_start_them() {
     let mut page = server.client();
     assert!(!page.images.contains(&name));
     let refused = page.refused(Asked::StartContainer { machine: None, spec: spec(&name) });
-    assert_eq!(refused, Refusal::Missing { what: format!("image {name}") });
+    assert_eq!(refused, Refusal::Missing { what: Lacking::Image { name: name.clone() } });
     let store = Store::new();
     let add = |words: &[&str]| {
         let mut command = Command::new(binary());

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use vitrine_shared::cgroup::{BadWrite, Dialect, GroupId, Knob};
 use vitrine_shared::id::{ContainerId, MachineId};
 use vitrine_shared::message::{Act, Answer, Command, Event, Refusal, Why};
+use vitrine_shared::refusal::Lacking;
 use vitrine_shared::spec::ContainerSpec;
 
 use crate::harness::cgroup::{self, by_dialect};
@@ -146,9 +147,9 @@ fn the_cap_is_out_of_reach_and_what_is_not_there_is_unknown() {
     let mut lab = Lab::new();
     let (file, unlimited) = quota("-1");
     let cap = lab.write(GroupId::Cap, file, &unlimited);
-    assert!(matches!(lab.page.refused(cap), Refusal::Write(BadWrite::ReadOnly { .. })));
+    assert!(matches!(lab.page.refused(cap), Refusal::Write(BadWrite::Cap)));
     let cap = lab.knob(GroupId::Cap, Knob::PidsMax(None));
-    assert!(matches!(lab.page.refused(cap), Refusal::Write(BadWrite::ReadOnly { .. })));
+    assert!(matches!(lab.page.refused(cap), Refusal::Write(BadWrite::Cap)));
     let nobody = lab.write(GroupId::Container(ContainerId(7)), "pids.max", "2");
     assert!(matches!(lab.page.refused(nobody), Refusal::Unknown { .. }));
     let nowhere = Command::EndMachine { machine: MachineId(7) };
@@ -265,7 +266,7 @@ fn knobs_that_only_v2_has() {
         } else {
             let refused = lab.page.refused(command);
             assert!(
-                matches!(&refused, Refusal::Missing { what } if what.contains(file)),
+                matches!(&refused, Refusal::Missing { what: Lacking::OnlyV2 { file: named } } if named == file),
                 "{refused:?}"
             );
         }

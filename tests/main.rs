@@ -11,6 +11,7 @@
 //! - [`streams`]: standard streams that are full or closed
 //! - [`beyond`]: TLS, and listening beyond loopback
 //! - [`serve`], [`knobs`], [`killed`], [`protocol`], [`protocol_doc`]: `vitrine serve` and its three processes
+//! - [`no_busybox`]: both on a host without busybox
 //! - [`focus`]: one group's CPU, twenty times a second, beside the kernel's counters
 //! - [`rootless`]: the same as an ordinary user
 //! - [`doors`], [`inside`], [`exhaust`], [`hostile`]: what a program in a container can reach, use
@@ -42,6 +43,7 @@ mod lab_docker;
 mod lab_groups;
 mod lab_shut;
 mod limits;
+mod no_busybox;
 mod protocol;
 mod protocol_doc;
 mod rootless;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tungstenite::Message;
 use vitrine_shared::limits::{BAD_MESSAGES, COMMAND_BURST, COMMAND_BYTES};
 use vitrine_shared::message::{Answer, Command, Refusal};
-use vitrine_shared::spec::ContainerSpec;
+use vitrine_shared::spec::{ContainerSpec, SpecError};
 use vitrine_shared::wire::close;
 
 use crate::harness::client::{Client, Codec, open};
@@ -122,7 +122,7 @@ fn a_machine_that_belongs_to_nobody_and_specs_that_cannot_be_are_refused() {
     spec.rootfs = vitrine_shared::spec::Rootfs::Directory("/".into());
     let refused = page.refused(Command::StartContainer { machine: None, spec });
     assert!(
-        matches!(refused, Refusal::NotAllowed { .. } | Refusal::Missing { .. }),
+        matches!(refused, Refusal::NotAllowed { .. } | Refusal::Spec(SpecError::OnlyByRun)),
         "the host's own root was to be had: {refused:?}"
     );
     let mut spec = ContainerSpec::one_click();

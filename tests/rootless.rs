@@ -14,6 +14,7 @@ use vitrine_shared::message::{
     Answer, Because, Command, ContainerState, Event, Feature, Made, Refusal,
 };
 use vitrine_shared::namespace::{Namespace, NamespaceSet};
+use vitrine_shared::refusal::Lacking;
 use vitrine_shared::spec::{ContainerSpec, Limits};
 
 use crate::harness::client::{Client, PATIENCE};
@@ -340,8 +341,9 @@ fn two_containers_a_limit_and_the_end() {
 #[track_caller]
 fn refused(page: &mut Client, command: Command) {
     match page.ask(command) {
-        Answer::Refused { reason: Refusal::Missing { what }, hint } => {
-            assert!(what.ends_with(" controller"), "{what}");
+        Answer::Refused { reason: Refusal::Missing { what: Lacking::Feature(what) }, hint } => {
+            assert!(matches!(what.feature, Feature::Controller(_)), "{what:?}");
+            assert!(what.because == Because::NotDelegated && !what.mend.is_empty(), "{what:?}");
             assert!(hint.contains("not delegated") && hint.contains("sudo"), "{hint}");
         }
         other => panic!("{other:?}"),

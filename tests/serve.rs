@@ -379,10 +379,10 @@ fn a_program_that_is_not_there_is_a_failed_birth() {
     let server = Server::start();
     let mut page = server.client();
     let answer = page.ask(Command::StartContainer { machine: None, spec: spec(&["/nope"]) });
-    let Answer::Failed { step, errno, hint } = answer else { panic!("{answer:?}") };
+    let Answer::Failed { step, what, errno, hint } = answer else { panic!("{answer:?}") };
     assert!(
-        step.contains("/nope") && errno == "ENOENT" && !hint.is_empty(),
-        "{step} {errno} {hint}"
+        step == StepName::Execve && what.contains("/nope") && errno == "ENOENT" && !hint.is_empty(),
+        "{step:?} {what} {errno} {hint}"
     );
     // The machine that was made for it has gone with it.
     assert_eq!(proc::children(server.pid()).len(), 2, "only web and observer are left");

@@ -9,6 +9,7 @@ use vitrine_shared::id::MachineId;
 use vitrine_shared::message::{Command, Event, Refusal};
 use vitrine_shared::namespace::{Namespace, NamespaceSet};
 use vitrine_shared::process::Process;
+use vitrine_shared::refusal::Thing;
 use vitrine_shared::spec::ContainerSpec;
 
 use crate::harness::client::{Client, Started};
@@ -159,7 +160,7 @@ fn nobody_elses_are_told() {
         }
     }
     let nobodys = Command::Discover { machine: MachineId(7) };
-    assert_eq!(page.refused(nobodys), Refusal::Unknown { what: "machine".into() });
+    assert_eq!(page.refused(nobodys), Refusal::Unknown { what: Thing::Machine });
 }
 
 #[test]

@@ -97,6 +97,8 @@ pub enum ToWeb {
         /// Their names, in order.
         names: Vec<String>,
     },
+    /// The certificate and key from now on, looked at already: those of the setup are renewed.
+    Tls(Box<TlsSetup>),
     /// The observer was restarted. Descriptor: the new channel to it.
     Observer,
 }

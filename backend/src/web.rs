@@ -46,7 +46,6 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use tokio::task::JoinHandle;
-use tokio_rustls::TlsAcceptor;
 use vitrine_shared::message::HostInfo;
 
 use crate::ipc::{Channel, FromWeb, Inbox, ToWeb, WebSetup};
@@ -98,7 +97,7 @@ async fn serve(channel: Channel) -> Result<()> {
         bail!("Hello carries a listening socket and a channel");
     };
     let (requests, messages) = Requests::new();
-    let tls = setup.tls.as_ref().map(tls::acceptor).transpose().context("TLS")?;
+    let tls = setup.tls.as_ref().map(tls::Acceptor::new).transpose().context("TLS")?;
     let mut server = Server { web: Arc::new(Web::new(*setup, requests)), tls, observing: None };
     server.observe(observer);
     let mut listener = Some(listener);
@@ -158,7 +157,7 @@ impl Web {
 /// The part that listens to the launcher.
 struct Server {
     web: Arc<Web>,
-    tls: Option<TlsAcceptor>,
+    tls: Option<tls::Acceptor>,
     observing: Option<JoinHandle<()>>,
 }
 
@@ -201,6 +200,11 @@ impl Server {
             ToWeb::TerminalEnded { terminal, status } => web.terminals.ended(terminal, status),
             ToWeb::Answer { request, answer } => web.requests.answer(request, answer),
             ToWeb::Images { names } => web.set_images(names),
+            ToWeb::Tls(setup) => match self.tls.as_ref().map(|tls| tls.renew(&setup)) {
+                Some(Ok(())) => {}
+                Some(Err(err)) => tracing::error!("the new certificate: {err:#}"),
+                None => tracing::error!("a certificate for a server without TLS"),
+            },
             ToWeb::Observer => match <[OwnedFd; 1]>::try_from(fds) {
                 Ok([channel]) => self.observe(channel),
                 Err(_) => tracing::error!("a new observer comes with its channel"),

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use gloo::events::EventListener;
 use gloo::timers::callback::Interval;
-use vitrine_shared::message::{ClientMessage, Command};
+use vitrine_shared::message::{ClientMessage, Command, Event, ServerMessage};
 use wasm_bindgen::prelude::wasm_bindgen;
 use yew::prelude::*;
 
@@ -18,6 +18,7 @@ use crate::route::{self, Fragment, Screen};
 use crate::session;
 use crate::socket::{Signal, Socket};
 use crate::state::{Action, Link, Session, State};
+use crate::tap;
 use crate::ui::{Change, Desk, Ui, next_number};
 
 /// Samples a second of the machine that is looked at.
@@ -60,7 +61,8 @@ fn App() -> Html {
     use_subscription(&state, &desk);
     use_due(&state, &desk);
     use_effect_with(state.made, |made| {
-        if *made > 0 {
+        // Who is in the lab stays in the view they look at.
+        if *made > 0 && route::current() != Fragment::Screen(Screen::Lab) {
             route::go(Screen::Lab);
         }
     });
@@ -187,7 +189,10 @@ fn use_line(state: &UseReducerHandle<State>, line: &Line) {
                     return;
                 }
             }
-            let tell = Callback::from(move |signal| dispatcher.dispatch(action_of(signal)));
+            let tell = Callback::from(move |signal| match signal {
+                Signal::Message(ServerMessage::Event(Event::Cpu(sample))) => tap::hand_on(sample),
+                signal => dispatcher.dispatch(action_of(signal)),
+            });
             *line.borrow_mut() = Some(Socket::keep_open(tell));
         });
         move || drop(holder.borrow_mut().take())

@@ -6,6 +6,7 @@ pub(crate) mod bar;
 pub(crate) mod birth;
 pub(crate) mod busy;
 pub(crate) mod cpu;
+pub(crate) mod cpu_lens;
 pub(crate) mod explain;
 pub(crate) mod eyes;
 pub(crate) mod feed;

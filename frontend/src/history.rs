@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use vitrine_shared::cgroup::CgroupSample;
+use vitrine_shared::cpu::Reading;
 
 /// How far back the picture goes.
 pub(crate) const SPAN_MSEC: u64 = 60_000;
@@ -54,6 +55,25 @@ impl History {
         {
             self.points.pop_front();
         }
+    }
+
+    /// What was read, for the CPU lens to begin with. Of quota and period the ratio is kept.
+    pub(crate) fn readings(&self) -> impl Iterator<Item = Reading> + '_ {
+        self.points.iter().map(|point| Reading {
+            at_nsec: point.at_msec * 1_000_000,
+            usage_nsec: point.cpu_nsec,
+            quota_usec: point.quota_permille.map(|quota| u64::from(quota) * 100),
+            period_usec: 100_000,
+            nr_periods: point.periods.0,
+            nr_throttled: point.periods.1,
+        })
+    }
+
+    /// CPU time used in about the last `msec`, and the time that really was.
+    pub(crate) fn used_nsec(&self, msec: u64) -> Option<(u64, u64)> {
+        let now = self.points.back()?;
+        let from = self.points.iter().rev().find(|point| point.at_msec + msec <= now.at_msec)?;
+        Some((now.cpu_nsec.checked_sub(from.cpu_nsec)?, (now.at_msec - from.at_msec) * 1_000_000))
     }
 
     /// The readings, oldest first.

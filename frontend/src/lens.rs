@@ -49,6 +49,8 @@ pub(crate) enum Lens {
     Matrix,
     /// A group's files in both dialects.
     Rosetta,
+    /// A group's CPU: a minute of it, and its last periods.
+    Cpu,
 }
 
 impl Lens {
@@ -80,9 +82,15 @@ pub(crate) struct Button {
 }
 
 /// The lenses of the bar, in its order; the first view, two eyes, stands before them.
-pub(crate) fn on_the_bar(lang: Lang) -> [Button; 3] {
+pub(crate) fn on_the_bar(lang: Lang) -> [Button; 4] {
     let button = |lens, name, word, question| Button { lens, name, word, question };
     [
+        button(
+            Lens::Cpu,
+            "cpu",
+            "CPU",
+            lang.pick("Where did the CPU time go?", "CPU 时间去哪儿了？"),
+        ),
         button(
             Lens::Matrix,
             "matrix",
@@ -102,6 +110,11 @@ pub(crate) fn on_the_bar(lang: Lang) -> [Button; 3] {
             lang.pick("How is it written?", "两种写法是什么？"),
         ),
     ]
+}
+
+/// The lens of the bar that has this name.
+pub(crate) fn named(name: Option<&str>) -> Option<Lens> {
+    on_the_bar(Lang::En).into_iter().find(|one| Some(one.name) == name).map(|one| one.lens)
 }
 
 /// What a lens may show and do. Its machine is `state.focus`, its container `state.container()`.

@@ -16,8 +16,10 @@
 mod app;
 mod chart;
 mod clipboard;
+mod close;
 mod command_line;
 mod components;
+mod draw;
 mod early;
 mod eyes;
 #[cfg(test)]
@@ -37,6 +39,7 @@ mod route;
 mod session;
 mod socket;
 mod state;
+mod tap;
 mod text;
 mod ui;
 mod xterm;

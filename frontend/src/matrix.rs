@@ -59,8 +59,8 @@ pub(crate) struct Row {
 /// What a row is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Head {
-    /// A process: its PID on the host, its innermost PID, and its command.
-    Process { pid: u32, inside: u32, command: String },
+    /// A process: its PID on the host, its innermost PID, its name and command.
+    Process { pid: u32, inside: u32, name: String, command: String },
     /// What holds a namespace that nobody is in.
     Held(Vec<Holder>),
 }
@@ -236,8 +236,12 @@ impl Table<'_> {
             (!self.choice.only_different || cell.mark != Mark::Initial).then_some(cell)
         };
         let inside = process.pids.last().copied().unwrap_or(0);
-        let head =
-            Head::Process { pid: process.host_pid(), inside, command: process.command.clone() };
+        let head = Head::Process {
+            pid: process.host_pid(),
+            inside,
+            name: process.name.clone(),
+            command: process.command.clone(),
+        };
         Row { head, cells: self.columns.iter().map(cell).collect() }
     }
 

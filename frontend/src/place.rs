@@ -2,7 +2,7 @@
 
 use vitrine_shared::cgroup::{GroupId, Knob};
 use vitrine_shared::id::ContainerId;
-use vitrine_shared::message::{Command, Refusal};
+use vitrine_shared::message::{Command, Refusal, StepName};
 
 /// A place that can show what went wrong.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,11 +59,11 @@ pub(crate) enum Trouble {
     /// The server failed.
     Failed {
         /// The step.
-        step: String,
+        step: StepName,
+        /// What exactly was being done; in English.
+        what: String,
         /// The kernel's error.
         errno: String,
-        /// What to do, in English.
-        hint: String,
     },
     /// The connection was lost before an answer came.
     NoAnswer,

@@ -292,9 +292,9 @@ impl State {
                 let trouble = Trouble::Refused { reason: reason.clone(), hint: hint.clone() };
                 self.troubles.insert(place, trouble);
             }
-            Answer::Failed { step, errno, hint } => {
-                let (step, errno, hint) = (step.clone(), errno.clone(), hint.clone());
-                self.troubles.insert(place, Trouble::Failed { step, errno, hint });
+            Answer::Failed { step, what, errno, .. } => {
+                let (step, what, errno) = (*step, what.clone(), errno.clone());
+                self.troubles.insert(place, Trouble::Failed { step, what, errno });
             }
             Answer::Done { made: Some(Made::Container { machine, container, .. }), .. } => {
                 self.look_at(Some(*machine));

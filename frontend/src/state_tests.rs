@@ -1,6 +1,7 @@
 //! Events in, state out.
 
 use vitrine_shared::message::{Happening, Profile, Refusal};
+use vitrine_shared::refusal::Thing;
 
 use super::*;
 use crate::fixture::{self, CONTAINER, MACHINE};
@@ -105,7 +106,7 @@ fn a_refusal_stands_at_its_place_until_it_is_done() {
         value: "x".into(),
     };
     let place = Place::File(GroupId::Root, "cpu.shares".into());
-    let reason = Refusal::Unknown { what: "group".into() };
+    let reason = Refusal::Unknown { what: Thing::Group };
     state.apply(Action::Asked { id: 1, command: command.clone() });
     let answer = Answer::Refused { reason: reason.clone(), hint: "look".into() };
     state.apply(heard(ServerMessage::Answer { id: 1, answer }));

@@ -28,6 +28,9 @@ macro_rules! words {
 }
 
 pub(crate) mod about;
+pub(crate) mod advice;
+pub(crate) mod bounds;
+pub(crate) mod cpu_lens;
 pub(crate) mod forge;
 pub(crate) mod groups;
 pub(crate) mod happening;

@@ -11,13 +11,14 @@
 //! 7. [`discovery`]: the namespaces of a machine, looked at closely
 //! 8. [`role`]: who may do what
 //! 9. [`message`]: commands, answers and events
-//! 10. [`wire`]: how they look on a WebSocket
-//! 11. `schema` (a feature): the same for other languages, as JSON Schema
-//! 12. [`terminal`]: the frames of a terminal's own socket
-//! 13. [`rosetta`]: every v1 file beside its v2 form, values turned both ways
-//! 14. [`focus`]: one group's CPU, read some twenty times a second
-//! 15. [`cpu`]: what such readings tell, measured and modelled
-//! 16. [`sim`]: the model of CFS bandwidth control that plays on the start page
+//! 10. [`refusal`]: why a command was not done, and what helps
+//! 11. [`wire`]: how they look on a WebSocket
+//! 12. `schema` (a feature): the same for other languages, as JSON Schema
+//! 13. [`terminal`]: the frames of a terminal's own socket
+//! 14. [`rosetta`]: every v1 file beside its v2 form, values turned both ways
+//! 15. [`focus`]: one group's CPU, read some twenty times a second
+//! 16. [`cpu`]: what such readings tell, measured and modelled
+//! 17. [`sim`]: the model of CFS bandwidth control that plays on the start page
 //!
 //! **Invariant:** nothing here does I/O, reads a clock or depends on a platform.
 
@@ -32,6 +33,7 @@ pub mod limits;
 pub mod message;
 pub mod namespace;
 pub mod process;
+pub mod refusal;
 pub mod role;
 pub mod rosetta;
 #[cfg(feature = "schema")]

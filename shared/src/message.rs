@@ -8,14 +8,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::cgroup::{BadGroup, BadWrite, CgroupSample, Dialect, GroupId, Knob};
+use crate::cgroup::{CgroupSample, Dialect, GroupId, Knob};
 use crate::discovery::Discovery;
 use crate::focus::{CpuSample, Focus};
 use crate::id::{ContainerId, MachineId, ParticipantId, TerminalId};
-use crate::limits::Reached;
 use crate::process::Process;
-use crate::role::{Identity, Role};
-use crate::spec::{ContainerSpec, SpecError};
+use crate::role::Identity;
+use crate::spec::ContainerSpec;
+
+pub use crate::refusal::{Refusal, Why};
 
 /// What a page asks for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -162,7 +163,9 @@ pub enum Answer {
     /// The server failed; what had been done was undone.
     Failed {
         /// The step that failed.
-        step: String,
+        step: StepName,
+        /// What exactly was being done, to what; in English, for the log and for programs.
+        what: String,
         /// The kernel's error, by name (`EPERM`); empty when it was not the kernel's.
         errno: String,
         /// What to do, in English.
@@ -230,99 +233,6 @@ pub enum Act {
         /// What it says now, read back.
         new: String,
     },
-}
-
-/// Why a command was refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub enum Refusal {
-    /// The role does not allow it.
-    #[error("a {role:?} may not do this")]
-    NotAllowed {
-        /// The role on this connection.
-        role: Role,
-    },
-    /// No such thing, or none of yours.
-    #[error("there is no such {what} here")]
-    Unknown {
-        /// `machine`, `container`, `terminal`, `group`.
-        what: String,
-    },
-    /// A limit is reached.
-    #[error("the limit {} is reached: {} {}", .0.name, .0.value, .0.unit)]
-    Limit(Reached),
-    /// Commands come faster than the limit allows.
-    #[error("too fast: the limit {} is {} {}", .0.name, .0.value, .0.unit)]
-    TooFast(Reached),
-    /// The spec cannot be.
-    #[error(transparent)]
-    Spec(SpecError),
-    /// The file or value cannot be.
-    #[error(transparent)]
-    Write(BadWrite),
-    /// The group cannot be made, removed or moved to.
-    #[error(transparent)]
-    Group(BadGroup),
-    /// The kernel said no.
-    #[error("the kernel refused {text:?} in {file}: {errno}")]
-    Kernel {
-        /// The full path.
-        file: String,
-        /// What was to be written.
-        text: String,
-        /// The error's name, such as `EINVAL`.
-        errno: String,
-        /// Why, when it is known.
-        why: Why,
-    },
-    /// The server does not offer machines of this profile.
-    #[error("this server offers no machines of profile {profile:?}")]
-    ProfileOff {
-        /// Which.
-        profile: Profile,
-    },
-    /// It has ended already.
-    #[error("the {what} is not running any more")]
-    NotRunning {
-        /// `container` or `machine`.
-        what: String,
-    },
-    /// This host cannot do it.
-    #[error("this host has no {what}")]
-    Missing {
-        /// What is missing, such as `cpuset controller`.
-        what: String,
-    },
-    /// The message could not be read.
-    #[error("the message cannot be read: {detail}")]
-    Unreadable {
-        /// What is wrong with it.
-        detail: String,
-    },
-}
-
-/// The kernel's known reasons, which a page explains in words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub enum Why {
-    /// No known reason.
-    Unknown,
-    /// A child's quota ÷ period may not be above its parent's (v1: `EINVAL`).
-    ChildAboveParent,
-    /// A parent may not be set below what a child has (v1: `EINVAL`).
-    ParentBelowChild,
-    /// More memory is in use than the new limit (`EBUSY`).
-    InUse,
-    /// A group with processes in it is not removed (`EBUSY`).
-    HasProcesses,
-    /// A group with groups in it is not removed (`EBUSY`, v1 `ENOTEMPTY`).
-    HasChildren,
-    /// There is a group or a file of that name (`EEXIST`).
-    Exists,
-    /// v2: a group that hands controllers to its children takes no processes (`EBUSY`).
-    HandsOut,
-    /// v1: the group has no CPUs or memory nodes yet (`ENOSPC`).
-    NoCpus,
 }
 
 /// What the server tells.
@@ -448,7 +358,7 @@ pub struct Step {
     pub took_usec: u32,
 }
 
-/// The steps of a birth, in their usual order.
+/// The steps of a birth, in their usual order, and what else can fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum StepName {
@@ -486,6 +396,8 @@ pub enum StepName {
     Seccomp,
     /// Close every other descriptor and `execve`.
     Execve,
+    /// No step of a birth: the command's way through the server.
+    Ask,
 }
 
 /// What was measured in one machine at one moment.

@@ -1,5 +1,7 @@
 //! What a container should be. Checked at the edge (web) and again by the launcher.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{ARGV_BYTES, ARGV_WORDS};
@@ -137,7 +139,7 @@ impl ContainerSpec {
             Rootfs::Image(name) => check_image_name(name)?,
             _ => {}
         }
-        in_range("time offset", self.time_offset_secs.unsigned_abs(), 0, 10 * 365 * 86_400)?;
+        in_range(Quantity::TimeOffset, self.time_offset_secs.unsigned_abs(), 0, 10 * 365 * 86_400)?;
         self.limits.check()
     }
 }
@@ -167,9 +169,9 @@ pub fn check_argv(argv: &[String]) -> Result<(), SpecError> {
     if argv.first().is_none_or(String::is_empty) {
         return Err(SpecError::NoProgram);
     }
-    in_range("argv words", argv.len() as u64, 1, ARGV_WORDS.value)?;
+    in_range(Quantity::ArgvWords, argv.len() as u64, 1, ARGV_WORDS.value)?;
     in_range(
-        "argv bytes",
+        Quantity::ArgvBytes,
         argv.iter().map(|word| word.len() as u64 + 1).sum(),
         1,
         ARGV_BYTES.value,
@@ -187,14 +189,14 @@ impl Limits {
             Some(value) => in_range(what, value, min, max),
             None => Ok(()),
         };
-        check("cpu quota", self.cpu_quota_usec, MIN_QUOTA_USEC, MAX_QUOTA_USEC)?;
-        check("cpu period", self.cpu_period_usec, *PERIOD_USEC.start(), *PERIOD_USEC.end())?;
-        check("cpu burst", self.cpu_burst_usec, 0, MAX_QUOTA_USEC)?;
-        check("cpu shares", self.cpu_shares, 2, 262_144)?;
-        check("memory", self.memory_bytes, 1 << 20, 1 << 50)?;
-        check("memory high", self.memory_high_bytes, 1 << 20, 1 << 50)?;
-        check("memory swap", self.memory_swap_bytes, 0, 1 << 50)?;
-        check("pids", self.pids_max, 1, 4_194_304)?;
+        check(Quantity::CpuQuota, self.cpu_quota_usec, MIN_QUOTA_USEC, MAX_QUOTA_USEC)?;
+        check(Quantity::CpuPeriod, self.cpu_period_usec, *PERIOD_USEC.start(), *PERIOD_USEC.end())?;
+        check(Quantity::CpuBurst, self.cpu_burst_usec, 0, MAX_QUOTA_USEC)?;
+        check(Quantity::CpuShares, self.cpu_shares, 2, 262_144)?;
+        check(Quantity::Memory, self.memory_bytes, 1 << 20, 1 << 50)?;
+        check(Quantity::MemoryHigh, self.memory_high_bytes, 1 << 20, 1 << 50)?;
+        check(Quantity::MemorySwap, self.memory_swap_bytes, 0, 1 << 50)?;
+        check(Quantity::Pids, self.pids_max, 1, 4_194_304)?;
         match &self.cpuset_cpus {
             Some(list) if parse_cpu_list(list).is_none() => {
                 Err(SpecError::CpuList { given: list.chars().take(40).collect() })
@@ -231,11 +233,82 @@ fn check_hostname(name: &str) -> Result<(), SpecError> {
     Ok(())
 }
 
-fn in_range(what: &str, given: u64, min: u64, max: u64) -> Result<(), SpecError> {
+fn in_range(what: Quantity, given: u64, min: u64, max: u64) -> Result<(), SpecError> {
     if (min..=max).contains(&given) {
         return Ok(());
     }
-    Err(SpecError::OutOfRange { what: what.into(), given, min, max })
+    Err(SpecError::OutOfRange { what, given, min, max })
+}
+
+/// A number that has a range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum Quantity {
+    /// Seconds added to a clock.
+    TimeOffset,
+    /// Words of a command line.
+    ArgvWords,
+    /// Bytes of a command line.
+    ArgvBytes,
+    /// CPU quota, in microseconds.
+    CpuQuota,
+    /// CPU period, in microseconds.
+    CpuPeriod,
+    /// CPU burst, in microseconds.
+    CpuBurst,
+    /// CPU shares, as v1 writes them.
+    CpuShares,
+    /// Memory, in bytes.
+    Memory,
+    /// Memory above which it is slowed down, in bytes.
+    MemoryHigh,
+    /// Swap, in bytes.
+    MemorySwap,
+    /// Processes and threads.
+    Pids,
+    /// Bytes, reads or writes of a block device a second.
+    IoRate,
+    /// Samples a second.
+    Hertz,
+}
+
+impl Quantity {
+    /// All of them.
+    pub const ALL: [Quantity; 13] = [
+        Quantity::TimeOffset,
+        Quantity::ArgvWords,
+        Quantity::ArgvBytes,
+        Quantity::CpuQuota,
+        Quantity::CpuPeriod,
+        Quantity::CpuBurst,
+        Quantity::CpuShares,
+        Quantity::Memory,
+        Quantity::MemoryHigh,
+        Quantity::MemorySwap,
+        Quantity::Pids,
+        Quantity::IoRate,
+        Quantity::Hertz,
+    ];
+}
+
+impl fmt::Display for Quantity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Quantity::TimeOffset => "time offset",
+            Quantity::ArgvWords => "argv words",
+            Quantity::ArgvBytes => "argv bytes",
+            Quantity::CpuQuota => "cpu quota",
+            Quantity::CpuPeriod => "cpu period",
+            Quantity::CpuBurst => "cpu burst",
+            Quantity::CpuShares => "cpu shares",
+            Quantity::Memory => "memory",
+            Quantity::MemoryHigh => "memory high",
+            Quantity::MemorySwap => "memory swap",
+            Quantity::Pids => "pids",
+            Quantity::IoRate => "io rate",
+            Quantity::Hertz => "hertz",
+        })
+    }
 }
 
 /// Why a spec cannot be. The sentences say what is allowed.
@@ -266,6 +339,9 @@ pub enum SpecError {
     /// The machine's own root is for a plain program.
     #[error("a shell in the machine takes no namespaces, host name, init or limits of its own")]
     MachineTakesNone,
+    /// A directory of the host is for root on the command line.
+    #[error("a directory of the host is a rootfs only for vitrine run, by root")]
+    OnlyByRun,
     /// Not the name of an image.
     #[error(
         "{given:?} is not the name of an image: 1 to 64 of a-z, 0-9, '.', '_' and '-', a letter or digit first"
@@ -284,7 +360,7 @@ pub enum SpecError {
     #[error("{what} is {given}; allowed is {min} to {max}")]
     OutOfRange {
         /// Which number.
-        what: String,
+        what: Quantity,
         /// What was given.
         given: u64,
         /// Least allowed.

@@ -15,24 +15,23 @@ use std::fmt::Debug;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use vitrine_shared::cgroup::{
-    BadGroup, BadWrite, CgroupSample, Controller, ControllerSet, CpuBandwidth, Dialect, GroupId,
-    IoMax, Knob, Member, Met, RawFile,
+    CgroupSample, Controller, ControllerSet, CpuBandwidth, Dialect, GroupId, IoMax, Knob, Member,
+    Met, RawFile,
 };
 use vitrine_shared::discovery::{
     Discovery, Extent, Found, Holder, IdMaps, Mount, MountTable, NetDevice, NetDevices, Whose,
 };
 use vitrine_shared::focus::{CpuSample, Focus, ThreadTime};
 use vitrine_shared::id::{ContainerId, MachineId, ParticipantId, TerminalId};
-use vitrine_shared::limits::{MACHINES, Reached};
 use vitrine_shared::message::{
     Act, Answer, ClientMessage, Command, Container, ContainerState, Deed, Event, FeedEntry,
     Happening, HostInfo, Machine, Made, Profile, Refusal, Sample, ServerMessage, Step, StepName,
-    Why,
 };
 use vitrine_shared::namespace::{Namespace, NamespaceSet};
 use vitrine_shared::process::Process;
+use vitrine_shared::refusal::samples::samples;
 use vitrine_shared::role::{Identity, Role};
-use vitrine_shared::spec::{ContainerSpec, Limits, Rootfs, SpecError};
+use vitrine_shared::spec::{ContainerSpec, Limits, Rootfs};
 use vitrine_shared::wire;
 
 const MACHINE: MachineId = MachineId(0x1234_5678_9abc_def0_1234_5678_9abc_def0);
@@ -158,63 +157,6 @@ fn commands_survive() {
     }
 }
 
-fn refusals() -> Vec<Refusal> {
-    let specs = [
-        SpecError::NoProgram,
-        SpecError::Nul,
-        SpecError::RemountNeedsMount,
-        SpecError::HostnameNeedsUts,
-        SpecError::OffsetNeedsTime,
-        SpecError::Hostname { given: "a b".into() },
-        SpecError::CpuList { given: "1-0".into() },
-        SpecError::OutOfRange { what: "pids".into(), given: 0, min: 1, max: 2 },
-    ];
-    let writes = [
-        BadWrite::UnknownFile { file: "x".into() },
-        BadWrite::ReadOnly { file: "cpu.stat".into() },
-        BadWrite::Value { file: "cpu.max".into(), given: "x".into(), allowed: "…".into() },
-    ];
-    let groups = [
-        BadGroup::Name { given: "../x".into() },
-        BadGroup::Cap,
-        BadGroup::Fixed,
-        BadGroup::OfContainer,
-        BadGroup::NotOwn { pid: 1 },
-    ];
-    let whys = [
-        Why::Unknown,
-        Why::ChildAboveParent,
-        Why::ParentBelowChild,
-        Why::InUse,
-        Why::HasProcesses,
-        Why::HasChildren,
-        Why::Exists,
-        Why::HandsOut,
-        Why::NoCpus,
-    ];
-    let kernel = |why| Refusal::Kernel {
-        file: "/sys/fs/cgroup/cpu/x".into(),
-        text: "1".into(),
-        errno: "EINVAL".into(),
-        why,
-    };
-    let mut refusals = vec![
-        Refusal::NotAllowed { role: Role::Viewer },
-        Refusal::Unknown { what: "machine".into() },
-        Refusal::Limit(Reached::from(MACHINES)),
-        Refusal::TooFast(Reached::from(MACHINES)),
-        Refusal::ProfileOff { profile: Profile::Lab },
-        Refusal::NotRunning { what: "container".into() },
-        Refusal::Missing { what: "cpuset controller".into() },
-        Refusal::Unreadable { detail: "3 bytes too many".into() },
-    ];
-    refusals.extend(specs.into_iter().map(Refusal::Spec));
-    refusals.extend(writes.into_iter().map(Refusal::Write));
-    refusals.extend(groups.into_iter().map(Refusal::Group));
-    refusals.extend(whys.into_iter().map(kernel));
-    refusals
-}
-
 #[test]
 fn refusals_survive_and_read_as_sentences() {
     let name = |refusal: &Refusal| match refusal {
@@ -231,8 +173,8 @@ fn refusals_survive_and_read_as_sentences() {
         Refusal::Missing { .. } => "missing",
         Refusal::Unreadable { .. } => "unreadable",
     };
-    all(&refusals(), name, 12);
-    for reason in refusals() {
+    all(&samples(), name, 12);
+    for reason in samples() {
         assert!(reason.to_string().len() > 10, "{reason:?}");
         survives(&ServerMessage::Unreadable { reason });
     }
@@ -249,14 +191,18 @@ fn answers() -> Vec<Answer> {
     let container =
         Made::Container { machine: MACHINE, container: CONTAINER, terminal: Some(TerminalId(0)) };
     let refused =
-        refusals().into_iter().map(|reason| Answer::Refused { reason, hint: "…".into() });
+        samples().into_iter().map(|reason| Answer::Refused { reason, hint: "…".into() });
     let mut answers: Vec<_> = refused.collect();
     answers.push(Answer::Done { deeds, made: Some(container) });
     answers.push(Answer::Done { deeds: vec![], made: Some(Made::Process { pid: 7 }) });
     let group = Made::Group { machine: MACHINE, group: made() };
     answers.push(Answer::Done { deeds: vec![], made: Some(group) });
-    answers
-        .push(Answer::Failed { step: "Clone".into(), errno: "EAGAIN".into(), hint: "…".into() });
+    answers.push(Answer::Failed {
+        step: StepName::Clone,
+        what: "clone3".into(),
+        errno: "EAGAIN".into(),
+        hint: "…".into(),
+    });
     answers
 }
 

@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::elf;
 use crate::project::Project;
 use crate::setup::{self, Need};
 use crate::web::{self, Kind};
@@ -200,46 +201,4 @@ fn sizes(out: &Path) -> Result<()> {
     }
     say::note(say::words(format!("in {}", out.display()), format!("位于 {}", out.display())));
     Ok(())
-}
-
-/// What an ELF file says of how it wants to be loaded.
-mod elf {
-    /// The loader it asks for; `None` for a static program.
-    pub(super) fn interpreter(file: &[u8]) -> Option<Option<String>> {
-        let number = |at: usize, size: usize| {
-            let bytes = file.get(at..at + size)?;
-            Some(bytes.iter().rev().fold(0, |n, &byte| n << 8 | usize::from(byte)))
-        };
-        // 64 bits, little end first.
-        if !file.starts_with(b"\x7fELF\x02\x01") {
-            return None;
-        }
-        let (table, size, count) = (number(32, 8)?, number(54, 2)?, number(56, 2)?);
-        const PT_INTERP: usize = 3;
-        for header in (0..count).map(|i| table + i * size) {
-            if number(header, 4)? == PT_INTERP {
-                let (at, length) = (number(header + 8, 8)?, number(header + 32, 8)?);
-                let name = file.get(at..at + length)?;
-                let name = String::from_utf8_lossy(name).trim_end_matches('\0').to_owned();
-                return Some(Some(name));
-            }
-        }
-        Some(None)
-    }
-
-    #[cfg(test)]
-    mod tests {
-        #[test]
-        fn this_test_has_a_loader() {
-            let file = std::fs::read("/proc/self/exe").unwrap();
-            let loader = super::interpreter(&file).unwrap().unwrap();
-            assert!(loader.contains("ld-"), "{loader}");
-        }
-
-        #[test]
-        fn no_program_is_no_program() {
-            assert_eq!(super::interpreter(b"#!/bin/sh\n"), None);
-            assert_eq!(super::interpreter(b"\x7fELF\x02\x01"), None);
-        }
-    }
 }

@@ -28,6 +28,7 @@ mod web;
 mod bench;
 mod dev;
 mod dist;
+mod elf;
 mod run;
 mod soak;
 mod split;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::elf;
 use crate::project::{self, Project};
 use crate::{say, stamp, tool};
 
@@ -170,7 +171,7 @@ pub(crate) fn busybox() -> Option<PathBuf> {
         .into_iter()
         .map(PathBuf::from)
         .chain(on_path)
-        .find(|file| is_static(file).unwrap_or(false))
+        .find(|file| is_static(file))
 }
 
 /// Chromium by one of the names it has in distributions.
@@ -186,26 +187,9 @@ fn has_chinese_font(project: &Project) -> bool {
         && tool::output(fc_list.args([":lang=zh", "family"])).is_ok_and(|fonts| !fonts.is_empty())
 }
 
-/// Whether a 64-bit ELF program has no `PT_INTERP`: such a program runs in an empty rootfs.
-fn is_static(file: &Path) -> Result<bool> {
-    const PT_INTERP: u32 = 3;
-    let elf = fs::read(file)?;
-    if elf.get(..5) != Some(b"\x7fELF\x02") {
-        return Ok(false);
-    }
-    let number = |at: usize, bytes: usize| {
-        let field = elf.get(at..at + bytes).context("the program is cut short")?;
-        let value = field.iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
-        usize::try_from(value).context("the program is too large")
-    };
-    let (table, size, count) = (number(32, 8)?, number(54, 2)?, number(56, 2)?);
-    for index in 0..count {
-        let at = table.checked_add(size * index).context("the program is cut short")?;
-        if number(at, 4)? == PT_INTERP as usize {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+/// Whether a program needs no loader: such a program runs in an empty rootfs.
+fn is_static(file: &Path) -> bool {
+    fs::read(file).is_ok_and(|bytes| elf::interpreter(&bytes) == Some(None))
 }
 
 #[cfg(test)]
@@ -216,11 +200,11 @@ mod tests {
     #[test]
     fn a_dynamic_program_is_not_static() {
         let me = std::env::current_exe().unwrap();
-        assert!(!is_static(&me).unwrap());
+        assert!(!is_static(&me));
     }
 
     #[test]
     fn a_text_is_not_a_static_program() {
-        assert!(!is_static(Path::new("/etc/passwd")).unwrap());
+        assert!(!is_static(Path::new("/etc/passwd")));
     }
 }

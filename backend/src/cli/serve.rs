@@ -68,7 +68,8 @@ pub struct Serve {
         value_parser = proxy
     )]
     trusted_proxies: Vec<IpNet>,
-    /// Speak TLS with this certificate (PEM, with those between it and the authority).
+    /// Speak TLS with this certificate (PEM, with those between it and the authority). SIGHUP
+    /// reads it and the key again; a pair that cannot be used changes nothing and is logged.
     #[arg(long, value_name = "FILE", env = "VITRINE_TLS_CERT")]
     tls_cert: Option<PathBuf>,
     /// The certificate's private key (PEM, without a passphrase).

@@ -152,7 +152,7 @@ fn delegated(host: &Host) -> Finding {
 
 /// What gives an ordinary user groups, as the server itself says.
 fn delegation(host: &Host) -> String {
-    let lacking = missing(&host.launchers(), host.privilege, &Hierarchies::default(), &host.data);
+    let lacking = missing(&host.launchers(), host.privilege, &Hierarchies::default());
     let cpu = Feature::Controller(Controller::Cpu);
     lacking.into_iter().find(|lack| lack.feature == cpu).map_or(String::new(), |lack| lack.mend)
 }

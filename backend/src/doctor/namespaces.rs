@@ -99,7 +99,7 @@ fn without_root(host: &Host) -> Vec<Finding> {
             Finding::ok("rootless", "no: everything that root has"),
         ];
     };
-    let lacking = missing(&host.launchers(), host.privilege, &Hierarchies::default(), &host.data);
+    let lacking = missing(&host.launchers(), host.privilege, &Hierarchies::default());
     let mut findings: Vec<Finding> = lacking
         .iter()
         .filter_map(|lack| {

@@ -57,8 +57,13 @@ pub(crate) struct Image {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ImageError {
     /// There is no static busybox.
-    #[error("no static busybox on this host; install it: apt-get install busybox-static")]
-    NoBusybox,
+    #[error(
+        "no static busybox on this host; install it: {mend}; or take the lab image: --rootfs lab"
+    )]
+    NoBusybox {
+        /// The command that installs it.
+        mend: String,
+    },
     /// There is no shell to put into the lab image.
     #[error(
         "the lab image needs a shell, and this host has neither bash nor sh in {}",

@@ -2,8 +2,6 @@
 //!
 //! `vitrine serve` tells the page, `vitrine run` refuses a limit with it, `vitrine doctor` lists it.
 
-use std::path::Path;
-
 use vitrine_shared::cgroup::{Controller, Dialect};
 use vitrine_shared::message::{Because, Feature, Missing};
 
@@ -12,12 +10,11 @@ use super::images;
 use super::privilege::{Host, Ids, Privilege};
 use super::sys;
 
-/// Everything that is missing, for a launcher that may do this and keeps its images there.
+/// Everything that is missing, for a launcher that may do this.
 pub(crate) fn missing(
     host: &Host,
     privilege: Privilege,
     hierarchies: &Hierarchies,
-    data: &Path,
 ) -> Vec<Missing> {
     let mut all = Vec::new();
     for controller in Controller::ALL {
@@ -35,7 +32,7 @@ pub(crate) fn missing(
     if sys::landlock_version().is_none() {
         all.push(lack(Feature::Landlock, Because::Kernel, ""));
     }
-    if images::host_busybox().is_none() && !has_busybox_image(data) {
+    if images::host_busybox().is_none() {
         all.push(lack(Feature::Busybox, Because::NotInstalled, host.install("busybox-static")));
     }
     if !host.proc.join("self/ns/time").exists() {
@@ -120,7 +117,7 @@ pub(crate) fn told(missing: &Missing) -> String {
         Feature::IdMappedMounts => "no id-mapped mounts: images belong to the user".into(),
         Feature::ServiceUsers => "no users of their own for web and the observer".into(),
         Feature::Landlock => "no Landlock around web".into(),
-        Feature::Busybox => "no static busybox".into(),
+        Feature::Busybox => "no static busybox: containers start from the lab image".into(),
         Feature::TimeNamespaces => "no time namespaces".into(),
     };
     let because = match missing.because {
@@ -139,9 +136,9 @@ pub(crate) fn told(missing: &Missing) -> String {
     }
 }
 
-fn has_busybox_image(data: &Path) -> bool {
-    let entries = std::fs::read_dir(data.join("images")).into_iter().flatten().flatten();
-    entries.into_iter().any(|entry| entry.file_name().to_string_lossy().starts_with("busybox-"))
+/// The line that installs a static busybox on this host.
+pub(crate) fn mend_busybox() -> String {
+    Host::default().install("busybox-static")
 }
 
 impl Host {
@@ -219,7 +216,7 @@ mod tests {
     fn a_user_without_sub_ids_is_told_the_line_that_gives_some() {
         let (dir, host) = host();
         fs::write(dir.path().join("etc/subuid"), "you:100000:65536\n").unwrap();
-        let all = missing(&host, USER, &Hierarchies::default(), dir.path());
+        let all = missing(&host, USER, &Hierarchies::default());
         assert_eq!(
             of(&all, Feature::ManyIds).mend,
             "sudo usermod --add-subuids 165536-231071 --add-subgids 165536-231071 me"
@@ -234,14 +231,14 @@ mod tests {
     fn on_a_unified_host_systemd_delegates() {
         let (dir, host) = host();
         fs::write(dir.path().join("sys/fs/cgroup/cgroup.controllers"), "cpu pids\n").unwrap();
-        let all = missing(&host, USER, &Hierarchies::default(), dir.path());
+        let all = missing(&host, USER, &Hierarchies::default());
         assert!(of(&all, Feature::Controller(Controller::Cpu)).mend.contains("Delegate=cpu"));
     }
 
     #[test]
     fn root_is_told_what_is_not_mounted_and_what_the_kernel_has_not() {
-        let (dir, host) = host();
-        let all = missing(&host, Privilege::Root, &Hierarchies::default(), dir.path());
+        let (_dir, host) = host();
+        let all = missing(&host, Privilege::Root, &Hierarchies::default());
         let cpu = of(&all, Feature::Controller(Controller::Cpu));
         assert_eq!(cpu.because, Because::NotMounted);
         assert!(cpu.mend.contains("mount -t cgroup -o cpu"), "{}", cpu.mend);
@@ -256,7 +253,7 @@ mod tests {
         let (dir, host) = host();
         let user = Privilege::Rootless { uid: 1000, ids: Ids::One(Because::NoNewIdMap) };
         let mend = |host: &Host| {
-            let all = missing(host, user, &Hierarchies::default(), dir.path());
+            let all = missing(host, user, &Hierarchies::default());
             of(&all, Feature::ServiceUsers).mend.clone()
         };
         assert_eq!(mend(&host), "sudo apt-get install uidmap");

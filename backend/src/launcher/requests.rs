@@ -12,12 +12,14 @@ use vitrine_shared::cgroup::{
 use vitrine_shared::id::{ContainerId, MachineId, TerminalId};
 use vitrine_shared::limits::{self, Limit};
 use vitrine_shared::message::{
-    Answer, Command, Deed, Feature, Happening, Made, Missing, Profile, Refusal, Why,
+    Answer, Because, Command, Deed, Feature, Happening, Made, Missing, Profile, Refusal, Why,
 };
+use vitrine_shared::refusal::{Lacking, Thing};
 use vitrine_shared::role::Identity;
 use vitrine_shared::spec::{ContainerSpec, Limits, Rootfs, SpecError, check_argv};
 
 use super::cgroup::{Cgroup, CgroupError, Wrote};
+use super::images::host_busybox;
 use super::machine::{Host, Left, Machine};
 use super::missing;
 use super::step::{StepError, errno_name};
@@ -53,8 +55,8 @@ impl Not {
     /// The same as an answer.
     pub(crate) fn answer(self, missing: &[Missing]) -> Answer {
         match self {
-            Not::Refused(reason) => {
-                let hint = mend(&reason, missing).unwrap_or_else(|| hint(&reason).into());
+            Not::Refused(mut reason) => {
+                let hint = mend(&mut reason, missing).unwrap_or_else(|| hint(&reason).into());
                 Answer::Refused { reason, hint }
             }
             Not::Failed(err) => {
@@ -65,18 +67,23 @@ impl Not {
     }
 }
 
-/// For a controller that is not there: why, and the command that mends it.
-fn mend(reason: &Refusal, missing: &[Missing]) -> Option<String> {
-    let Refusal::Missing { what } = reason else { return None };
-    let is_it = |missing: &&Missing| match missing.feature {
-        Feature::Controller(controller) => *what == controller_words(controller),
-        _ => false,
-    };
-    missing.iter().find(is_it).map(missing::told)
+/// For a feature that is not there: why, and the command that mends it.
+fn mend(reason: &mut Refusal, missing: &[Missing]) -> Option<String> {
+    let Refusal::Missing { what: Lacking::Feature(lacking) } = reason else { return None };
+    if let Some(known) = missing.iter().find(|known| known.feature == lacking.feature) {
+        lacking.clone_from(known);
+    }
+    Some(missing::told(lacking))
 }
 
-fn controller_words(controller: Controller) -> String {
-    format!("{} controller", controller.name())
+/// A feature that is not there; what the host tells of it is told with the answer.
+fn no_feature(feature: Feature, because: Because) -> Refusal {
+    let what = Missing { feature, because, mend: String::new() };
+    Refusal::Missing { what: Lacking::Feature(what) }
+}
+
+fn no_controller(controller: Controller) -> Refusal {
+    no_feature(Feature::Controller(controller), Because::NotMounted)
 }
 
 /// What to do about a refusal.
@@ -107,16 +114,18 @@ fn hint(reason: &Refusal) -> &'static str {
         Refusal::Group(BadGroup::OfContainer) => "choose a group of the machine's own",
         Refusal::Group(BadGroup::NotOwn { .. }) => "choose a process that the machine's list shows",
         Refusal::NotRunning { .. } => "start another",
-        Refusal::Missing { what } if what.starts_with("image ") => {
+        Refusal::Missing { what: Lacking::Image { .. } } => {
             "on the server, see vitrine image list, or add it: vitrine image add NAME SOURCE"
         }
-        Refusal::Missing { what } if what.contains("cgroup v1") => {
+        Refusal::Missing { what: Lacking::OnlyV2 { .. } } => {
             "only cgroup v2 has it: boot the server's host with systemd.unified_cgroup_hierarchy=1"
         }
-        Refusal::Missing { what } if what.starts_with("block device") => {
+        Refusal::Missing { what: Lacking::BlockDevice { .. } } => {
             "on the server, lsblk lists the devices with their numbers"
         }
-        Refusal::Missing { .. } => "see /proc/cgroups on the server: which controllers are there",
+        Refusal::Missing { what: Lacking::Feature(_) } => {
+            "on the server, vitrine doctor tells what is missing and what mends it"
+        }
         _ => "change the request and send it again",
     }
 }
@@ -218,7 +227,7 @@ impl State {
     fn machine(&mut self, by: Identity, id: MachineId) -> Result<&mut Machine, Not> {
         let found = self.machines.iter_mut().find(|machine| machine.record.id == id);
         let found = found.filter(|machine| by.may_change(machine.record.owner));
-        found.ok_or_else(|| Refusal::Unknown { what: "machine".into() }.into())
+        found.ok_or_else(|| Refusal::Unknown { what: Thing::Machine }.into())
     }
 
     /// The machine of a container that lives.
@@ -233,7 +242,7 @@ impl State {
             return Ok(machine);
         }
         let known = machine.record.containers.iter().any(|record| record.id == container);
-        let what = "container".to_string();
+        let what = Thing::Container;
         Err(if known { Refusal::NotRunning { what } } else { Refusal::Unknown { what } }.into())
     }
 
@@ -245,18 +254,22 @@ impl State {
     ) -> Outcome {
         spec.check()?;
         if matches!(spec.rootfs, Rootfs::Directory(_)) {
-            return Err(Refusal::Missing { what: "rootfs of that kind for a page".into() }.into());
+            return Err(SpecError::OnlyByRun.into());
+        }
+        if spec.rootfs == Rootfs::Busybox && host_busybox().is_none() {
+            return Err(no_feature(Feature::Busybox, Because::NotInstalled).into());
         }
         if let Rootfs::Image(name) = &spec.rootfs
             && !self.host.images.has(name)
         {
-            return Err(Refusal::Missing { what: format!("image {name}") }.into());
+            let what = Lacking::Image { name: name.clone() };
+            return Err(Refusal::Missing { what }.into());
         }
         // Before anything is made: a limit that cannot be set.
         for knob in spec.limits.knobs() {
             let controller = knob.controller();
             if self.host.hierarchies.with(controller).is_none() {
-                return Err(Refusal::Missing { what: controller_words(controller) }.into());
+                return Err(no_controller(controller).into());
             }
         }
         let (id, fresh) = match machine {
@@ -308,7 +321,7 @@ impl State {
         below(limit, alike)?;
         let State { host, machines, news, .. } = self;
         let Some(machine) = machines.iter_mut().find(|machine| machine.record.id == id) else {
-            return Err(Refusal::Unknown { what: "machine".into() }.into());
+            return Err(Refusal::Unknown { what: Thing::Machine }.into());
         };
         if let Err(err) = machine.start_container(host, container, terminal, spec.clone()) {
             return Err(self.birth_failed(id, err));
@@ -369,7 +382,7 @@ impl State {
         let target = writable_group(machine, group)?;
         match target.set(knob) {
             Ok(Some(wrote)) => Ok((self.wrote(id, &wrote), None)),
-            Ok(None) => Err(Refusal::Missing { what: what_is_missing(&target, knob) }.into()),
+            Ok(None) => Err(what_is_missing(&target, knob).into()),
             Err(err) => {
                 let text = text_for(knob, &target, &err);
                 Err(self.kernel_refused(by, id, group, &err, &text))
@@ -470,13 +483,11 @@ impl State {
 /// The cap is one level above what a machine's owner may write.
 fn writable_group(machine: &Machine, group: GroupId) -> Result<Cgroup, Not> {
     match group {
-        GroupId::Cap => {
-            Err(Refusal::Write(BadWrite::ReadOnly { file: "the machine's cap".into() }).into())
-        }
+        GroupId::Cap => Err(Refusal::Write(BadWrite::Cap).into()),
         GroupId::Made(_) => groups::own_group(machine, group),
         other => {
             let found = machine.group(other).cloned();
-            found.ok_or_else(|| Refusal::Unknown { what: "group".into() }.into())
+            found.ok_or_else(|| Refusal::Unknown { what: Thing::Group }.into())
         }
     }
 }
@@ -489,9 +500,7 @@ fn home_of(group: &Cgroup, file: &str) -> Result<(Controller, Dialect), Not> {
         (dialect == rule.dialect).then_some((rule.controller, dialect))
     });
     let not = || match named().next() {
-        Some(rule) if group.directory(rule.controller).is_none() => {
-            Refusal::Missing { what: controller_words(rule.controller) }
-        }
+        Some(rule) if group.directory(rule.controller).is_none() => no_controller(rule.controller),
         _ => Refusal::Write(BadWrite::UnknownFile { file: file.chars().take(40).collect() }),
     };
     home.ok_or_else(|| not().into())
@@ -529,12 +538,13 @@ fn counts_swap(group: &Cgroup) -> bool {
 }
 
 /// The controller of a knob, or the file that its dialect does not have.
-fn what_is_missing(group: &Cgroup, knob: &Knob) -> String {
-    let name = knob.controller().name();
+fn what_is_missing(group: &Cgroup, knob: &Knob) -> Refusal {
     let v2 = knob.writes(Dialect::V2);
     match (group.directory(knob.controller()), v2.first()) {
-        (Some(_), Some(write)) => format!("{} (the {name} controller is cgroup v1)", write.file),
-        _ => format!("{name} controller"),
+        (Some(_), Some(write)) => {
+            Refusal::Missing { what: Lacking::OnlyV2 { file: write.file.into() } }
+        }
+        _ => no_controller(knob.controller()),
     }
 }
 

@@ -34,11 +34,12 @@ use vitrine_shared::message::{Happening, HostInfo, Profile};
 use tell::{observed, tell_web_all};
 
 use super::cgroup::Hierarchies;
-use super::images::{Images, Watcher};
+use super::images::{ImageError, Images, Watcher};
 pub use super::limits::Limits;
 use super::machine::{CONTROLLERS, Host, Machine, unix_msec};
 use super::privilege::{self, Privilege};
 use super::requests::{News, State};
+use super::signals::Asked;
 use super::supervise::{self, Place, Role, Service};
 use super::uids::{Pool, UidRange};
 use super::{confine, directories, host, memfd, missing, random_id, signals, sweep, sys, systemd};
@@ -191,7 +192,11 @@ impl Server {
         let place = |uid| Place { uid, privilege };
         let data = options.data.clone().unwrap_or_else(|| privilege.data_directory());
         let images = Images::open(&data)?;
-        images.busybox()?;
+        match images.busybox() {
+            // It is told with what else is missing; containers start from the lab image.
+            Ok(_) | Err(ImageError::NoBusybox { .. }) => {}
+            Err(err) => return Err(err.into()),
+        }
         // Now, while nobody waits, and before this process gives anything up.
         images.lab()?;
         let store = images.watch().inspect_err(|err| {
@@ -200,8 +205,7 @@ impl Server {
         let mut info = host_info(&Hierarchies::detect()?, options.profile)?;
         info.images = images.names();
         info.rootless = privilege.is_rootless();
-        info.missing =
-            missing::missing(&privilege::Host::default(), privilege, &hierarchies, &data);
+        info.missing = missing::missing(&privilege::Host::default(), privilege, &hierarchies);
         for lack in &info.missing {
             tracing::warn!("{}", missing::told(lack));
         }
@@ -340,8 +344,13 @@ impl Server {
         loop {
             let ready = self.wait(signals)?;
             for watch in ready {
-                if matches!(watch, Watch::Signals) && signals.read_signal()?.is_some() {
-                    return Ok(());
+                if matches!(watch, Watch::Signals)
+                    && let Some(signal) = signals.read_signal()?
+                {
+                    match Asked::by(&signal) {
+                        Asked::Reload => self.reload_tls(),
+                        Asked::End => return Ok(()),
+                    }
                 }
                 self.handle(watch);
                 self.tell_news();
@@ -450,6 +459,21 @@ impl Server {
                 tracing::warn!(%err, "web says what cannot be understood");
                 self.web.died();
             }
+        }
+    }
+
+    /// Reads certificate and key again. Connections that are there keep what they have; a pair
+    /// that cannot be used changes nothing.
+    fn reload_tls(&mut self) {
+        match door::read_tls(&self.options) {
+            Ok(Some(setup)) => {
+                self.tell_web(&ToWeb::Tls(Box::new(setup.clone())), &[]);
+                // For the next web.
+                self.tls = Some(setup);
+                tracing::info!("the TLS certificate and key were read again");
+            }
+            Ok(None) => tracing::warn!("SIGHUP: there is no certificate to read again"),
+            Err(err) => tracing::error!("the old TLS certificate and key stay: {err:#}"),
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::Instant;
 use nix::errno::Errno;
 use serde::{Deserialize, Serialize};
 use vitrine_shared::message::{Answer, Step, StepName};
+use vitrine_shared::refusal::Advice;
 
 /// The step that failed, and the kernel's reason.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
@@ -30,61 +31,21 @@ impl StepError {
 
     /// What to do about it, where that is known.
     pub(crate) fn hint(&self) -> Option<&'static str> {
-        known_hint(self.step, self.errno())
+        let advice = Advice::on(self.step, &errno_name(self.errno()));
+        (advice != Advice::SeeLog).then(|| advice.in_english())
     }
 
     /// The same as the answer to a command.
     pub(crate) fn answer(&self) -> Answer {
-        Answer::Failed {
-            step: format!("{:?}: {}", self.step, self.what),
-            errno: errno_name(self.errno()),
-            hint: hint(self.step, self.errno()).into(),
-        }
+        let errno = errno_name(self.errno());
+        let hint = Advice::on(self.step, &errno).in_english().into();
+        Answer::Failed { step: self.step, what: self.what.clone(), errno, hint }
     }
 }
 
 /// `EPERM`, not `Operation not permitted`: the name can be looked up in any language.
 pub(crate) fn errno_name(errno: Errno) -> String {
     format!("{errno:?}")
-}
-
-/// What to do about it.
-fn hint(step: StepName, errno: Errno) -> &'static str {
-    known_hint(step, errno).unwrap_or("the server's log has the details; nothing was left behind")
-}
-
-fn known_hint(step: StepName, errno: Errno) -> Option<&'static str> {
-    Some(match (step, errno) {
-        (StepName::Proc, Errno::EPERM) => {
-            "/proc is covered in part here (by a container around us?), so none can be mounted; run vitrine outside, or leave /proc whole: docker run --security-opt systempaths=unconfined"
-        }
-        (StepName::Rootfs, Errno::EPERM) => {
-            "this host lets only root mount overlay or tmpfs; run vitrine as root"
-        }
-        (StepName::Rootfs, Errno::EACCES) => {
-            "choose a directory on a file system without noexec: --data DIR"
-        }
-        (StepName::Rootfs, Errno::EINVAL | Errno::EOPNOTSUPP) => {
-            "the file system of the data directory must support id-mapped mounts (ext4, xfs, btrfs); choose another with --data"
-        }
-        (StepName::Clone | StepName::IdMap, Errno::ENOSPC) => {
-            "a limit in /proc/sys/user/max_*_namespaces is reached; raise it or end machines"
-        }
-        (StepName::Clone | StepName::IdMap, Errno::EPERM) => {
-            "this host restricts namespaces; run as root and see /proc/sys/user and the LSM's settings"
-        }
-        (StepName::Clone, Errno::EAGAIN) => {
-            "the host or the machine has no room for another process"
-        }
-        (StepName::Cgroup | StepName::EnterCgroup, _) => {
-            "see which controllers are mounted below /sys/fs/cgroup and whether this process may write there"
-        }
-        (StepName::Execve, Errno::ENOENT) => "there is no such program in the rootfs",
-        (StepName::Execve, Errno::EACCES | Errno::ENOEXEC) => {
-            "the file is there, but cannot be executed"
-        }
-        _ => return None,
-    })
 }
 
 /// Says what was being done when a call failed: `call().at(step, "what")?`.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 
-use vitrine_shared::cgroup::{Dialect, FILES};
+use vitrine_shared::cgroup::{Dialect, FILES, GroupId};
 use vitrine_shared::focus::{CPUS, CpuSample, Focus, STEP_MSEC, THREADS, ThreadTime};
 use vitrine_shared::limits::FOCUSES;
 
@@ -116,15 +116,21 @@ impl Kept {
         buffer: &mut Vec<u8>,
     ) -> Option<CpuSample> {
         let Some((machine, path)) = machine.and_then(|machine| {
-            let (_, path) = machine.groups.iter().find(|(group, _)| *group == focus.group)?;
+            let known = machine.groups.iter().find(|(group, _)| *group == focus.group);
+            let path = match (known, focus.group) {
+                (Some((_, path)), _) => path.clone(),
+                // A name of a path that somebody made never leads up.
+                (None, GroupId::Made(path)) => format!("root/{path}"),
+                (None, _) => return None,
+            };
             Some((machine, path))
         }) else {
             *self = Kept::default();
             return None;
         };
         let now_nsec = clock::monotonic_nsec();
-        if *path != self.path {
-            *self = Kept { path: path.clone(), ..Kept::default() };
+        if path != self.path {
+            *self = Kept { path, ..Kept::default() };
         }
         if self.files.is_empty() {
             if now_nsec < self.retry_at_nsec {

@@ -6,8 +6,9 @@
 use vitrine_shared::cgroup::{BadGroup, BadWrite, Dialect, GroupId, Knob, check_write};
 use vitrine_shared::id::{MachineId, ParticipantId};
 use vitrine_shared::message::{Answer, Command, Refusal};
+use vitrine_shared::refusal::Thing;
 use vitrine_shared::role::Identity;
-use vitrine_shared::spec::{Rootfs, SpecError, check_argv};
+use vitrine_shared::spec::{Quantity, Rootfs, SpecError, check_argv};
 
 /// Most samples a second.
 pub(crate) const MAX_HERTZ: u8 = 20;
@@ -100,7 +101,7 @@ pub(crate) fn refused(reason: Refusal) -> Answer {
 }
 
 fn no_machine() -> Refusal {
-    Refusal::Unknown { what: "machine".into() }
+    Refusal::Unknown { what: Thing::Machine }
 }
 
 fn check_hertz(hertz: u8) -> Result<(), Refusal> {
@@ -108,7 +109,7 @@ fn check_hertz(hertz: u8) -> Result<(), Refusal> {
         return Ok(());
     }
     let max = MAX_HERTZ.into();
-    let what = "hertz".into();
+    let what = Quantity::Hertz;
     Err(Refusal::Spec(SpecError::OutOfRange { what, given: hertz.into(), min: 1, max }))
 }
 

@@ -18,7 +18,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
-use tokio_rustls::TlsAcceptor;
 use vitrine_shared::limits::{CONNECTIONS, CONNECTIONS_PER_ADDRESS};
 
 use super::addresses::Addresses;
@@ -40,7 +39,7 @@ pub(crate) struct Door {
     /// What is served.
     pub(crate) router: Router,
     /// With TLS: plain HTTP is then only told where to go.
-    pub(crate) tls: Option<TlsAcceptor>,
+    pub(crate) tls: Option<tls::Acceptor>,
 }
 
 /// Accepts connections for good.
@@ -102,7 +101,7 @@ async fn connection(stream: TcpStream, address: IpAddr, door: &Door) {
         return speak(stream, address, false, &door.web, door.router.clone()).await;
     };
     match tls::begins(&stream, HEAD).await {
-        Some(true) => match timeout(HEAD, acceptor.accept(stream)).await {
+        Some(true) => match timeout(HEAD, acceptor.now().accept(stream)).await {
             Ok(Ok(stream)) => speak(stream, address, true, &door.web, door.router.clone()).await,
             Ok(Err(err)) => tracing::debug!("TLS: {err}"),
             Err(_) => tracing::debug!("TLS: the handshake takes too long"),

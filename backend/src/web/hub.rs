@@ -16,6 +16,7 @@ use vitrine_shared::focus::{CpuSample, Focus};
 use vitrine_shared::id::{ContainerId, MachineId, ParticipantId};
 use vitrine_shared::limits::{FOCUSES, SHOWN_FILES};
 use vitrine_shared::message::{Event, FeedEntry, Machine, Refusal, Sample};
+use vitrine_shared::refusal::Thing;
 use vitrine_shared::role::Identity;
 
 use super::codec::Told;
@@ -350,7 +351,7 @@ impl Seat {
         if let Some(Focus { machine, group: GroupId::Container(container) }) = on {
             let known = inner.machines.get(&machine);
             if !known.is_some_and(|known| known.containers.contains(&container)) {
-                return Err(Refusal::Unknown { what: "group".into() });
+                return Err(Refusal::Unknown { what: Thing::Group });
             }
         }
         let Some(page) = inner.pages.get_mut(&self.page) else { return Ok(()) };

@@ -244,7 +244,7 @@ fn close_samples_reach_who_has_this_focus_and_end_with_the_machine() {
     assert_eq!(heard(&near), ["cpu 50", "cpu 100"]);
     assert!(heard(&far).is_empty());
     let unknown = Focus { group: GroupId::Container(ContainerId(5)), ..focus };
-    assert_eq!(near.focus(Some(unknown)), Err(Refusal::Unknown { what: "group".into() }));
+    assert_eq!(near.focus(Some(unknown)), Err(Refusal::Unknown { what: Thing::Group }));
     hub.gone(MachineId(10));
     assert!(hub.focuses().is_empty());
     hub.cpu(close(10, 150));

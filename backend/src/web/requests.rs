@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
-use vitrine_shared::message::{Answer, Command};
+use vitrine_shared::message::{Answer, Command, StepName};
+use vitrine_shared::refusal::Advice;
 use vitrine_shared::role::Identity;
 
 use super::link::Link;
@@ -71,9 +72,10 @@ impl Requests {
 
 fn busy() -> Answer {
     Answer::Failed {
-        step: "ask the launcher".into(),
+        step: StepName::Ask,
+        what: "ask the launcher".into(),
         errno: "EAGAIN".into(),
-        hint: "the server has too much to do; try again in a moment".into(),
+        hint: Advice::Busy.in_english().into(),
     }
 }
 

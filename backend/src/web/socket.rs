@@ -25,7 +25,8 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
 use vitrine_shared::limits::{BAD_MESSAGES, COMMAND_BURST, COMMAND_BYTES, COMMAND_RATE};
-use vitrine_shared::message::{Answer, ClientMessage, Command, Refusal, ServerMessage};
+use vitrine_shared::message::{Answer, ClientMessage, Command, Refusal, ServerMessage, StepName};
+use vitrine_shared::refusal::Advice;
 use vitrine_shared::role::Identity;
 use vitrine_shared::wire::close;
 
@@ -211,9 +212,10 @@ impl Page {
 
 fn stopping() -> Answer {
     Answer::Failed {
-        step: "ask the launcher".into(),
+        step: StepName::Ask,
+        what: "ask the launcher".into(),
         errno: String::new(),
-        hint: "the server is stopping".into(),
+        hint: Advice::Stopping.in_english().into(),
     }
 }
 

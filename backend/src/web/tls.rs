@@ -2,7 +2,7 @@
 //!
 //! Web can open no file: the launcher reads both and hands them over.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -42,6 +42,29 @@ pub(crate) fn acceptor(setup: &TlsSetup) -> Result<TlsAcceptor> {
         .context("--tls-cert and --tls-key do not belong together, or cannot be used")?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// What new connections are accepted with: renewed while the server runs.
+#[derive(Clone)]
+pub(crate) struct Acceptor(Arc<Mutex<TlsAcceptor>>);
+
+impl Acceptor {
+    /// Begins with this certificate and key.
+    pub(crate) fn new(setup: &TlsSetup) -> Result<Self> {
+        Ok(Acceptor(Arc::new(Mutex::new(acceptor(setup)?))))
+    }
+
+    /// Those of now.
+    pub(crate) fn now(&self) -> TlsAcceptor {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes others for the connections that come from now on; on error the old ones stay.
+    pub(crate) fn renew(&self, setup: &TlsSetup) -> Result<()> {
+        let fresh = acceptor(setup)?;
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
+        Ok(())
+    }
 }
 
 /// Does TLS begin here? None: nothing came in time.

@@ -4,6 +4,7 @@ use vitrine::ipc::{ObserverToWeb, ToWeb, WebToObserver};
 use vitrine_shared::message::{
     Act, Answer, Command, Deed, Event, FeedEntry, Happening, Refusal, Sample, ServerMessage,
 };
+use vitrine_shared::refusal::Thing;
 use vitrine_shared::spec::ContainerSpec;
 use vitrine_shared::wire::close;
 
@@ -77,7 +78,7 @@ async fn what_one_may_not_do_never_reaches_the_launcher() {
         Answer::Refused { reason, hint } if !hint.is_empty() => reason,
         other => panic!("{other:?}"),
     };
-    let unknown = Refusal::Unknown { what: "machine".into() };
+    let unknown = Refusal::Unknown { what: Thing::Machine };
     let mut viewer = Page::new(&stage, VIEWER, true).await;
     let reason = refusal(viewer.ask(start()).await);
     assert_eq!(reason, Refusal::NotAllowed { role: VIEWER.role });

@@ -52,7 +52,8 @@ pub(crate) fn Cpu(props: &Props) -> Html {
     let period = if cpu.period_usec > 0 { cpu.period_usec } else { 100_000 };
     let measured = history::permille(cpu.quota_usec, period);
     let may_limit = props.may_change && props.missing.is_none();
-    let (wanted, want) = use_wanted(props, measured, period);
+    let trouble = props.quota_trouble.is_some();
+    let (wanted, want) = use_wanted((props.machine, props.id), measured, period, trouble);
     let steady = props.history.as_ref().and_then(History::recent_permille);
     let now = steady.or(props.group.as_ref().map(|group| group.cpu_permille)).map(format::percent);
     // Without the controller, nothing counted is not the same as nothing used.
@@ -103,20 +104,22 @@ struct Pace {
 
 /// The quota that a hand asks for, until the kernel has it; writes are paced while it moves.
 #[hook]
-fn use_wanted(props: &Props, measured: Option<u32>, period: u64) -> (Option<u32>, Callback<u32>) {
+pub(crate) fn use_wanted(
+    whose: (MachineId, GroupId),
+    measured: Option<u32>,
+    period: u64,
+    trouble: bool,
+) -> (Option<u32>, Callback<u32>) {
     let desk = use_desk();
     let wanted = use_state_eq(|| None::<u32>);
     let pace = use_mut_ref(Pace::default);
     let clear = wanted.clone();
-    use_effect_with(
-        (measured, *wanted, props.quota_trouble.is_some()),
-        move |(measured, wanted, trouble)| {
-            if wanted.is_some() && (measured == wanted || *trouble) {
-                clear.set(None);
-            }
-        },
-    );
-    let (machine, group) = (props.machine, props.id);
+    use_effect_with((measured, *wanted, trouble), move |(measured, wanted, trouble)| {
+        if wanted.is_some() && (measured == wanted || *trouble) {
+            clear.set(None);
+        }
+    });
+    let (machine, group) = whose;
     let set = wanted.setter();
     let want = use_callback((machine, group, period, desk), move |permille: u32, deps| {
         let (machine, group, period, desk): (MachineId, GroupId, u64, Desk) = deps.clone();
@@ -171,9 +174,9 @@ fn Chart(props: &ChartProps) -> Html {
     let quota = props.quota.map(format::short_percent);
     let label = chart_in_words(ui.lang, &format::percent(now), quota.as_deref());
     let line_y = props.quota.map(|quota| frame.y(f64::from(quota)));
-    let drag = |phase: Phase| drag(phase, &held, frame, props.want.clone());
+    let drag = |phase: Phase| drag(phase, &region, &held, frame, props.want.clone());
     html! {
-        <div class="chart" ref={region}>
+        <div class="chart" ref={region.clone()}>
             <svg class="chart-svg" width={width.to_string()} height={height.to_string()}
                 role="img" aria-label={label}
                 onpointerdown={drag(Phase::Down)} onpointermove={drag(Phase::Move)}
@@ -209,14 +212,16 @@ enum Phase {
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // 0 to a few thousand.
 fn drag(
     phase: Phase,
+    region: &NodeRef,
     held: &Rc<std::cell::RefCell<bool>>,
     frame: Frame,
     want: Option<Callback<u32>>,
 ) -> Callback<PointerEvent> {
-    let held = Rc::clone(held);
+    let (held, region) = (Rc::clone(held), region.clone());
     Callback::from(move |event: PointerEvent| {
-        let (Some(want), Some(target)) = (&want, event.current_target()) else { return };
-        let Some(svg) = wasm_bindgen::JsCast::dyn_into::<Element>(target).ok() else { return };
+        // An event's current target is the page's root: Yew listens there.
+        let svg = region.cast::<Element>().and_then(|region| region.first_element_child());
+        let (Some(want), Some(svg)) = (&want, svg) else { return };
         if phase == Phase::Down {
             *held.borrow_mut() = true;
             // Without the capture a drag ends at the edge, which is bearable.

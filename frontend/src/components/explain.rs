@@ -40,9 +40,9 @@ fn answered(ui: &Ui, told: &Told) -> Html {
                     let (reason, hint) = (reason.clone(), hint.clone());
                     said(ui, &Trouble::Refused { reason, hint })
                 }
-                Answer::Failed { step, errno, hint } => {
-                    let (step, errno, hint) = (step.clone(), errno.clone(), hint.clone());
-                    said(ui, &Trouble::Failed { step, errno, hint })
+                Answer::Failed { step, what, errno, .. } => {
+                    let (step, what, errno) = (*step, what.clone(), errno.clone());
+                    said(ui, &Trouble::Failed { step, what, errno })
                 }
             }}
         </>

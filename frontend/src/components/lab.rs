@@ -2,7 +2,9 @@
 
 use std::rc::Rc;
 
+use gloo::events::EventListener;
 use vitrine_shared::cgroup::{CgroupSample, Controller, GroupId};
+use vitrine_shared::id::MachineId;
 use vitrine_shared::message::{Container, FeedEntry};
 use yew::prelude::*;
 
@@ -18,8 +20,10 @@ use crate::host::lacks_controller;
 use crate::kinds::{group_of, is_running};
 use crate::lens::{self, Lens, Scene};
 use crate::place::Place;
-use crate::state::{Link, State};
-use crate::ui::{Ui, use_desk, use_ui};
+use crate::prefs::Lang;
+use crate::route;
+use crate::state::{Action, Link, State};
+use crate::ui::{Desk, Ui, use_desk, use_ui};
 
 /// What the lab shows.
 #[derive(Properties, PartialEq)]
@@ -45,16 +49,22 @@ pub(crate) fn Lab(props: &Props) -> Html {
         Callback::from(move |()| forging.set(None))
     });
     // Two eyes, unless a lens was chosen.
-    let view = use_state_eq(|| None::<Lens>);
+    let view = use_state_eq(|| lens::named(route::spot().view.as_deref()));
     let look = {
         let view = view.clone();
-        Callback::from(move |next| view.set(next))
+        Callback::from(move |next: Option<Lens>| {
+            view.set(next);
+            let bar = lens::on_the_bar(Lang::En);
+            let name = bar.iter().find(|one| Some(one.lens) == next).map(|one| one.name.into());
+            route::keep(|spot| spot.view = name);
+        })
     };
     let by_hand = use_state_eq(|| None::<GroupId>);
     let choose = {
         let by_hand = by_hand.clone();
         Callback::from(move |group| by_hand.set(Some(group)))
     };
+    use_spot(state, &desk, &view, &by_hand);
     let group = shown_group(state, *by_hand);
     let scene = Scene { ui: &ui, desk: &desk, state, group, leave };
     let stale = state.welcomes > 0 && state.link != Link::Live;
@@ -90,6 +100,65 @@ pub(crate) fn Lab(props: &Props) -> Html {
                     machine_steps={state.machine().map(|m| m.steps.clone()).unwrap_or_default()} />
             </div>
         </main>
+    }
+}
+
+/// Goes where the address says, as far as that is there; then the address says where one is.
+#[hook]
+fn use_spot(
+    state: &Rc<State>,
+    desk: &Desk,
+    view: &UseStateHandle<Option<Lens>>,
+    by_hand: &UseStateHandle<Option<GroupId>>,
+) {
+    let sought = use_state_eq(|| Some(route::spot()));
+    {
+        let (sought, view) = (sought.clone(), view.clone());
+        use_effect_with((), move |()| {
+            let window = web_sys::window().expect("a page has a window");
+            let listener = EventListener::new(&window, "hashchange", move |_| {
+                let spot = route::spot();
+                view.set(lens::named(spot.view.as_deref()));
+                sought.set(Some(spot));
+            });
+            move || drop(listener)
+        });
+    }
+    let shown = shown_group(state, **by_hand).map(|group| short_name(&group.path).to_owned());
+    let deps = ((*sought).clone(), state.focus, shown, state.chosen);
+    let (state, desk, by_hand) = (Rc::clone(state), desk.clone(), by_hand.clone());
+    use_effect_with(deps, move |(spot, focus, shown, _)| {
+        let Some(focus) = focus else { return };
+        let Some(spot) = spot else {
+            let id = focus.to_string()[..12].to_owned();
+            let shown = shown.clone();
+            return route::keep(|spot| (spot.machine, spot.group) = (Some(id), shown));
+        };
+        let is_meant = |id: &MachineId| {
+            spot.machine.as_ref().is_none_or(|start| id.to_string().starts_with(start))
+        };
+        if let Some(other) =
+            state.machines.keys().find(|id| is_meant(id)).filter(|_| !is_meant(focus))
+        {
+            return desk.act.emit(Action::Focus(*other));
+        }
+        let Some(sample) = state.sample.as_ref() else { return };
+        let is_named =
+            |group: &&CgroupSample| Some(short_name(&group.path)) == spot.group.as_deref();
+        match sample.groups.iter().find(is_named).map(|group| group.group) {
+            Some(GroupId::Container(id)) => desk.act.emit(Action::Choose(id)),
+            Some(other) => by_hand.set(Some(other)),
+            None => {}
+        }
+        sought.set(None);
+    });
+}
+
+/// What a group is called in the address.
+fn short_name(path: &str) -> &str {
+    match path {
+        "" => "cap",
+        path => path.strip_prefix("root/").unwrap_or(path),
     }
 }
 

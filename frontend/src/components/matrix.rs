@@ -53,13 +53,37 @@ fn View(props: &Props) -> Html {
     let choice = use_state_eq(Choice::default);
     let names = use_mut_ref(Names::default);
     let pair = use_state_eq(|| [None::<u32>; 2]);
-    use_looks(props);
-    let Some(discovery) = &props.discovery else {
+    let lit = use_state_eq(|| None::<(Namespace, u64)>);
+    let region = use_node_ref();
+    let light = {
+        let lit = lit.setter();
+        use_callback((), move |found, ()| lit.set(Some(found)))
+    };
+    let seen = signature(&props.sample);
+    use_looks(props, seen);
+    let discovery = use_same(props.discovery.as_ref());
+    // Most samples change nothing of this.
+    let matrix = use_memo((seen, *choice, discovery.clone(), props.machine.clone()), |_| {
+        let processes = &props.sample.processes;
+        discovery.as_deref().map_or_else(Default::default, |discovery| {
+            let sources = Sources { machine: &props.machine, processes, discovery };
+            table_of(&sources, *choice, &mut names.borrow_mut())
+        })
+    });
+    {
+        let region = region.clone();
+        use_effect_with((*lit, matrix.clone()), move |(lit, _)| {
+            if let Some(region) = region.cast::<web_sys::Element>() {
+                table::mark(&region, *lit);
+                table::keep_a_stop(&region);
+            }
+        });
+    }
+    let Some(discovery) = &discovery else {
         return html! { <p class="muted matrix-none" role="status">{t.waiting}</p> };
     };
     let sources =
         Sources { machine: &props.machine, processes: &props.sample.processes, discovery };
-    let matrix = Rc::new(table_of(&sources, *choice, &mut names.borrow_mut()));
     let pick = {
         let pair = pair.clone();
         Callback::from(move |(at, pid): (usize, u32)| {
@@ -72,23 +96,48 @@ fn View(props: &Props) -> Html {
         <section class="matrix" aria-labelledby="matrix-title" data-test="matrix">
             <h2 id="matrix-title" class="visually-hidden">{t.caption}</h2>
             {tools(&ui, &choice)}
-            <Table key="table" {matrix} discovery={discovery.clone()} processes={props.sample.clone()} />
+            <div class="matrix-scroll" ref={region}>
+                <Table matrix={matrix.clone()} {light} />
+            </div>
+            <p class="mx-said" role="status" data-test="matrix-said">{table::said(&ui, &matrix, discovery, *lit)}</p>
+            {table::legend(&ui, &matrix)}
             <p class="muted" hidden={!discovery.cut}>{t.cut}</p>
             {compare::compare(&ui, &sources, *pair, &pick)}
         </section>
     }
 }
 
+/// A number that changes with what the table shows of a sample.
+fn signature(sample: &Sample) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for process in &sample.processes {
+        let container = process.container.map(|id| id.to_string());
+        (&process.pids, process.namespaces, container, &process.command).hash(&mut hasher);
+    }
+    hasher.finish()
+}
+
+/// The last discovery that differs from the one before in more than its time.
+#[hook]
+fn use_same(now: Option<&Rc<Discovery>>) -> Option<Rc<Discovery>> {
+    let kept = use_mut_ref(|| None::<Rc<Discovery>>);
+    let mut kept = kept.borrow_mut();
+    let is_same = |old: &Rc<Discovery>, new: &Rc<Discovery>| {
+        **old == Discovery { at_msec: old.at_msec, ..(**new).clone() }
+    };
+    match (kept.as_ref(), now) {
+        (Some(old), Some(new)) if Rc::ptr_eq(old, new) || is_same(old, new) => {}
+        _ => *kept = now.cloned(),
+    }
+    kept.clone()
+}
+
 /// Asks the server to look: when somebody comes, goes or changes a namespace, and now and then.
 #[hook]
-fn use_looks(props: &Props) {
+fn use_looks(props: &Props, seen: u64) {
     let desk = use_desk();
-    let mut hasher = DefaultHasher::new();
-    for process in &props.sample.processes {
-        (process.host_pid(), process.namespaces).hash(&mut hasher);
-    }
     let turn = props.sample.at_msec / LOOK_MSEC;
-    let seen = (props.machine.id, props.live, hasher.finish(), turn);
+    let seen = (props.machine.id, props.live, seen, turn);
     use_effect_with(seen, move |&(machine, live, ..)| {
         if live {
             desk.send.emit(Command::Discover { machine });

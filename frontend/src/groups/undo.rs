@@ -127,7 +127,7 @@ mod tests {
         let mut undo = Undo::default();
         undo.hear(&told(1, "cpu.cfs_quota_us", "20000", "50000", "20000"));
         undo.asked();
-        let reason = Refusal::Unknown { what: "group".into() };
+        let reason = Refusal::Unknown { what: vitrine_shared::refusal::Thing::Group };
         let refused = Answer::Refused { reason, hint: String::new() };
         undo.hear(&Told { answer: refused, ..told(2, "cpu.cfs_quota_us", "50000", "", "") });
         assert_eq!(undo.next().unwrap().back, "50000");

@@ -4,6 +4,7 @@ use yew::prelude::*;
 
 use super::{Lens, Scene};
 use crate::components::about::about;
+use crate::components::cpu_lens::cpu_lens;
 use crate::components::forge::Forge;
 use crate::components::groups::groups;
 use crate::components::lab::Lab;
@@ -31,6 +32,7 @@ pub(super) fn show(scene: &Scene<'_>, lens: Lens) -> Html {
         Lens::Groups => groups(scene),
         Lens::Matrix => matrix(scene),
         Lens::Rosetta => rosetta(scene),
+        Lens::Cpu => cpu_lens(scene),
     }
 }
 

@@ -2,11 +2,13 @@
 
 use vitrine_shared::cgroup::{BadGroup, BadWrite, Dialect, file_rule};
 use vitrine_shared::limits::Reached;
-use vitrine_shared::message::{Profile, Refusal, Why};
+use vitrine_shared::message::{Profile, Refusal, StepName, Why};
+use vitrine_shared::refusal::{Advice, Lacking, Thing};
 use vitrine_shared::role::Role;
 use vitrine_shared::spec::SpecError;
 
-use super::kernel;
+use super::step::step;
+use super::{advice, bounds, host, kernel};
 use crate::place::Trouble;
 use crate::prefs::Lang;
 
@@ -23,18 +25,15 @@ pub(crate) struct Said {
 pub(crate) fn trouble(lang: Lang, trouble: &Trouble) -> Said {
     match trouble {
         Trouble::NoAnswer => Said { what: super::text(lang).no_answer.into(), todo: String::new() },
-        Trouble::Refused { reason, hint } => Said {
-            what: refusal(lang, reason),
-            todo: match lang {
-                Lang::En => hint.clone(),
-                Lang::Zh => advice_zh(reason).into(),
-            },
-        },
-        Trouble::Failed { step, errno, hint } => failed(lang, step, errno, hint),
+        Trouble::Refused { reason, hint } => {
+            Said { what: refusal(lang, reason), todo: advice::on_refusal(lang, reason, hint) }
+        }
+        Trouble::Failed { step, what, errno } => failed(lang, *step, what, errno),
     }
 }
 
-fn failed(lang: Lang, step: &str, errno: &str, hint: &str) -> Said {
+fn failed(lang: Lang, at: StepName, what: &str, errno: &str) -> Said {
+    let advice = advice::on_failure(lang, Advice::on(at, errno)).into();
     let errno = match (errno, kernel::errno(lang, errno)) {
         ("", _) => String::new(),
         (name, Some(meaning)) => {
@@ -42,19 +41,16 @@ fn failed(lang: Lang, step: &str, errno: &str, hint: &str) -> Said {
         }
         (name, None) => lang.pick(format!(": {name}"), format!("：{name}")),
     };
+    let step = step(lang, at);
     Said {
         what: lang.pick(
             format!(
-                "The server failed at the step “{step}”{errno}. What had been done was undone."
+                "The server failed at the step “{step}” ({what}){errno}. What had been done was undone."
             ),
+            // What exactly, the server says in English only, for the log.
             format!("服务器在“{step}”这一步失败了{errno}。已经做的都已撤销。"),
         ),
-        todo: match lang {
-            Lang::En => hint.into(),
-            Lang::Zh => {
-                "请再试一次；若仍然失败，请把这一行告诉管理服务器的人，并看看服务器的日志。".into()
-            }
-        },
+        todo: advice,
     }
 }
 
@@ -66,7 +62,7 @@ pub(crate) fn refusal(lang: Lang, reason: &Refusal) -> String {
             lang.pick(format!("A {role} may not do this."), format!("身份为{role}时不能这样做。"))
         }
         Refusal::Unknown { what } => {
-            let thing = thing(lang, what);
+            let thing = thing(lang, *what);
             lang.pick(format!("There is no such {thing} here."), format!("这里没有这个{thing}。"))
         }
         Refusal::Limit(reached) => limit(lang, reached, false),
@@ -78,7 +74,7 @@ pub(crate) fn refusal(lang: Lang, reason: &Refusal) -> String {
             refused_by_kernel(lang, file, text, errno, *why)
         }
         Refusal::NotRunning { what } => {
-            let thing = thing(lang, what);
+            let thing = thing(lang, *what);
             lang.pick(
                 format!("The {thing} is not running any more."),
                 format!("这个{thing}已经不在运行。"),
@@ -88,13 +84,24 @@ pub(crate) fn refusal(lang: Lang, reason: &Refusal) -> String {
             format!("This server offers no machines of profile {}.", profile_name(*profile)),
             format!("这台服务器不提供 {} 模式的机器。", profile_name(*profile)),
         ),
-        Refusal::Missing { what } => {
-            lang.pick(format!("This host has no {what}."), format!("这台宿主机没有 {what}。"))
-        }
+        Refusal::Missing { what } => match lang {
+            Lang::En => format!("This host has no {what}."),
+            Lang::Zh => format!("这台宿主机没有{}。", lacking_zh(what)),
+        },
         Refusal::Unreadable { detail } => lang.pick(
             format!("The server cannot read the message: {detail}"),
-            format!("服务器读不懂这条消息：{detail}"),
+            // The detail is the decoder's, in English.
+            "服务器读不懂这条消息。".into(),
         ),
+    }
+}
+
+fn lacking_zh(what: &Lacking) -> String {
+    match what {
+        Lacking::Feature(missing) => format!(" {}", host::feature(Lang::Zh, missing.feature)),
+        Lacking::OnlyV2 { file } => format!(" {file}"),
+        Lacking::Image { name } => format!("镜像 {name}"),
+        Lacking::BlockDevice { major, minor } => format!("块设备 {major}:{minor}"),
     }
 }
 
@@ -165,14 +172,15 @@ fn group(lang: Lang, error: &BadGroup) -> String {
 
 fn limit(lang: Lang, reached: &Reached, fast: bool) -> String {
     let Reached { name, value, unit } = reached;
+    let unit = bounds::unit(lang, *unit);
     match fast {
         true => lang.pick(
             format!("Too fast: the limit {name} is {value} {unit}."),
-            format!("太快了：上限 {name} 是 {value}（{unit}）。"),
+            format!("太快了：上限 {name} 是 {value} {unit}。"),
         ),
         false => lang.pick(
             format!("The limit {name} is reached: {value} {unit}."),
-            format!("已达到上限 {name}：{value}（{unit}）。"),
+            format!("已达到上限 {name}：{value} {unit}。"),
         ),
     }
 }
@@ -196,12 +204,14 @@ fn spec(lang: Lang, error: &SpecError) -> String {
         SpecError::MachineTakesNone => {
             "机器自己的 shell 不能另设命名空间、主机名、init 或限额。".into()
         }
+        SpecError::OnlyByRun => "宿主机的目录只能由 root 在命令行用 vitrine run 作 rootfs。".into(),
         SpecError::ImageName { given } => {
             format!("“{given}”不是镜像名：1 到 64 个 a-z、0-9、“.”“_”“-”，以字母或数字开头。")
         }
         SpecError::CpuList { given } => format!("“{given}”不是 CPU 列表；请写成 0-1,3 的样子。"),
         SpecError::OutOfRange { what, given, min, max } => {
-            format!("{what} 是 {given}；允许的范围是 {min} 到 {max}。")
+            let what = bounds::quantity(lang, *what);
+            format!("{what}是 {given}；允许的范围是 {min} 到 {max}。")
         }
     }
 }
@@ -215,15 +225,28 @@ fn write(lang: Lang, error: &BadWrite) -> String {
         BadWrite::ReadOnly { file } => {
             lang.pick(format!("{file} can only be read."), format!("{file} 只能读。"))
         }
+        BadWrite::Cap => {
+            lang.pick("The machine’s cap can only be read.", "机器的上限组只能读。").into()
+        }
+        BadWrite::SwapNotCounted { given } => lang.pick(
+            format!(
+                "memory.swappiness takes 0, because this kernel does not count swap; not “{given}”."
+            ),
+            format!("这个内核不统计交换空间，所以 memory.swappiness 只接受 0；不接受“{given}”。"),
+        ),
         BadWrite::Value { file, given, allowed } => {
             let rule = file_rule(file, Dialect::V1).or_else(|| file_rule(file, Dialect::V2));
-            let allowed = rule
-                .and_then(|rule| Some(kernel::takes(lang, rule.takes?, rule.unit)))
-                .unwrap_or_else(|| allowed.clone());
-            lang.pick(
-                format!("{file} takes {allowed}; not “{given}”."),
-                format!("{file} 接受{allowed}；不接受“{given}”。"),
-            )
+            match rule.and_then(|rule| Some(kernel::takes(lang, rule.takes?, rule.unit))) {
+                Some(allowed) => lang.pick(
+                    format!("{file} takes {allowed}; not “{given}”."),
+                    format!("{file} 接受{allowed}；不接受“{given}”。"),
+                ),
+                // A file that this page does not know.
+                None => lang.pick(
+                    format!("{file} takes {allowed}; not “{given}”."),
+                    format!("{file} 不接受“{given}”。"),
+                ),
+            }
         }
     }
 }
@@ -244,110 +267,15 @@ pub(crate) fn profile_name(profile: Profile) -> &'static str {
     }
 }
 
-fn thing(lang: Lang, what: &str) -> &str {
+fn thing(lang: Lang, what: Thing) -> &'static str {
     match what {
-        "machine" => lang.pick("machine", "机器"),
-        "container" => lang.pick("container", "容器"),
-        "terminal" => lang.pick("terminal", "终端"),
-        "group" => lang.pick("group", "组"),
-        other => other,
-    }
-}
-
-/// The server's hints are in English; in Chinese the page has its own.
-fn advice_zh(reason: &Refusal) -> &'static str {
-    match reason {
-        Refusal::NotAllowed { .. } => "请让教师来做，或换一个身份登录。",
-        Refusal::Unknown { .. } | Refusal::NotRunning { .. } => {
-            "它可能已经结束；请看左边现在有什么。"
-        }
-        Refusal::Limit(_) => "先结束一个，再试一次。",
-        Refusal::TooFast(_) => "稍等一秒，再试一次。",
-        Refusal::Spec(_) | Refusal::Write(_) | Refusal::Group(_) => "请改正后再试一次。",
-        Refusal::Kernel { why: Why::HasProcesses, .. } => "先把进程移到别的组，或等它们结束。",
-        Refusal::Kernel { why: Why::HasChildren, .. } => "先删除里面的组。",
-        Refusal::Kernel { why: Why::Exists, .. } => "请换一个名字。",
-        Refusal::Kernel { why: Why::HandsOut, .. } => "请移到它下面最末端的组。",
-        Refusal::Kernel { why: Why::NoCpus, .. } => "先写它的 cpuset.cpus 和 cpuset.mems。",
-        Refusal::Kernel { why: Why::ChildAboveParent, .. } => "把值调低，或先提高上级的配额。",
-        Refusal::Kernel { why: Why::ParentBelowChild, .. } => "先把里面的组调低。",
-        Refusal::Kernel { why: Why::InUse, .. } => "先释放一些内存，或设一个更高的值。",
-        Refusal::Kernel { why: Why::Unknown, .. } => "内核没有做任何改动；请换一个值。",
-        Refusal::ProfileOff { .. } => "请教师以 --profile lab 启动服务器。",
-        Refusal::Missing { .. } => "在服务器上看看 /proc/cgroups，哪些控制器可用。",
-        Refusal::Unreadable { .. } => "页面和服务器的版本可能不同；请刷新页面。",
+        Thing::Machine => lang.pick("machine", "机器"),
+        Thing::Container => lang.pick("container", "容器"),
+        Thing::Group => lang.pick("group", "组"),
+        Thing::Process => lang.pick("process", "进程"),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn samples() -> Vec<Refusal> {
-        let reached = || Reached { name: "machines".into(), value: 4, unit: "machines".into() };
-        let kernel = |why| Refusal::Kernel {
-            file: "/sys/fs/cgroup/cpu/x/cpu.cfs_quota_us".into(),
-            text: "200000".into(),
-            errno: "EINVAL".into(),
-            why,
-        };
-        vec![
-            Refusal::NotAllowed { role: Role::Viewer },
-            Refusal::Unknown { what: "machine".into() },
-            Refusal::Limit(reached()),
-            Refusal::TooFast(reached()),
-            Refusal::Spec(SpecError::RemountNeedsMount),
-            Refusal::Write(BadWrite::ReadOnly { file: "cpu.stat".into() }),
-            kernel(Why::Unknown),
-            kernel(Why::ChildAboveParent),
-            kernel(Why::InUse),
-            kernel(Why::HasProcesses),
-            kernel(Why::HasChildren),
-            kernel(Why::Exists),
-            kernel(Why::HandsOut),
-            kernel(Why::NoCpus),
-            Refusal::Group(BadGroup::Name { given: "../x".into() }),
-            Refusal::Group(BadGroup::Cap),
-            Refusal::Group(BadGroup::Fixed),
-            Refusal::Group(BadGroup::OfContainer),
-            Refusal::Group(BadGroup::NotOwn { pid: 1 }),
-            Refusal::NotRunning { what: "container".into() },
-            Refusal::Missing { what: "cpuset controller".into() },
-            Refusal::Unreadable { detail: "3 bytes too many".into() },
-        ]
-    }
-
-    #[test]
-    fn every_refusal_speaks_both_languages() {
-        for reason in samples() {
-            let (en, zh) = (refusal(Lang::En, &reason), refusal(Lang::Zh, &reason));
-            assert!(en.ends_with('.') || en.ends_with("many"), "{en}");
-            assert!(zh.chars().any(|c| ('一'..='龥').contains(&c)), "{zh}");
-        }
-    }
-
-    #[test]
-    fn the_kernels_no_says_what_was_asked_what_was_answered_and_why() {
-        let said = trouble(
-            Lang::En,
-            &Trouble::Refused { reason: samples()[7].clone(), hint: "Lower it.".into() },
-        );
-        assert_eq!(
-            said.what,
-            "Asked: 200000 in cpu.cfs_quota_us. The kernel answered EINVAL (invalid argument). \
-             A group’s quota ÷ period may not be above its parent’s."
-        );
-        assert_eq!(said.todo, "Lower it.");
-    }
-
-    #[test]
-    fn a_wrong_value_is_told_what_is_allowed_in_the_readers_language() {
-        let bad = BadWrite::Value {
-            file: "cpu.cfs_period_us".into(),
-            given: "5".into(),
-            allowed: "1000 to 1000000 µs".into(),
-        };
-        let zh = refusal(Lang::Zh, &Refusal::Write(bad));
-        assert_eq!(zh, "cpu.cfs_period_us 接受1000 到 1000000 µs；不接受“5”。");
-    }
-}
+#[path = "refusal_tests.rs"]
+mod tests;

@@ -26,5 +26,6 @@ pub(crate) fn step(lang: Lang, name: StepName) -> &'static str {
         StepName::Rlimits => lang.pick("set resource limits", "设置资源上限"),
         StepName::Seccomp => lang.pick("load the seccomp filter", "装入 seccomp 过滤器"),
         StepName::Execve => lang.pick("execve the program", "用 execve 换成程序"),
+        StepName::Ask => lang.pick("hand the command on", "转交命令"),
     }
 }

@@ -156,6 +156,15 @@ pub enum BadWrite {
         /// The file.
         file: String,
     },
+    /// The machine's cap is above what its owner may write.
+    #[error("the machine's cap can only be read")]
+    Cap,
+    /// `memory.swappiness` where the kernel does not count swap.
+    #[error("memory.swappiness takes 0, because this kernel does not count swap; not {given:?}")]
+    SwapNotCounted {
+        /// What was given.
+        given: String,
+    },
     /// Not what the file takes.
     #[error("{file} takes {allowed}, not {given:?}")]
     Value {
@@ -163,7 +172,7 @@ pub enum BadWrite {
         file: String,
         /// What was given, cut.
         given: String,
-        /// What it takes, in words.
+        /// What it takes, in English.
         allowed: String,
     },
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use vitrine_shared::message::{ClientMessage, ServerMessage};
 use vitrine_shared::{schema, wire};
 
-use super::{answers, commands, events, refusals, welcome};
+use super::{answers, commands, events, samples, welcome};
 
 /// The schema with one of its two roots only.
 fn validator(root: &str) -> Validator {
@@ -22,7 +22,7 @@ fn client_messages() -> Vec<Value> {
 
 fn server_messages() -> Vec<Value> {
     let answers = (0..).zip(answers()).map(|(id, answer)| ServerMessage::Answer { id, answer });
-    let unreadable = refusals().into_iter().map(|reason| ServerMessage::Unreadable { reason });
+    let unreadable = samples().into_iter().map(|reason| ServerMessage::Unreadable { reason });
     let events = events().into_iter().map(ServerMessage::Event);
     let all = answers.chain(unreadable).chain(events).chain([welcome()]);
     all.map(|message| serde_json::to_value(message).unwrap()).collect()

@@ -10,7 +10,7 @@ use crate::project::{self, Project};
 use crate::{say, tool};
 
 /// What must be in the package: a path, and how its permissions begin.
-const CONTENTS: [(&str, &str); 9] = [
+const CONTENTS: [(&str, &str); 11] = [
     ("./usr/bin/vitrine", "-rwxr-xr-x"),
     ("./usr/lib/systemd/system/vitrine.service", "-rw-r--r--"),
     ("./etc/vitrine/vitrine.toml", "-rw-r--r--"),
@@ -20,6 +20,8 @@ const CONTENTS: [(&str, &str); 9] = [
     ("./usr/share/man/man1/vitrine.1", "-rw-r--r--"),
     ("./usr/share/doc/vitrine/THIRD-PARTY-NOTICES.txt", "-rw-r--r--"),
     ("./usr/share/doc/vitrine/sbom.cdx.json", "-rw-r--r--"),
+    ("./usr/share/doc/vitrine/cli-json.md", "-rw-r--r--"),
+    ("./usr/share/doc/vitrine/doctor-json.md", "-rw-r--r--"),
 ];
 
 /// Makes the package in `out` and tries it.

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use sha2::{Digest as _, Sha256};
 
+use super::super::missing;
 use super::store::Fresh;
 use super::{ImageError, at, elf, skeleton};
 
@@ -26,7 +27,8 @@ pub(super) fn program() -> Option<&'static Path> {
 
 /// The image below `directory`, for the busybox that is on the host now.
 pub(super) fn find_or_build(directory: &Path) -> Result<PathBuf, ImageError> {
-    let program = program().ok_or(ImageError::NoBusybox)?;
+    let no_busybox = || ImageError::NoBusybox { mend: missing::mend_busybox() };
+    let program = program().ok_or_else(no_busybox)?;
     let meta = fs::metadata(program).map_err(at(program))?;
     let name = name_for(&meta);
     let image = directory.join(&name);

@@ -12,6 +12,7 @@ use vitrine_shared::cgroup::{BadGroup, GroupId, GroupPath};
 use vitrine_shared::id::MachineId;
 use vitrine_shared::limits;
 use vitrine_shared::message::{Deed, Happening, Made, Profile, Refusal, Why};
+use vitrine_shared::refusal::Thing;
 use vitrine_shared::role::Identity;
 
 use super::super::cgroup::{Cgroup, CgroupError, Did, Standing, is_own, write_existing};
@@ -97,7 +98,7 @@ impl State {
             Ok(wrote) => {
                 if sys::pidfd_signal(pidfd.as_fd(), 0).is_err() {
                     // It ended meanwhile.
-                    return Err(Refusal::NotRunning { what: "process".into() }.into());
+                    return Err(Refusal::NotRunning { what: Thing::Process }.into());
                 }
                 let to = machine.path_of(group);
                 machine.happened(Happening::ProcessMoved { pid, from, to });
@@ -109,7 +110,7 @@ impl State {
                     put_back(machine, number, &stood);
                 }
                 if err.errno() == Errno::ESRCH {
-                    return Err(Refusal::NotRunning { what: "process".into() }.into());
+                    return Err(Refusal::NotRunning { what: Thing::Process }.into());
                 }
                 Err(self.group_refused(by, id, &err, &number.to_string()))
             }
@@ -167,7 +168,7 @@ fn own_path(machine: &Machine, path: &GroupPath) -> Result<(), Not> {
 }
 
 fn no_group() -> Not {
-    Refusal::Unknown { what: "group".into() }.into()
+    Refusal::Unknown { what: Thing::Group }.into()
 }
 
 /// The id of a group by its path.

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use vitrine_shared::cgroup::{BadWrite, IoMax};
 use vitrine_shared::message::Refusal;
-use vitrine_shared::spec::SpecError;
+use vitrine_shared::refusal::Lacking;
+use vitrine_shared::spec::{Quantity, SpecError};
 
 use super::Not;
 
@@ -13,7 +14,10 @@ use super::Not;
 pub(super) fn check_io_max(io: &IoMax) -> Result<(), Not> {
     let IoMax { major, minor, .. } = io;
     if !Path::new(&format!("/sys/dev/block/{major}:{minor}")).exists() {
-        return Err(Refusal::Missing { what: format!("block device {major}:{minor}") }.into());
+        return Err(Refusal::Missing {
+            what: Lacking::BlockDevice { major: *major, minor: *minor },
+        }
+        .into());
     }
     check_rate(io.read_bps.into_iter().chain(io.write_bps), MIN_IO_BPS)?;
     check_rate(io.read_iops.into_iter().chain(io.write_iops), MIN_IOPS)
@@ -29,7 +33,7 @@ fn check_rate(rates: impl IntoIterator<Item = u64>, min: u64) -> Result<(), Not>
     match rates.into_iter().find(|&rate| rate < min) {
         None => Ok(()),
         Some(given) => {
-            let what = "io rate".into();
+            let what = Quantity::IoRate;
             Err(SpecError::OutOfRange { what, given, min, max: u64::MAX }.into())
         }
     }
@@ -55,9 +59,7 @@ pub(super) fn check_swappiness(counts_swap: bool, file: &str, text: &str) -> Res
     if file != "memory.swappiness" || text == "0" || counts_swap {
         return Ok(());
     }
-    let (file, given) = (file.to_string(), text.to_string());
-    let allowed = "0, because this kernel does not count swap".into();
-    Err(Refusal::Write(BadWrite::Value { file, given, allowed }).into())
+    Err(Refusal::Write(BadWrite::SwapNotCounted { given: text.into() }).into())
 }
 
 #[cfg(test)]
@@ -120,15 +122,13 @@ mod tests {
         let Refusal::Missing { what } = refused(check_io("io.max", "4095:4095 rbps=max")) else {
             panic!()
         };
-        assert_eq!(what, "block device 4095:4095");
+        assert_eq!(what, Lacking::BlockDevice { major: 4095, minor: 4095 });
     }
 
     #[test]
     fn swappiness_is_0_where_swap_is_not_counted_and_the_reason_is_said() {
         let refusal = refused(check_swappiness(false, "memory.swappiness", "60"));
-        let Refusal::Write(BadWrite::Value { given, allowed, .. }) = refusal else { panic!() };
-        assert_eq!(given, "60");
-        assert!(allowed.contains("does not count swap"), "{allowed}");
+        assert_eq!(refusal, Refusal::Write(BadWrite::SwapNotCounted { given: "60".into() }));
         assert!(check_swappiness(false, "memory.swappiness", "0").is_ok());
         assert!(check_swappiness(true, "memory.swappiness", "60").is_ok());
         assert!(check_swappiness(false, "cpu.shares", "60").is_ok());

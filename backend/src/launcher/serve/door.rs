@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Read as _;
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -43,7 +43,13 @@ pub(super) fn read_tls(options: &Options) -> anyhow::Result<Option<TlsSetup>> {
 
 fn read(flag: &str, path: &Path) -> anyhow::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let file = fs::File::open(path).with_context(|| format!("{flag} {}", path.display()))?;
+    // A pipe without a writer would hold up everybody: this is read again while others are served.
+    let mut options = fs::File::options();
+    let file = options
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path)
+        .with_context(|| format!("{flag} {}", path.display()))?;
     file.take(MOST_BYTES)
         .read_to_end(&mut bytes)
         .with_context(|| format!("{flag} {}", path.display()))?;

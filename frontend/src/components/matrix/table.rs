@@ -4,7 +4,6 @@
 use std::rc::Rc;
 
 use vitrine_shared::discovery::Discovery;
-use vitrine_shared::message::Sample;
 use vitrine_shared::namespace::Namespace;
 use wasm_bindgen::JsCast as _;
 use yew::prelude::*;
@@ -18,90 +17,121 @@ use crate::ui::{Ui, use_ui};
 #[derive(Properties, PartialEq)]
 pub(super) struct Props {
     pub(super) matrix: Rc<Matrix>,
-    pub(super) discovery: Rc<Discovery>,
-    pub(super) processes: Rc<Sample>,
+    /// Hears which namespace is pointed at, or has the focus.
+    pub(super) light: Callback<(Namespace, u64)>,
 }
 
 /// A place in the grid: row and column of cells.
 type Place = (usize, usize);
 
-/// The table, what it says of the marked namespace, and what its lines mean.
+/// The table. What is marked and which cell the tabulator stops at changes often and in many cells,
+/// so that is set on the elements themselves ([`mark`], [`keep_a_stop`]) and not drawn anew.
 #[component]
 pub(super) fn Table(props: &Props) -> Html {
     let ui = use_ui();
     let t = words::words(ui.lang);
-    let lit = use_state_eq(|| None::<(Namespace, u64)>);
-    let at = use_state_eq(|| (0, 0));
     let matrix = &props.matrix;
     let (rows, columns) =
         (matrix.groups.iter().map(|group| group.rows.len()).sum(), matrix.columns.len());
-    let light = {
-        let lit = lit.clone();
-        move |target: Option<web_sys::EventTarget>| {
-            if let Some(found) = target.as_ref().and_then(namespace_of) {
-                lit.set(Some(found));
-            }
+    let light = props.light.clone();
+    let over = Callback::from(move |event: MouseEvent| {
+        if let Some(found) = event.target().as_ref().and_then(namespace_of) {
+            light.emit(found);
         }
-    };
-    let over = {
-        let light = light.clone();
-        Callback::from(move |event: MouseEvent| light(event.target()))
-    };
-    let focus = {
-        let at = at.clone();
-        Callback::from(move |event: FocusEvent| {
-            if let Some(place) = event.target().as_ref().and_then(place_of) {
-                at.set(place);
-            }
-            light(event.target());
-        })
-    };
+    });
+    let light = props.light.clone();
+    let focus = Callback::from(move |event: FocusEvent| {
+        let target = event.target();
+        if let Some(cell) = target.as_ref().and_then(cell_of) {
+            stop_at(&cell);
+        }
+        if let Some(found) = target.as_ref().and_then(namespace_of) {
+            light.emit(found);
+        }
+    });
     let press = Callback::from(move |event: KeyboardEvent| step(&event, rows, columns));
-    // A row that has gone takes the place with it.
-    let at = (at.0.min(rows.max(1) - 1), at.1.min(columns.max(1) - 1));
     let prefix = common_prefix(matrix);
     let mut row = 0;
     let bodies = matrix.groups.iter().map(|group| {
         let first = row;
         row += group.rows.len();
-        body(&ui, group, &Look { first, at, lit: *lit, prefix: &prefix, columns })
+        body(&ui, group, &Look { first, prefix: &prefix, columns })
     });
     html! {
-        <>
-            <div class="matrix-scroll" key="scroll">
-                <table class="mx" role="grid" aria-label={t.caption} aria-describedby="matrix-keys"
-                    onmouseover={over} onfocusin={focus} onkeydown={press}>
-                    <thead><tr>
-                        <th scope="col" class="mx-who">{t.process}</th>
-                        {for matrix.columns.iter().map(|&(kind, count)| html! {
-                            <th key={kind.proc_name()} scope="col" title={words::instances(ui.lang, kind, count)}>
-                                <span class="mx-kind">{letter(kind)}<code>{kind.proc_name()}</code>
-                                    <span class="mx-count" aria-hidden="true">{"×"}{count}</span></span>
-                            </th>
-                        })}
-                    </tr></thead>
-                    {for bodies}
-                </table>
-            </div>
-            <p class="mx-said" role="status" key="said" data-test="matrix-said">{said(&ui, props, *lit)}</p>
-            <p class="muted mx-legend" key="legend">
-                <span class="mx-key mark-initial">{t.legend_initial}</span>
-                <span class="mx-key mark-own">{t.legend_own}</span>
-                <span class="mx-key mark-shared">{t.legend_shared}</span>
-                <span hidden={prefix.is_empty()}>{words::prefix(ui.lang, &prefix)}</span>
-                <span id="matrix-keys">{t.keys}</span>
-            </p>
-        </>
+        <table class="mx" role="grid" aria-label={t.caption} aria-describedby="matrix-keys"
+            onmouseover={over} onfocusin={focus} onkeydown={press}>
+            <thead><tr>
+                <th scope="col" class="mx-who">{t.process}</th>
+                {for matrix.columns.iter().map(|&(kind, count)| html! {
+                    <th key={kind.proc_name()} scope="col" title={words::instances(ui.lang, kind, count)}>
+                        <span class="mx-kind">{letter(kind)}<code>{kind.proc_name()}</code>
+                            <span class="mx-count" aria-hidden="true">{"×"}{count}</span></span>
+                    </th>
+                })}
+            </tr></thead>
+            {for bodies}
+        </table>
     }
+}
+
+/// What the lines mean.
+pub(super) fn legend(ui: &Ui, matrix: &Matrix) -> Html {
+    let t = words::words(ui.lang);
+    let prefix = common_prefix(matrix);
+    html! {
+        <p class="muted mx-legend" key="legend">
+            <span class="mx-key mark-initial">{t.legend_initial}</span>
+            <span class="mx-key mark-own">{t.legend_own}</span>
+            <span class="mx-key mark-shared">{t.legend_shared}</span>
+            <span hidden={prefix.is_empty()}>{words::prefix(ui.lang, &prefix)}</span>
+            <span id="matrix-keys">{t.keys}</span>
+        </p>
+    }
+}
+
+/// Marks every cell of a namespace, and the rows they are in; nothing else stays marked.
+pub(super) fn mark(region: &web_sys::Element, lit: Option<(Namespace, u64)>) {
+    for marked in all(region, ".is-lit") {
+        let _ = marked.class_list().remove_1("is-lit");
+    }
+    let Some((kind, id)) = lit else { return };
+    for cell in all(region, &format!("[data-ns=\"{}:{id}\"]", kind.proc_name())) {
+        let _ = cell.class_list().add_1("is-lit");
+        if let Some(row) = cell.parent_element() {
+            let _ = row.class_list().add_1("is-lit");
+        }
+    }
+}
+
+fn all(region: &web_sys::Element, selector: &str) -> Vec<web_sys::Element> {
+    let Ok(found) = region.query_selector_all(selector) else { return Vec::new() };
+    let nodes = (0..found.length()).filter_map(|at| found.get(at));
+    nodes.filter_map(|node| node.dyn_into().ok()).collect()
+}
+
+/// One cell is where the tabulator key stops; without one it is the first.
+pub(super) fn keep_a_stop(region: &web_sys::Element) {
+    if let Ok(None) = region.query_selector("td[tabindex=\"0\"]")
+        && let Ok(Some(first)) = region.query_selector("[data-place]")
+    {
+        stop_at(&first);
+    }
+}
+
+fn stop_at(cell: &web_sys::Element) {
+    let table = cell.closest("table").ok().flatten();
+    let before = table.and_then(|table| table.query_selector("td[tabindex=\"0\"]").ok().flatten());
+    // Attributes of our own, on elements of our own.
+    if let Some(before) = before {
+        let _ = before.set_attribute("tabindex", "-1");
+    }
+    let _ = cell.set_attribute("tabindex", "0");
 }
 
 /// How the rows of a group are drawn.
 struct Look<'a> {
     /// Number of the first of them.
     first: usize,
-    /// The place that the tabulator key leads to.
-    at: Place,
-    lit: Option<(Namespace, u64)>,
     /// What all numbers begin with.
     prefix: &'a str,
     columns: usize,
@@ -118,9 +148,8 @@ fn body(ui: &Ui, group: &Group, look: &Look<'_>) -> Html {
 }
 
 fn line(ui: &Ui, row: &Row, at: usize, look: &Look<'_>) -> Html {
-    let is_lit = row.cells.iter().flatten().any(|cell| Some((cell.kind, cell.id)) == look.lit);
     let (key, head) = match &row.head {
-        Head::Process { pid, inside, command } => (
+        Head::Process { pid, inside, command, .. } => (
             pid.to_string(),
             html! {
                 <span class="mx-process" title={command.clone()}>
@@ -137,7 +166,7 @@ fn line(ui: &Ui, row: &Row, at: usize, look: &Look<'_>) -> Html {
         }
     };
     html! {
-        <tr {key} class={is_lit.then_some("is-lit")} data-row={at.to_string()}>
+        <tr {key} data-row={at.to_string()}>
             <th scope="row" class="mx-who">{head}</th>
             {for row.cells.iter().enumerate().map(|(column, cell)| one(ui, cell.as_ref(), (at, column), look))}
         </tr>
@@ -145,24 +174,22 @@ fn line(ui: &Ui, row: &Row, at: usize, look: &Look<'_>) -> Html {
 }
 
 fn one(ui: &Ui, cell: Option<&Cell>, place: Place, look: &Look<'_>) -> Html {
-    let tabindex = if place == look.at { "0" } else { "-1" };
     let data_place = format!("{},{}", place.0, place.1);
     let Some(cell) = cell else {
-        return html! { <td key={place.1} {tabindex} data-place={data_place} class="is-none"></td> };
+        return html! { <td key={place.1} tabindex="-1" data-place={data_place} class="is-none"></td> };
     };
     let mark = match cell.mark {
         Mark::Initial => "mark-initial",
         Mark::Own => "mark-own",
         Mark::Shared(_) => "mark-shared",
     };
-    let is_lit = Some((cell.kind, cell.id)) == look.lit;
     let id = cell.id.to_string();
     let rest = id.strip_prefix(look.prefix).unwrap_or(&id).to_string();
     let dots = if rest.len() < id.len() { "…" } else { "" };
     html! {
-        <td key={place.1} {tabindex} data-place={data_place}
+        <td key={place.1} tabindex="-1" data-place={data_place}
             data-ns={format!("{}:{id}", cell.kind.proc_name())} title={format!("{}:[{id}]", cell.kind.proc_name())}
-            class={classes!("mx-cell", format!("ns-{}", cell.kind.option()), mark, is_lit.then_some("is-lit"))}>
+            class={classes!("mx-cell", format!("ns-{}", cell.kind.option()), mark)}>
             <span class="mx-glass">
                 <span class="mx-name"><b>{&cell.name}</b>{" "}<small>{words::mark(ui.lang, &cell.mark)}</small></span>
                 <span class="mx-id"><span aria-hidden="true">{dots}{rest}</span>
@@ -186,17 +213,27 @@ fn common_prefix(matrix: &Matrix) -> String {
     if prefix.len() < 3 { String::new() } else { prefix }
 }
 
-fn said(ui: &Ui, props: &Props, lit: Option<(Namespace, u64)>) -> String {
+/// What there is to say of the namespace that is marked.
+pub(super) fn said(
+    ui: &Ui,
+    matrix: &Matrix,
+    discovery: &Discovery,
+    lit: Option<(Namespace, u64)>,
+) -> String {
     let t = words::words(ui.lang);
     let Some((kind, id)) = lit else { return t.nothing_lit.into() };
-    let cells = props.matrix.groups.iter().flat_map(|group| &group.rows);
-    let mut cells = cells.flat_map(|row| row.cells.iter().flatten());
-    let Some(cell) = cells.find(|cell| (cell.kind, cell.id) == (kind, id)) else {
-        return t.nothing_lit.into();
-    };
-    let members = props.processes.processes.iter().filter(|p| p.namespaces[kind as usize] == id);
-    let members: Vec<String> = members.map(|p| format!("{} {}", p.host_pid(), p.name)).collect();
-    words::said(ui.lang, (kind, id, &cell.name), &members, props.discovery.find(kind, id))
+    let mut name = None;
+    let mut members = Vec::new();
+    for row in matrix.groups.iter().flat_map(|group| &group.rows) {
+        let mut cells = row.cells.iter().flatten();
+        let Some(cell) = cells.find(|cell| (cell.kind, cell.id) == (kind, id)) else { continue };
+        name = Some(&cell.name);
+        if let Head::Process { pid, name, .. } = &row.head {
+            members.push(format!("{pid} {name}"));
+        }
+    }
+    let Some(name) = name else { return t.nothing_lit.into() };
+    words::said(ui.lang, (kind, id, name), &members, discovery.find(kind, id))
 }
 
 /// The cell that something in it belongs to.

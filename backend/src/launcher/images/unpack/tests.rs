@@ -12,15 +12,13 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use tar::{Builder, EntryType, Header};
-use vitrine_shared::limits::Limit;
+use vitrine_shared::limits;
 
 use super::*;
 
 /// Bounds that are quickly reached.
-const SMALL: Bounds = Bounds {
-    bytes: Limit { name: "image-bytes", value: 4 << 20, unit: "bytes" },
-    files: Limit { name: "image-files", value: 1_000, unit: "files" },
-};
+const SMALL: Bounds =
+    Bounds { bytes: limits::IMAGE_BYTES.with(4 << 20), files: limits::IMAGE_FILES.with(1_000) };
 
 /// A place to unpack to, beside something that nobody may touch.
 struct Place {
