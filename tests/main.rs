@@ -13,7 +13,8 @@
 //! - [`serve`], [`knobs`], [`killed`], [`protocol`], [`protocol_doc`]: `vitrine serve` and its three processes
 //! - [`truth`]: what a limited container is told in `/proc`, and what mends it
 //! - [`no_busybox`]: both on a host without busybox
-//! - [`focus`]: one group's CPU, twenty times a second, beside the kernel's counters
+//! - [`focus`], [`memory`]: one group's CPU, twenty times a second, beside the kernel's counters; what
+//!   else it uses, and whom the kernel killed
 //! - [`rootless`]: the same as an ordinary user
 //! - [`doors`], [`inside`], [`exhaust`], [`hostile`]: what a program in a container can reach, use
 //!   up, and hold up
@@ -44,6 +45,7 @@ mod lab_docker;
 mod lab_groups;
 mod lab_shut;
 mod limits;
+mod memory;
 mod no_busybox;
 mod protocol;
 mod protocol_doc;

@@ -165,7 +165,8 @@ fn cgroups_shows_what_the_files_say() {
         (&group["cpu"]["effective_permille"], &group["cpu"]["bound_by"]),
         (&200.into(), &path.into())
     );
-    let limit: u64 = cgroup::read(&memory, "memory.limit_in_bytes").parse().unwrap();
+    let file = cgroup::by_dialect("memory", "memory.limit_in_bytes", "memory.max");
+    let limit: u64 = cgroup::read(&memory, file).parse().unwrap();
     assert_eq!((&group["memory_bytes"]["max"], limit), (&limit.into(), 64 << 20));
     assert_eq!((&group["pids"]["max"], &group["pids"]["current"]), (&9.into(), &1.into()));
     let table = vitrine(&["cgroups", "--flat"]).out;

@@ -26,8 +26,9 @@ use vitrine_shared::cgroup::{Dialect, GroupId};
 use vitrine_shared::discovery::Discovery;
 use vitrine_shared::focus::{CpuSample, Focus};
 use vitrine_shared::id::{ContainerId, MachineId, ParticipantId, TerminalId};
-use vitrine_shared::message::{Answer, Command, FeedEntry, HostInfo, Machine, Sample};
+use vitrine_shared::message::{Answer, Command, FeedEntry, HostInfo, Machine, Sample, Victim};
 use vitrine_shared::role::Identity;
+use vitrine_shared::uses::UseSample;
 
 /// Largest packet, its first byte included.
 pub const PACKET_BYTES: usize = 64 * 1024;
@@ -216,6 +217,8 @@ pub enum FromObserver {
         machine: MachineId,
         /// Which group.
         group: GroupId,
+        /// Whom, if the kernel's log says it.
+        victim: Option<Victim>,
     },
 }
 
@@ -241,7 +244,7 @@ pub enum WebToObserver {
         /// Which.
         machine: MachineId,
     },
-    /// Read this group's CPU closely, or no longer.
+    /// Read this group's CPU, or what else it uses, closely, or no longer.
     Focus {
         /// Which.
         focus: Focus,
@@ -257,6 +260,8 @@ pub enum ObserverToWeb {
     Sample(Box<Sample>),
     /// The CPU of a group that is looked at closely.
     Cpu(Box<CpuSample>),
+    /// What else a group uses that is looked at closely.
+    Use(Box<UseSample>),
     /// What a look at namespaces found.
     Discovery(Box<Discovery>),
 }

@@ -16,6 +16,7 @@ pub mod cli;
 pub mod config;
 pub mod doctor;
 pub mod ipc;
+mod kernel_log;
 pub mod launcher;
 pub mod observer;
 pub mod service;

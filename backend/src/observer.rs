@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  launcher ── Machine, MachineGone, Web ──►┐            ┌── Watch { machine, hertz } ◄── web
-//!           ◄────────────── OomKilled ──────┤  observer  ├── Sample, Cpu ──────────────►
+//!           ◄────────────── OomKilled ──────┤  observer  ├── Sample, Cpu, Use ─────────►
 //!                                           └─────┬──────┘
 //!                                                 │ what is read, and when
 //!  each tick, for each machine due                │
@@ -25,8 +25,12 @@
 //!    /proc/TID/schedstat          kept, pread ────┤  run and wait of each thread
 //!  when a page asks, in a thread                  │
 //!    descriptors, mounts, id maps  discover ──────┤  namespaces, and what holds them
+//!  four times a second, for a group in focus      │
+//!    memory.stat, pids.events, io.stat … open ────┤  what else it uses, and what it met
 //!  each second, for all machines                  │
-//!    memory.oom_control | .events kept, pread ────┘  who was killed for memory
+//!    memory.oom_control | .events kept, pread ────┤  where something was killed for memory
+//!  when something was                             │
+//!    /dev/kmsg                    kept, read ─────┘  who it was
 //! ```
 //!
 //! One thread and `poll`; samples are values, so one that web has no room for is dropped and the
@@ -39,7 +43,7 @@
 //! (what is kept of each), `made` and `standing` (groups that somebody made, and who is in which),
 //! `roots` (an ordinary user's machines), `command_line` (the reads that may block),
 //! `discover` (a close look at namespaces; `namespace` and `mountinfo` are shared with the views), `parse` (bytes to numbers),
-//! `schedule`, `focus` (one group's CPU, some twenty times a second), `clock` and `file`.
+//! `schedule`, `focus` (one group's CPU, some twenty times a second), `uses` (what else it uses), `clock` and `file`.
 
 pub(crate) mod clock;
 pub(crate) mod command_line;
@@ -57,6 +61,7 @@ mod reader;
 pub(crate) mod roots;
 mod schedule;
 mod standing;
+mod uses;
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
@@ -67,14 +72,18 @@ use anyhow::Context as _;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use vitrine_shared::cgroup::GroupId;
+use vitrine_shared::focus::Look;
 use vitrine_shared::id::MachineId;
+use vitrine_shared::message::Victim;
 
 use self::discover::Looks;
 use self::focus::Focuses;
+pub use self::oom::Killed;
 pub use self::reader::Reader;
 use self::schedule::Schedule;
+use self::uses::Uses;
 use crate::ipc::{Channel, FromObserver, Inbox, ObserverToWeb, ToObserver, WebToObserver};
+use crate::kernel_log::KernelLog;
 
 const SEC_NSEC: u64 = 1_000_000_000;
 const MSEC_NSEC: u64 = 1_000_000;
@@ -84,12 +93,12 @@ const BATCH: usize = 64;
 const MAX_NEWS: usize = 1_024;
 
 /// Observes until the launcher closes its channel.
-pub fn run(channel: Channel) -> anyhow::Result<()> {
+pub(crate) fn run(channel: Channel, log: Option<KernelLog>) -> anyhow::Result<()> {
     raise_descriptor_limit();
-    observe(channel, Path::new("/proc"))
+    observe(channel, Path::new("/proc"), log)
 }
 
-fn observe(launcher: Channel, proc: &Path) -> anyhow::Result<()> {
+fn observe(launcher: Channel, proc: &Path, log: Option<KernelLog>) -> anyhow::Result<()> {
     let reader = Reader::new(proc).with_context(|| format!("open {}", proc.display()))?;
     let mut observer = Observer {
         launcher: Peer::new(launcher),
@@ -97,7 +106,9 @@ fn observe(launcher: Channel, proc: &Path) -> anyhow::Result<()> {
         reader,
         schedule: Schedule::default(),
         focuses: Focuses::default(),
+        uses: Uses::default(),
         looks: Looks::default(),
+        log,
         oom_due_nsec: 0,
         news: VecDeque::new(),
     };
@@ -135,7 +146,10 @@ struct Observer {
     reader: Reader,
     schedule: Schedule,
     focuses: Focuses,
+    uses: Uses,
     looks: Looks,
+    /// Where the kernel says whom it killed, if it may be read.
+    log: Option<KernelLog>,
     oom_due_nsec: u64,
     news: VecDeque<FromObserver>,
 }
@@ -144,8 +158,12 @@ impl Observer {
     /// Sleeps until somebody speaks or something is due.
     fn wait(&self) -> anyhow::Result<()> {
         let now_nsec = clock::monotonic_nsec();
-        let next =
-            [self.schedule.next_nsec(), self.focuses.next_nsec(), self.looks.next_nsec(now_nsec)];
+        let next = [
+            self.schedule.next_nsec(),
+            self.focuses.next_nsec(),
+            self.uses.next_nsec(),
+            self.looks.next_nsec(now_nsec),
+        ];
         let due_nsec = next.into_iter().flatten().fold(self.oom_due_nsec, u64::min);
         let wait_msec = due_nsec.saturating_sub(now_nsec).div_ceil(MSEC_NSEC);
         let timeout = PollTimeout::from(u16::try_from(wait_msec).unwrap_or(u16::MAX));
@@ -205,9 +223,10 @@ impl Observer {
                 Ok(Some((WebToObserver::Files { machine, groups }, _fds))) => {
                     self.reader.show_files(machine, groups);
                 }
-                Ok(Some((WebToObserver::Focus { focus, on }, _fds))) => {
-                    self.focuses.set(focus, on);
-                }
+                Ok(Some((WebToObserver::Focus { focus, on }, _fds))) => match focus.look {
+                    Look::Cpu => self.focuses.set(focus, on),
+                    Look::Use => self.uses.set(focus, on),
+                },
                 Ok(Some((WebToObserver::Discover { machine }, _fds))) => self.looks.want(machine),
                 Err(err) if err.kind() == ErrorKind::WouldBlock => return,
                 Ok(None) => self.lose_web(),
@@ -225,6 +244,7 @@ impl Observer {
         self.schedule.clear();
         self.reader.show_no_files();
         self.focuses.clear();
+        self.uses.clear();
         self.looks.clear();
         self.release();
     }
@@ -239,15 +259,25 @@ impl Observer {
             return;
         }
         self.oom_due_nsec = now_nsec + SEC_NSEC;
-        for (machine, group) in self.reader.oom_kills() {
-            self.note_kills(machine, vec![group]);
+        for (machine, killed) in self.reader.oom_kills() {
+            self.note_kills(machine, vec![killed]);
         }
     }
 
-    fn note_kills(&mut self, machine: MachineId, groups: Vec<GroupId>) {
-        let room = MAX_NEWS.saturating_sub(self.news.len());
-        let kills = groups.into_iter().take(room);
-        self.news.extend(kills.map(|group| FromObserver::OomKilled { machine, group }));
+    fn note_kills(&mut self, machine: MachineId, kills: Vec<Killed>) {
+        if let Some(log) = self.log.as_mut().filter(|_| !kills.is_empty()) {
+            log.catch_up();
+        }
+        for Killed { group, directory } in kills {
+            let victims = std::iter::from_fn(|| self.log.as_mut()?.take(&directory));
+            let mut victims: Vec<Option<Victim>> = victims.map(Some).collect();
+            if victims.is_empty() {
+                victims.push(None);
+            }
+            let room = MAX_NEWS.saturating_sub(self.news.len());
+            let news = victims.into_iter().take(room);
+            self.news.extend(news.map(|victim| FromObserver::OomKilled { machine, group, victim }));
+        }
     }
 
     /// `false` when the launcher has gone.
@@ -301,6 +331,9 @@ impl Observer {
     fn read_focused(&mut self) {
         for sample in self.reader.cpu_samples(&mut self.focuses) {
             self.tell_web(&ObserverToWeb::Cpu(Box::new(sample)));
+        }
+        for sample in self.reader.use_samples(&mut self.uses) {
+            self.tell_web(&ObserverToWeb::Use(Box::new(sample)));
         }
     }
 }

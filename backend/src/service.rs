@@ -12,6 +12,7 @@ use nix::sys::resource::{Resource, setrlimit};
 use tracing_subscriber::EnvFilter;
 
 use crate::ipc::{CHANNEL_FD, Channel};
+use crate::kernel_log::KernelLog;
 use crate::launcher::confine::filter;
 use crate::launcher::serve::ASSETS_VARIABLE;
 use crate::launcher::supervise::{self, Place};
@@ -54,10 +55,13 @@ pub fn web() -> anyhow::Result<()> {
 pub fn observer() -> anyhow::Result<()> {
     let (channel, place) = begin("vitrine-observe")?;
     // No Landlock here: it would hide /proc/PID/ns of every process outside its own domain.
+    // Only who may read the kernel's log may open it, and it is not in the observer's root: it is
+    // opened before both are given up. Where it cannot be, a victim has no name.
+    let log = KernelLog::from_now().ok();
     supervise::enter_observers_root(place).context("enter its root")?;
     sys::seccomp(filter::OBSERVER).context("seccomp(observer)")?;
     sys::seccomp(filter::STRICT_ERRNO).context("seccomp(strict-errno)")?;
-    crate::observer::run(channel)
+    crate::observer::run(channel, log)
 }
 
 /// Landlock: no file at all, and no TCP of one's own. What web serves is in it, or (for

@@ -1,7 +1,7 @@
 //! The lens of a group that one thread keeps busy under 20 of 100 ms.
 
 use vitrine_shared::cgroup::GroupId;
-use vitrine_shared::focus::{Focus, ThreadTime};
+use vitrine_shared::focus::{Focus, Look, ThreadTime};
 use vitrine_shared::id::MachineId;
 use vitrine_shared::sim::Bandwidth;
 
@@ -16,7 +16,7 @@ fn throttled(n: u64) -> Close {
         group.advance(53 * MS);
         let (nr_periods, nr_throttled) = group.periods();
         close.push(CpuSample {
-            focus: Focus { machine: MachineId(1), group: GroupId::Root },
+            focus: Focus { machine: MachineId(1), group: GroupId::Root, look: Look::Cpu },
             at_nsec: i * 53 * MS,
             usage_nsec: group.usage_nsec(),
             cpus_nsec: Vec::new(),

@@ -29,3 +29,4 @@ pub(crate) mod shelf;
 pub(crate) mod start;
 pub(crate) mod terminal;
 pub(crate) mod threads;
+pub(crate) mod uses;

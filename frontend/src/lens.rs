@@ -47,6 +47,8 @@ pub(crate) enum Lens {
     Groups,
     /// Who is in which namespace.
     Matrix,
+    /// A group's memory, processes and devices.
+    Uses,
     /// A group's files in both dialects.
     Rosetta,
     /// A group's CPU: a minute of it, and its last periods.
@@ -82,7 +84,7 @@ pub(crate) struct Button {
 }
 
 /// The lenses of the bar, in its order; the first view, two eyes, stands before them.
-pub(crate) fn on_the_bar(lang: Lang) -> [Button; 4] {
+pub(crate) fn on_the_bar(lang: Lang) -> [Button; 5] {
     let button = |lens, name, word, question| Button { lens, name, word, question };
     [
         button(
@@ -90,6 +92,12 @@ pub(crate) fn on_the_bar(lang: Lang) -> [Button; 4] {
             "cpu",
             "CPU",
             lang.pick("Where did the CPU time go?", "CPU 时间去哪儿了？"),
+        ),
+        button(
+            Lens::Uses,
+            "uses",
+            lang.pick("Memory", "内存"),
+            lang.pick("What else does it use, and what stops it?", "它还用了什么，又被什么拦住？"),
         ),
         button(
             Lens::Matrix,

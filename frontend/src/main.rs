@@ -42,6 +42,7 @@ mod state;
 mod tap;
 mod text;
 mod ui;
+mod uses;
 mod xterm;
 
 fn main() {

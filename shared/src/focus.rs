@@ -26,6 +26,19 @@ pub struct Focus {
     pub machine: MachineId,
     /// Which group of it.
     pub group: GroupId,
+    /// What of it.
+    pub look: Look,
+}
+
+/// What is looked at closely.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum Look {
+    /// Its CPU, some twenty times a second: [`CpuSample`].
+    Cpu,
+    /// Its memory, processes and block devices, four times a second:
+    /// [`UseSample`](crate::uses::UseSample).
+    Use,
 }
 
 /// The CPU of one group at one moment. Every counter goes on for as long as the group lives.
@@ -99,7 +112,7 @@ pub(crate) mod tests {
     /// A reading of a group with one thread.
     pub(crate) fn sample(at_msec: u64, used_msec: u64) -> CpuSample {
         CpuSample {
-            focus: Focus { machine: MachineId(1), group: GroupId::Root },
+            focus: Focus { machine: MachineId(1), group: GroupId::Root, look: Look::Cpu },
             at_nsec: at_msec * 1_000_000,
             usage_nsec: used_msec * 1_000_000,
             cpus_nsec: vec![used_msec * 1_000_000, 0],

@@ -16,10 +16,11 @@
 //! 12. `schema` (a feature): the same for other languages, as JSON Schema
 //! 13. [`terminal`]: the frames of a terminal's own socket
 //! 14. [`rosetta`]: every v1 file beside its v2 form, values turned both ways
-//! 15. [`focus`]: one group's CPU, read some twenty times a second
-//! 16. [`cpu`]: what such readings tell, measured and modelled
-//! 17. [`truth`]: which numbers in a container are the host's, and what mends them
-//! 18. [`sim`]: the model of CFS bandwidth control that plays on the start page
+//! 15. [`focus`]: one group looked at closely: its CPU, read some twenty times a second
+//! 16. [`uses`]: its memory, processes and devices, four times a second
+//! 17. [`cpu`]: what readings of the CPU tell, measured and modelled
+//! 18. [`truth`]: which numbers in a container are the host's, and what mends them
+//! 19. [`sim`]: the model of CFS bandwidth control that plays on the start page
 //!
 //! **Invariant:** nothing here does I/O, reads a clock or depends on a platform.
 
@@ -43,4 +44,5 @@ pub mod sim;
 pub mod spec;
 pub mod terminal;
 pub mod truth;
+pub mod uses;
 pub mod wire;

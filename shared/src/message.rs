@@ -16,6 +16,7 @@ use crate::process::Process;
 use crate::role::Identity;
 use crate::spec::ContainerSpec;
 use crate::truth::{Output, Probe, ProcView};
+use crate::uses::UseSample;
 
 pub use crate::refusal::{Refusal, Why};
 
@@ -155,8 +156,8 @@ pub enum Command {
         /// Which files.
         view: ProcView,
     },
-    /// Read one group's CPU some twenty times a second, beside what [`Command::Subscribe`] asks for;
-    /// `None` ends it. A connection has one at a time. For those who may change the machine.
+    /// Read one group's CPU some twenty times a second, or its memory, processes and devices four
+    /// times, beside what [`Command::Subscribe`] asks for; `None` ends it. A connection has one at a time. For those who may change the machine.
     Focus {
         /// Which group.
         on: Option<Focus>,
@@ -289,6 +290,8 @@ pub enum Event {
     },
     /// The CPU of the group that [`Command::Focus`] names.
     Cpu(CpuSample),
+    /// Memory, processes and devices of the group that [`Command::Focus`] names.
+    Use(Box<UseSample>),
 }
 
 /// A machine.
@@ -529,7 +532,19 @@ pub enum Happening {
     OomKilled {
         /// The container's name; empty for the machine.
         name: String,
+        /// Whom, where the kernel's log says it and can be read.
+        victim: Option<Victim>,
     },
+}
+
+/// Who was killed for memory, as the kernel's log has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Victim {
+    /// The PID on the host.
+    pub pid: u32,
+    /// The process's name, at most 15 bytes of its own choice, made printable.
+    pub name: String,
 }
 
 /// What this server stands on.

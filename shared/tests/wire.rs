@@ -21,11 +21,12 @@ use vitrine_shared::cgroup::{
 use vitrine_shared::discovery::{
     Discovery, Extent, Found, Holder, IdMaps, Mount, MountTable, NetDevice, NetDevices, Whose,
 };
-use vitrine_shared::focus::{CpuSample, Focus, ThreadTime};
+use vitrine_shared::focus::{CpuSample, Focus, Look, ThreadTime};
 use vitrine_shared::id::{ContainerId, MachineId, ParticipantId, TerminalId};
 use vitrine_shared::message::{
     Act, Answer, ClientMessage, Command, Container, ContainerState, Deed, Event, FeedEntry,
     Happening, HostInfo, Machine, Made, Profile, Refusal, Sample, ServerMessage, Step, StepName,
+    Victim,
 };
 use vitrine_shared::namespace::{Namespace, NamespaceSet};
 use vitrine_shared::process::Process;
@@ -33,11 +34,13 @@ use vitrine_shared::refusal::samples::samples;
 use vitrine_shared::role::{Identity, Role};
 use vitrine_shared::spec::{ContainerSpec, Limits, Rootfs};
 use vitrine_shared::truth::{Output, Probe, ProcView};
+use vitrine_shared::uses::{DeviceUse, IoUse, MemoryUse, PidsUse, Pressure, UseSample};
 use vitrine_shared::wire;
 
 const MACHINE: MachineId = MachineId(0x1234_5678_9abc_def0_1234_5678_9abc_def0);
 const CONTAINER: ContainerId = ContainerId(u128::MAX);
-const FOCUS: Focus = Focus { machine: MACHINE, group: GroupId::Container(CONTAINER) };
+const FOCUS: Focus =
+    Focus { machine: MACHINE, group: GroupId::Container(CONTAINER), look: Look::Cpu };
 
 #[track_caller]
 fn survives<T: Serialize + DeserializeOwned + PartialEq + Debug>(message: &T) {
@@ -239,7 +242,8 @@ fn happenings() -> Vec<Happening> {
         Happening::GroupRemoved { path: text() },
         Happening::ProcessMoved { pid: 4, from: text(), to: text() },
         Happening::KernelRefused { path: text(), text: text(), errno: text() },
-        Happening::OomKilled { name: text() },
+        Happening::OomKilled { name: text(), victim: None },
+        Happening::OomKilled { name: text(), victim: Some(Victim { pid: 4, name: text() }) },
     ]
 }
 
@@ -385,6 +389,30 @@ fn cpu_sample() -> CpuSample {
     }
 }
 
+fn use_sample() -> UseSample {
+    let pressure = Some(Pressure { some_usec: 5, full_usec: 4 });
+    let limits = IoMax { major: 8, write_bps: Some(1), ..IoMax::default() };
+    UseSample {
+        focus: Focus { look: Look::Use, ..FOCUS },
+        at_nsec: u64::MAX,
+        memory: Some(MemoryUse {
+            current_bytes: 3,
+            anon_bytes: 1,
+            kernel_bytes: Some(1),
+            max_bytes: Some(4),
+            met_high: Some(u64::MAX),
+            pressure,
+            ..MemoryUse::default()
+        }),
+        pids: Some(PidsUse { current: 1, max: None, refused: Some(2) }),
+        io: Some(IoUse {
+            dialect: Dialect::V1,
+            devices: vec![DeviceUse { limits, read_bytes: 1, ..DeviceUse::default() }],
+            pressure,
+        }),
+    }
+}
+
 fn events() -> Vec<Event> {
     let entries = (1..).zip(happenings()).map(|(seq, what)| FeedEntry { seq, at_msec: seq, what });
     vec![
@@ -396,6 +424,7 @@ fn events() -> Vec<Event> {
         Event::Synced,
         Event::Viewers { count: 40 },
         Event::Cpu(cpu_sample()),
+        Event::Use(Box::new(use_sample())),
     ]
 }
 
@@ -410,8 +439,9 @@ fn events_survive() {
         Event::Synced => "synced",
         Event::Viewers { .. } => "viewers",
         Event::Cpu(_) => "cpu",
+        Event::Use(_) => "use",
     };
-    all(&events(), name, 8);
+    all(&events(), name, 9);
     let happened = |what: &Happening| match what {
         Happening::MachineBorn { .. } => "machine",
         Happening::ContainerBorn { .. } => "container",

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use nix::time::{ClockId, clock_gettime};
 use vitrine_shared::cgroup::{GroupId, Knob};
-use vitrine_shared::focus::{CpuSample, Focus};
+use vitrine_shared::focus::{CpuSample, Focus, Look};
 use vitrine_shared::message::{Command, Event};
 use vitrine_shared::spec::ContainerSpec;
 
@@ -119,13 +119,13 @@ impl Busy {
     /// Its group.
     pub(crate) fn focus(&self) -> Focus {
         let group = GroupId::Container(self.started.container);
-        Focus { machine: self.started.machine, group }
+        Focus { machine: self.started.machine, group, look: Look::Cpu }
     }
 
     /// Turns a knob of its group.
     #[track_caller]
     pub(crate) fn knob(&mut self, knob: Knob) {
-        let Focus { machine, group } = self.focus();
+        let Focus { machine, group, .. } = self.focus();
         self.page.done(Command::SetKnob { machine, group, knob });
     }
 

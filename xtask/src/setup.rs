@@ -44,6 +44,8 @@ pub(crate) enum Need {
     Umoci,
     /// What the lab image is put together from: `ps`, `ip`, `unshare`.
     LabTools,
+    /// PID 1 of a guest in which the cgroups are its own.
+    Systemd,
 }
 
 impl Need {
@@ -65,6 +67,7 @@ impl Need {
             Need::Cpio => &["cpio"],
             Need::E2fsprogs => &["e2fsprogs"],
             Need::Umoci => &["umoci"],
+            Need::Systemd => &["systemd"],
             Need::LabTools => &["procps", "iproute2", "util-linux", "ncurses-base", "ncurses-bin"],
         }
     }
@@ -88,6 +91,7 @@ impl Need {
                 tool::which("mke2fs").is_some() || Path::new("/usr/sbin/mke2fs").is_file()
             }
             Need::Umoci => tool::which("umoci").is_some(),
+            Need::Systemd => Path::new(crate::vm::systemd::SYSTEMD).is_file(),
             Need::LabTools => {
                 ["ps", "ip", "unshare", "tput"].iter().all(|name| tool::which(name).is_some())
             }

@@ -70,7 +70,14 @@ impl Stage {
     pub(crate) fn needs(self) -> &'static [Need] {
         match self {
             Stage::Js | Stage::Web => &[Need::Npm],
-            Stage::Vm => &[Need::Busybox, Need::LabTools, Need::Qemu, Need::Cpio, Need::E2fsprogs],
+            Stage::Vm => &[
+                Need::Busybox,
+                Need::LabTools,
+                Need::Systemd,
+                Need::Qemu,
+                Need::Cpio,
+                Need::E2fsprogs,
+            ],
             Stage::Kernel => &[
                 Need::Busybox,
                 Need::Bubblewrap,

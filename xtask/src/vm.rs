@@ -11,6 +11,7 @@
 mod disk;
 mod kernel;
 mod qemu;
+pub(crate) mod systemd;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -32,15 +33,18 @@ const BOUNDS: Bounds =
 /// What runs there: a test program, how many tests at a time, and which.
 ///
 /// Not those that compile a probe (there is no compiler in the guest), nor those that measure
-/// what 40 clients at once do to two emulated cores.
+/// what 40 clients at once do to two emulated cores. Of `lab`, those whose paths are not v1's and
+/// whose image needs no more than [`TOOLS`]; `lab_docker` wants the whole of the host's tools.
 const CHOSEN: &[Chosen] = &[
     Chosen {
         program: "it",
         threads: 2,
         words: &[
             "cgroups::",
-            "delegated::everything",
+            "delegated::",
             "groups::",
+            "lab_groups::a_group_that_was",
+            "spaces::",
             "limits::",
             "knobs::",
             "flags::all_and_none",
@@ -53,6 +57,9 @@ const CHOSEN: &[Chosen] = &[
         words: &["sixty_machines", "failed_births", "a_killed_launcher", "come_and_go_together"],
     },
 ];
+
+/// What the lab image is put together from there, beside busybox, and what tests ask (`lsns`).
+const TOOLS: &[&str] = &["bash", "unshare", "lsns", "mount", "umount", "pgrep", "ps"];
 
 struct Chosen {
     program: &'static str,
@@ -74,6 +81,11 @@ pub(crate) fn test(project: &Project, server: &Path) -> Result<()> {
         disk.program(path, &format!("vm/{name}"))?;
     }
     disk.text("vm/run", &script(project))?;
+    for name in TOOLS {
+        let tool = tool::which(name).with_context(|| format!("no {name} on PATH"))?;
+        disk.program(&tool, &format!("usr/bin/{name}"))?;
+    }
+    systemd::put(&mut disk)?;
     let image = disk.image()?;
     let accel = qemu::acceleration(&kernel, &work, &busybox)?;
     say::note(format_args!("{accel}"));
@@ -87,9 +99,15 @@ pub(crate) fn test(project: &Project, server: &Path) -> Result<()> {
         words: "cgroup_no_v1=all loglevel=1",
         accel: accel.name,
     };
-    let (log, ended) = boot.run(BOUNDS, |line| say::note(line))?;
-    std::fs::write(work.join("console.log"), &log).context("keep the console's log")?;
-    judge(&log, ended)
+    let first = boot.run(BOUNDS, |line| say::note(line))?;
+    // A second, short one: what systemd leaves to others, and what it does not.
+    let boot = Boot { words: systemd::WORDS, ..boot };
+    let second = boot.run(BOUNDS, |line| say::note(line))?;
+    let logs = format!("{}{}", first.0, second.0);
+    std::fs::write(work.join("console.log"), logs).context("keep the console's log")?;
+    let programs: Vec<&str> = CHOSEN.iter().map(|chosen| chosen.program).collect();
+    judge(&first.0, first.1, &programs)?;
+    judge(&second.0, second.1, &["systemd"])
 }
 
 /// The guest's errand, in busybox's shell.
@@ -108,7 +126,7 @@ fn script(project: &Project) -> String {
 }
 
 /// What the console told: every program began, ran at least one test and ended well.
-fn judge(log: &str, ended: Ended) -> Result<()> {
+fn judge(log: &str, ended: Ended, programs: &[&str]) -> Result<()> {
     if ended != Ended::ByItself {
         // What came before the stacks that the kernel was asked for.
         let line = |line: &&str| line.starts_with("@@") || line.starts_with("test ");
@@ -122,7 +140,7 @@ fn judge(log: &str, ended: Ended) -> Result<()> {
             time.as_secs()
         );
     }
-    for Chosen { program, .. } in CHOSEN {
+    for program in programs {
         let begin = format!("@@ begin {program}");
         let (_, rest) = log.split_once(&begin).with_context(|| format!("{program} never began"))?;
         let end = format!("@@ end {program} ");
@@ -169,6 +187,8 @@ fn program(line: &str) -> Option<(String, PathBuf)> {
 mod tests {
     use super::{CHOSEN, Ended, judge};
 
+    const ALL: [&str; 2] = ["it", "leaks"];
+
     fn log(status: &str, result: &str) -> String {
         let one = |program| {
             format!("@@ begin {program}\ntest a ... ok\n{result}\n@@ end {program} {status}\n")
@@ -179,7 +199,7 @@ mod tests {
     #[test]
     fn only_tests_that_ran_and_passed_are_a_pass() {
         let good = "test result: ok. 3 passed; 0 failed;";
-        judge(&log("0", good), Ended::ByItself).unwrap();
+        judge(&log("0", good), Ended::ByItself, &ALL).unwrap();
         for (log, ended) in [
             (log("0", good), Ended::Killed),
             (log("0", good), Ended::Silent),
@@ -189,7 +209,7 @@ mod tests {
             (String::new(), Ended::ByItself),
             ("@@ begin it\n".into(), Ended::ByItself),
         ] {
-            judge(&log, ended).unwrap_err();
+            judge(&log, ended, &ALL).unwrap_err();
         }
     }
 }

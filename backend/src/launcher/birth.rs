@@ -46,7 +46,12 @@ use super::truth::Cover;
 use newborn::{in_child, prepare_time};
 
 /// How long a birth may take before it is undone.
-const PATIENCE: Duration = Duration::from_secs(3);
+///
+/// It takes some ten milliseconds. The launcher has one thread, so this is also how long one birth
+/// can hold up everybody else's; nobody but the machine itself can make it that long, and that one
+/// is ended for it. Three seconds were once not enough on two cores with twenty processes that
+/// wanted them. Time spent waiting for a CPU is not told apart: a machine's own quota makes it too.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// How long, after a failure, the others may take to say that they were there.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 

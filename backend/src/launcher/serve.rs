@@ -29,7 +29,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signalfd::SignalFd;
 use vitrine_shared::cgroup::{Controller, Dialect, GroupId};
 use vitrine_shared::id::{ContainerId, MachineId, ParticipantId};
-use vitrine_shared::message::{Command, Happening, HostInfo, Profile};
+use vitrine_shared::message::{Command, Happening, HostInfo, Profile, Victim};
 
 use tell::{observed, tell_web_all};
 
@@ -521,8 +521,8 @@ impl Server {
     fn hear_observer(&mut self) {
         let Some(service) = &mut self.observer.service else { return };
         match service.channel.recv::<FromObserver>(&mut service.inbox) {
-            Ok(Some((FromObserver::OomKilled { machine, group }, _))) => {
-                self.oom_killed(machine, group)
+            Ok(Some((FromObserver::OomKilled { machine, group, victim }, _))) => {
+                self.oom_killed(machine, group, victim);
             }
             Ok(None) => self.observer.died(),
             Err(err) if err.kind() == std::io::ErrorKind::WouldBlock => {}
@@ -533,7 +533,7 @@ impl Server {
         }
     }
 
-    fn oom_killed(&mut self, id: MachineId, group: GroupId) {
+    fn oom_killed(&mut self, id: MachineId, group: GroupId, victim: Option<Victim>) {
         let Some(machine) = self.state.machines.iter_mut().find(|m| m.record.id == id) else {
             return;
         };
@@ -542,7 +542,7 @@ impl Server {
             GroupId::Cap | GroupId::Root | GroupId::Shell => String::new(),
             GroupId::Made(path) => path.to_string(),
         };
-        machine.happened(Happening::OomKilled { name });
+        machine.happened(Happening::OomKilled { name, victim });
         self.state.news.push(News::Machine(id));
     }
 

@@ -258,6 +258,17 @@ pub(crate) fn directory(hierarchy: &ObservedHierarchy, path: &str) -> PathBuf {
     if path.is_empty() { hierarchy.directory.clone() } else { hierarchy.directory.join(path) }
 }
 
+/// A group's path below the machine's cap; `None` when there is no such group.
+pub(crate) fn path_of(machine: &ObservedMachine, group: GroupId) -> Option<String> {
+    let known = machine.groups.iter().find(|(known, _)| *known == group);
+    match (known, group) {
+        (Some((_, path)), _) => Some(path.clone()),
+        // The name of a path that somebody made never leads up.
+        (None, GroupId::Made(path)) => Some(format!("root/{path}")),
+        (None, _) => None,
+    }
+}
+
 /// The hierarchy whose `cgroup.procs` says who belongs to the machine: one that containers are
 /// always moved in. On v2 there is only the one.
 pub(crate) fn membership(hierarchies: &[ObservedHierarchy]) -> Option<&ObservedHierarchy> {

@@ -19,6 +19,15 @@ pub(super) struct OomWatch {
     dialect: Option<Dialect>,
 }
 
+/// A group in which something was killed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Killed {
+    /// Which.
+    pub group: GroupId,
+    /// Where it is in the hierarchy of the memory controller.
+    pub directory: PathBuf,
+}
+
 #[derive(Debug)]
 struct Counter {
     group: GroupId,
@@ -74,8 +83,8 @@ impl OomWatch {
         }
     }
 
-    /// Reads all counters and gives the groups whose own share rose.
-    pub(super) fn check(&mut self, buffer: &mut Vec<u8>) -> Vec<GroupId> {
+    /// Reads all counters and gives the groups whose own share rose, with their directories.
+    pub(super) fn check(&mut self, buffer: &mut Vec<u8>) -> Vec<Killed> {
         // Parents before children: a kill in between is then seen below first, where it belongs.
         for counter in &mut self.counters {
             counter.read(buffer);
@@ -85,7 +94,8 @@ impl OomWatch {
             let own = self.counters[i].total - self.counted_below(i);
             let counter = &mut self.counters[i];
             if counter.told.is_some_and(|told| own > told) {
-                killed.push(counter.group);
+                let directory = counter.file_path.parent().unwrap_or(&counter.file_path).into();
+                killed.push(Killed { group: counter.group, directory });
             }
             counter.told = Some(counter.told.map_or(own, |told| told.max(own)));
         }

@@ -3,6 +3,8 @@
 //! The bytes are hostile: a process chooses its own name and command line. A line that does not
 //! parse is `None` or left out, never a panic, and text that goes on to a page is made printable.
 
+use vitrine_shared::uses::Pressure;
+
 /// The fields used of `/proc/PID/stat`, see `proc_pid_stat(5)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stat<'a> {
@@ -163,6 +165,16 @@ pub(crate) fn schedstat(text: &[u8]) -> Option<(u64, u64)> {
 /// The counter `oom_kill` of `memory.oom_control` or `memory.events`.
 pub(crate) fn oom_kill(text: &[u8]) -> Option<u64> {
     field(text, "oom_kill")
+}
+
+/// A file such as `memory.pressure`: the two sums, in microseconds.
+pub(crate) fn pressure(text: &[u8]) -> Option<Pressure> {
+    let total = |name: &[u8]| {
+        let line = text.split(|&b| b == b'\n').find(|line| line.starts_with(name))?;
+        words(line).find_map(|word| number(word.strip_prefix(b"total=")?))
+    };
+    // Before 5.13 some files had no second line.
+    Some(Pressure { some_usec: total(b"some ")?, full_usec: total(b"full ").unwrap_or(0) })
 }
 
 /// The number behind a key, in a file of such lines.

@@ -11,6 +11,7 @@ use vitrine_shared::cgroup::{CgroupSample, Controller, GroupId};
 use vitrine_shared::focus::CpuSample;
 use vitrine_shared::id::{ContainerId, MachineId};
 use vitrine_shared::message::Sample;
+use vitrine_shared::uses::UseSample;
 
 use super::clock::{self, CpuClock};
 use super::command_line::CommandLines;
@@ -19,11 +20,12 @@ use super::file::{self, Ledger};
 use super::focus::Focuses;
 use super::group::{self, Depth, Group};
 use super::made::Made;
-use super::oom::OomWatch;
+use super::oom::{Killed, OomWatch};
 use super::parse;
 use super::process::{Means, Processes};
 use super::roots::{self, OwnIds, Roots};
 use super::standing::Standings;
+use super::uses::Uses;
 use crate::ipc::ObservedMachine;
 
 /// How old the number of all processes may be.
@@ -98,7 +100,7 @@ impl Reader {
 
     /// Takes a machine as it is now; gives what was killed for memory until then, while the
     /// counters of groups that are going away may still be read.
-    pub fn machine(&mut self, observed: ObservedMachine) -> Vec<GroupId> {
+    pub fn machine(&mut self, observed: ObservedMachine) -> Vec<Killed> {
         let Some(machine) = self.machines.get_mut(&observed.machine) else {
             let mut oom = OomWatch::default();
             oom.follow(&observed);
@@ -119,7 +121,7 @@ impl Reader {
     }
 
     /// Forgets a machine; gives what was last killed for memory in it.
-    pub fn gone(&mut self, machine: MachineId) -> Vec<GroupId> {
+    pub fn gone(&mut self, machine: MachineId) -> Vec<Killed> {
         let gone = self.machines.remove(&machine);
         gone.map(|mut gone| gone.oom.check(&mut self.buffer)).unwrap_or_default()
     }
@@ -160,11 +162,11 @@ impl Reader {
     }
 
     /// What was killed for memory since the last look, in all machines.
-    pub fn oom_kills(&mut self) -> Vec<(MachineId, GroupId)> {
+    pub fn oom_kills(&mut self) -> Vec<(MachineId, Killed)> {
         let mut kills = Vec::new();
         for (&id, machine) in &mut self.machines {
             let killed = machine.oom.check(&mut self.buffer);
-            kills.extend(killed.into_iter().map(|group| (id, group)));
+            kills.extend(killed.into_iter().map(|killed| (id, killed)));
         }
         kills
     }
@@ -176,6 +178,15 @@ impl Reader {
             machines.get(&focus.machine).map(|machine| &machine.observed)
         };
         focuses.read_due(&means.proc, machine, buffer)
+    }
+
+    /// Reads what else the groups in focus use, when it is time.
+    pub(super) fn use_samples(&mut self, uses: &mut Uses) -> Vec<UseSample> {
+        let Reader { machines, buffer, .. } = self;
+        let machine = |focus: vitrine_shared::focus::Focus| {
+            machines.get(&focus.machine).map(|machine| &machine.observed)
+        };
+        uses.read_due(machine, buffer)
     }
 
     /// How many processes the whole host has, when it is time to count them again.

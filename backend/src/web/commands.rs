@@ -152,7 +152,7 @@ fn check_file(file: &str, value: &str) -> Result<(), BadWrite> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vitrine_shared::focus::Focus;
+    use vitrine_shared::focus::{Focus, Look};
     use vitrine_shared::id::ContainerId;
     use vitrine_shared::role::Role;
     use vitrine_shared::spec::ContainerSpec;
@@ -196,7 +196,7 @@ mod tests {
             Command::MakeGroup { machine, parent: group, name: "a".into() },
             Command::RemoveGroup { machine, group: made() },
             Command::MoveProcess { machine, pid: 1, group: made() },
-            Command::Focus { on: Some(Focus { machine, group }) },
+            Command::Focus { on: Some(Focus { machine, group, look: Look::Use }) },
         ]
     }
 

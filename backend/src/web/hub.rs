@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use vitrine_shared::cgroup::GroupId;
 use vitrine_shared::discovery::Discovery;
-use vitrine_shared::focus::{CpuSample, Focus};
+use vitrine_shared::focus::Focus;
 use vitrine_shared::id::{ContainerId, MachineId, ParticipantId};
 use vitrine_shared::limits::{FOCUSES, SHOWN_FILES};
 use vitrine_shared::message::{Event, FeedEntry, Machine, Refusal, Sample};
@@ -227,10 +227,9 @@ impl Hub {
     }
 
     /// What was read of a group that is looked at closely.
-    pub(crate) fn cpu(&self, sample: CpuSample) {
+    pub(crate) fn close(&self, focus: Focus, sample: Event) {
         let inner = self.lock();
-        let focus = sample.focus;
-        let told = Arc::new(Told::new(Event::Cpu(sample)));
+        let told = Arc::new(Told::new(sample));
         for page in inner.pages.values().filter(|page| page.focus == Some(focus)) {
             page.outbox.push_close_sample(&told);
         }
@@ -348,7 +347,7 @@ impl Seat {
     /// Looks at one group closely, or at none; the caller has checked that it may.
     pub(crate) fn focus(&self, on: Option<Focus>) -> Result<(), Refusal> {
         let mut inner = self.hub.lock();
-        if let Some(Focus { machine, group: GroupId::Container(container) }) = on {
+        if let Some(Focus { machine, group: GroupId::Container(container), .. }) = on {
             let known = inner.machines.get(&machine);
             if !known.is_some_and(|known| known.containers.contains(&container)) {
                 return Err(Refusal::Unknown { what: Thing::Group });

@@ -1,5 +1,6 @@
 //! Tests of the hub: who hears what, in which order.
 
+use vitrine_shared::focus::{CpuSample, Look};
 use vitrine_shared::message::Profile;
 use vitrine_shared::role::Role;
 
@@ -57,6 +58,7 @@ fn heard(seat: &Seat) -> Vec<String> {
             Event::Synced => "synced".into(),
             Event::Viewers { count } => format!("viewers {count}"),
             Event::Cpu(sample) => format!("cpu {}", sample.at_nsec),
+            Event::Use(sample) => format!("use {}", sample.at_nsec),
         });
     }
     heard
@@ -182,8 +184,12 @@ fn discovery(id: u128) -> Discovery {
     }
 }
 
+fn hear(hub: &Hub, sample: CpuSample) {
+    hub.close(sample.focus, Event::Cpu(sample));
+}
+
 fn close(id: u128, at_nsec: u64) -> CpuSample {
-    let focus = Focus { machine: MachineId(id), group: GroupId::Root };
+    let focus = Focus { machine: MachineId(id), group: GroupId::Root, look: Look::Cpu };
     CpuSample {
         focus,
         at_nsec,
@@ -238,23 +244,23 @@ fn close_samples_reach_who_has_this_focus_and_end_with_the_machine() {
     assert_eq!(hub.focuses(), BTreeSet::from([focus]));
     heard(&near);
     heard(&far);
-    hub.cpu(close(10, 50));
-    hub.cpu(close(20, 60));
-    hub.cpu(close(10, 100));
+    hear(&hub, close(10, 50));
+    hear(&hub, close(20, 60));
+    hear(&hub, close(10, 100));
     assert_eq!(heard(&near), ["cpu 50", "cpu 100"]);
     assert!(heard(&far).is_empty());
     let unknown = Focus { group: GroupId::Container(ContainerId(5)), ..focus };
     assert_eq!(near.focus(Some(unknown)), Err(Refusal::Unknown { what: Thing::Group }));
     hub.gone(MachineId(10));
     assert!(hub.focuses().is_empty());
-    hub.cpu(close(10, 150));
+    hear(&hub, close(10, 150));
     assert_eq!(heard(&near), ["gone 10"]);
 }
 
 #[test]
 fn the_groups_in_focus_are_bounded_and_a_page_has_one() {
     let hub = hub();
-    let on = |id| Some(Focus { machine: MachineId(id), group: GroupId::Root });
+    let on = |id| Some(Focus { machine: MachineId(id), group: GroupId::Root, look: Look::Cpu });
     let mut seats = Vec::new();
     for id in 0..FOCUSES.value {
         let seat = sit(&hub, ANN, Role::Teacher);

@@ -6,6 +6,7 @@ use std::io;
 use vitrine_shared::cgroup::GroupId;
 use vitrine_shared::focus::Focus;
 use vitrine_shared::id::MachineId;
+use vitrine_shared::message::Event;
 
 use super::hub::Hub;
 use super::link::Link;
@@ -29,7 +30,8 @@ async fn hear(hub: &Hub, link: &Link) -> io::Result<()> {
         match heard {
             ObserverToWeb::Sample(sample) => hub.sample(*sample),
             ObserverToWeb::Discovery(discovery) => hub.discovery(*discovery),
-            ObserverToWeb::Cpu(sample) => hub.cpu(*sample),
+            ObserverToWeb::Cpu(sample) => hub.close(sample.focus, Event::Cpu(*sample)),
+            ObserverToWeb::Use(sample) => hub.close(sample.focus, Event::Use(sample)),
         }
     }
     Ok(())

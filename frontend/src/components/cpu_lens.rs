@@ -9,7 +9,7 @@ mod shares;
 
 use gloo::timers::callback::Interval;
 use vitrine_shared::cgroup::{CgroupSample, Controller, GroupId, Knob};
-use vitrine_shared::focus::Focus;
+use vitrine_shared::focus::{Focus, Look};
 use vitrine_shared::id::{ContainerId, MachineId};
 use vitrine_shared::message::{Command, Missing};
 use web_sys::{Element, KeyboardEvent, PointerEvent};
@@ -223,7 +223,7 @@ fn CpuLens(props: &Props) -> Html {
 #[hook]
 fn use_close_look(props: &Props, paint: &std::rc::Rc<Paint>) {
     let desk = use_desk();
-    let focus = Focus { machine: props.machine, group: props.group.group };
+    let focus = Focus { machine: props.machine, group: props.group.group, look: Look::Cpu };
     let may = props.may_focus && props.welcomes > 0;
     let (paint, history) = (paint.clone(), props.history.clone());
     use_effect_with((focus, props.welcomes, may), move |(focus, _, may)| {

@@ -12,6 +12,7 @@ use crate::components::machine::machine_tools;
 use crate::components::matrix::matrix;
 use crate::components::rosetta::rosetta;
 use crate::components::start::why_not;
+use crate::components::uses::uses;
 use crate::place::Place;
 
 /// Shows what is in the file of the lab.
@@ -31,6 +32,7 @@ pub(super) fn show(scene: &Scene<'_>, lens: Lens) -> Html {
         Lens::Forge => forge(scene),
         Lens::Groups => groups(scene),
         Lens::Matrix => matrix(scene),
+        Lens::Uses => uses(scene),
         Lens::Rosetta => rosetta(scene),
         Lens::Cpu => cpu_lens(scene),
     }

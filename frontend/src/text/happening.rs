@@ -1,7 +1,7 @@
 //! What happened and what was asked, in words.
 
 use vitrine_shared::cgroup::{GroupId, Knob};
-use vitrine_shared::message::{Command, Happening};
+use vitrine_shared::message::{Command, Happening, Victim};
 
 use crate::format;
 use crate::prefs::Lang;
@@ -46,16 +46,22 @@ pub(crate) fn happening(lang: Lang, what: &Happening) -> String {
             format!("the kernel refused {text} in {path}: {errno}"),
             format!("内核拒绝把 {text} 写入 {path}：{errno}"),
         ),
-        Happening::OomKilled { name } if name.is_empty() => lang
-            .pick(
-                "the kernel killed a process of the machine: out of memory",
-                "内核因内存不足杀死了机器里的一个进程",
-            )
-            .into(),
-        Happening::OomKilled { name } => lang.pick(
-            format!("the kernel killed a process of {name}: out of memory"),
-            format!("内核因内存不足杀死了 {name} 里的一个进程"),
-        ),
+        Happening::OomKilled { name, victim } => {
+            let of = match name.as_str() {
+                "" => lang.pick("the machine", "机器"),
+                name => name,
+            };
+            match victim {
+                Some(Victim { pid, name: who }) => lang.pick(
+                    format!("the kernel killed {who}, PID {pid} of {of}: out of memory"),
+                    format!("内核因内存不足杀死了 {of} 里的 {who}（PID {pid}）"),
+                ),
+                None => lang.pick(
+                    format!("the kernel killed a process of {of}: out of memory"),
+                    format!("内核因内存不足杀死了 {of} 里的一个进程"),
+                ),
+            }
+        }
     }
 }
 

@@ -12,8 +12,9 @@ use crate::tool;
 /// PID 1 of the guest, once the disk is its root.
 const INIT: &str = "\
 #!/bin/sh
-export PATH=/vm:/bin HOME=/root
+export PATH=/vm:/bin:/usr/bin HOME=/root
 mount -t proc proc /proc
+grep -q vitrine.systemd /proc/cmdline && { umount /proc; exec /lib/systemd/systemd; }
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
 mkdir -p /dev/pts /dev/shm
@@ -46,6 +47,11 @@ impl Disk {
         for dir in ["bin", "dev", "etc", "proc", "root", "run", "sbin", "sys", "tmp", "vm"] {
             fs::create_dir_all(disk.root.join(dir)).context("make target/vm/root")?;
         }
+        // As hosts have it: a library is one file, by whichever path it is named.
+        for dir in ["lib", "lib64"] {
+            fs::create_dir_all(disk.root.join("usr").join(dir)).context("make target/vm/root")?;
+            symlink(format!("usr/{dir}"), disk.root.join(dir)).context("link a directory")?;
+        }
         disk.copy(busybox, Path::new("bin/busybox"))?;
         for applet in tool::output(Command::new(busybox).arg("--list"))?.lines() {
             if applet != "busybox" {
@@ -63,7 +69,9 @@ impl Disk {
 
     /// A file with this text.
     pub(super) fn text(&self, to: &str, text: &str) -> Result<()> {
-        fs::write(self.root.join(to), text).with_context(|| format!("write {to}"))
+        let path = self.root.join(to);
+        fs::create_dir_all(path.parent().unwrap_or(&self.root)).context("make a directory")?;
+        fs::write(path, text).with_context(|| format!("write {to}"))
     }
 
     /// A program of this host and the libraries that it needs, by what `ldd` says.

@@ -5,8 +5,10 @@ use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use vitrine_shared::cgroup::{Controller, Dialect, Knob, Write};
+use vitrine_shared::message::Victim;
 
 use super::{Cgroup, CgroupError, failed};
+use crate::kernel_log::KernelLog;
 
 /// A write that was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -152,6 +154,14 @@ impl Cgroup {
         }));
         let count = text.lines().find_map(|line| line.strip_prefix("oom_kill "));
         count.and_then(|count| count.parse().ok()).unwrap_or(0)
+    }
+
+    /// Whom, if the kernel's log can be read and still says it.
+    pub(crate) fn oom_victim(&self) -> Option<Victim> {
+        let (directory, _) = self.directory(Controller::Memory)?;
+        let mut log = KernelLog::from_start().ok()?;
+        log.catch_up();
+        log.take(&directory)
     }
 }
 

@@ -389,9 +389,10 @@ impl Machine {
         let oom_kills = if live.is_shell { 0 } else { live.group.oom_kills() };
         let ended = if live.is_shell { self.end_session(&live) } else { self.clear(&live) };
         let name = self.name_of(id);
-        let told = |entry: &FeedEntry| matches!(&entry.what, Happening::OomKilled { name: n } if *n == name);
+        let told = |entry: &FeedEntry| matches!(&entry.what, Happening::OomKilled { name: n, .. } if *n == name);
         if oom_kills > 0 && !self.feed.iter().any(told) {
-            self.happened(Happening::OomKilled { name: name.clone() });
+            let victim = live.group.oom_victim();
+            self.happened(Happening::OomKilled { name: name.clone(), victim });
         }
         if let Some(record) = self.record.containers.iter_mut().find(|record| record.id == id) {
             record.state = ContainerState::Exited {

@@ -1,12 +1,13 @@
 //! The close look on files that stand still.
 
 use vitrine_shared::cgroup::GroupId;
+use vitrine_shared::focus::Look;
 use vitrine_shared::id::{ContainerId, MachineId};
 
 use super::*;
 use crate::observer::tests_tree::{C1, MACHINE, Tree, open_below};
 
-const FOCUS: Focus = Focus { machine: MACHINE, group: GroupId::Container(C1) };
+const FOCUS: Focus = Focus { machine: MACHINE, group: GroupId::Container(C1), look: Look::Cpu };
 const V1: &[(&str, &[&str], Dialect)] =
     &[("cpu", &["cpu"], Dialect::V1), ("cpuacct", &["cpuacct"], Dialect::V1)];
 const V2: &[(&str, &[&str], Dialect)] = &[("all", &["cpu", "pids"], Dialect::V2)];

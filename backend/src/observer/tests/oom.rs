@@ -34,7 +34,7 @@ impl Bench {
     }
 
     fn check(&mut self) -> Vec<GroupId> {
-        self.watch.check(&mut Vec::new())
+        self.watch.check(&mut Vec::new()).into_iter().map(|killed| killed.group).collect()
     }
 }
 

@@ -114,8 +114,11 @@ fn kills_are_seen_while_nobody_looks() {
     assert_eq!(reader.machine(tree.machine(V1)), []);
     assert_eq!(reader.oom_kills(), []);
     tree.write("memory/root/c1/memory.oom_control", "oom_kill 5\n");
-    assert_eq!(reader.oom_kills(), [(MACHINE, GroupId::Container(C1))]);
+    let kills = reader.oom_kills();
+    assert_eq!((kills.len(), kills[0].0, kills[0].1.group), (1, MACHINE, GroupId::Container(C1)));
     assert_eq!(reader.oom_kills(), []);
     tree.write("memory/root/c1/memory.oom_control", "oom_kill 6\n");
-    assert_eq!(reader.gone(MACHINE), [GroupId::Container(C1)]);
+    let killed: Vec<GroupId> =
+        reader.gone(MACHINE).into_iter().map(|killed| killed.group).collect();
+    assert_eq!(killed, [GroupId::Container(C1)]);
 }

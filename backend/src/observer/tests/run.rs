@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use vitrine_shared::cgroup::Dialect;
+use vitrine_shared::cgroup::GroupId;
 use vitrine_shared::message::Sample;
 
 use super::tests_tree::{C1, MACHINE, Tree};
@@ -25,7 +26,7 @@ impl Bench {
         tree.write("memory/root/c1/memory.oom_control", "oom_kill 0\n");
         let (launcher, theirs) = Channel::pair().unwrap();
         let proc = tree.proc();
-        let observer = std::thread::spawn(move || observe(theirs, &proc));
+        let observer = std::thread::spawn(move || observe(theirs, &proc, None));
         let bench = Bench { tree, launcher: Peer::new(launcher), observer };
         bench.tell(&ToObserver::Machine(bench.tree.machine(V1)));
         bench
@@ -156,7 +157,10 @@ fn the_launcher_hears_of_a_kill_with_nobody_looking() {
     drop(web);
     bench.tree.write("memory/root/c1/memory.oom_control", "oom_kill 1\n");
     let news = hear::<FromObserver>(&mut bench.launcher, Duration::from_secs(20)).unwrap();
-    assert_eq!(news, FromObserver::OomKilled { machine: MACHINE, group: GroupId::Container(C1) });
+    assert_eq!(
+        news,
+        FromObserver::OomKilled { machine: MACHINE, group: GroupId::Container(C1), victim: None }
+    );
     assert_eq!(hear::<FromObserver>(&mut bench.launcher, Duration::from_millis(1_300)), None);
     bench.tell(&ToObserver::MachineGone { machine: MACHINE });
     bench.end();
