@@ -211,11 +211,7 @@ impl Machine {
             procs.procs.extend(made.procs().at(StepName::Cgroup, "open their tasks")?);
             cage = Some(made);
         }
-        let nesting = match (profile, host.privilege.is_rootless()) {
-            (Profile::Strict, _) => Nesting::Host,
-            (Profile::Lab, false) => Nesting::Lab,
-            (Profile::Lab, true) => Nesting::LabWithoutCgroups,
-        };
+        let nesting = nesting_of(profile, host.privilege);
         let userns = userns::for_machine(uids, nesting, host.privilege)?;
         let image = host
             .images
@@ -411,6 +407,15 @@ impl Machine {
             procs.procs.extend(cage.procs().at(StepName::Cgroup, "open the cage's tasks")?);
         }
         Ok(procs)
+    }
+}
+
+/// Which namespaces may be made in it.
+fn nesting_of(profile: Profile, privilege: Privilege) -> Nesting {
+    match (profile, privilege.is_rootless()) {
+        (Profile::Strict, _) => Nesting::Host,
+        (Profile::Lab, false) => Nesting::Lab,
+        (Profile::Lab, true) => Nesting::LabWithoutCgroups,
     }
 }
 
