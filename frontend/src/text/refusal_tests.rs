@@ -6,6 +6,13 @@ use super::*;
 
 /// What is written in Latin letters in every language: names of files, flags, programs, calls.
 const NAMES: &[&str] = &[
+    "lxcfs",
+    "/var/lib/lxcfs",
+    "Vitrine",
+    "apt-get",
+    "install",
+    "start",
+    "systemctl",
     "/bin/sh",
     "/dev",
     "µs",
