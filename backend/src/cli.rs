@@ -108,6 +108,10 @@ enum OnlyRun {
 /// `vitrine run` as it was meant; nothing where it was not, or there is something to be said.
 fn read_run(args: &[OsString]) -> Option<Cli> {
     args.get(1).filter(|word| *word == "run")?;
+    if config::is_there() {
+        // It may name the data directory.
+        return None;
+    }
     let Only { command: OnlyRun::Run(run) } = Only::try_parse_from(args).ok()?;
     Some(Cli { command: Command::Run(run) })
 }

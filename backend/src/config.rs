@@ -92,6 +92,12 @@ fn or_default(named: Option<PathBuf>) -> Option<(PathBuf, bool)> {
     named.map(|path| (path, true)).or_else(|| default_file().map(|path| (path, false)))
 }
 
+/// Is a file of settings named, or does one stand where it is looked for?
+pub(crate) fn is_there() -> bool {
+    let named = std::env::var_os("VITRINE_CONFIG").is_some_and(|path| !path.is_empty());
+    named || default_file().is_some_and(|path| path.exists())
+}
+
 /// Where the file is looked for when none is named.
 pub(crate) fn default_file() -> Option<PathBuf> {
     if nix::unistd::geteuid().is_root() {
