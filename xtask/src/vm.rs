@@ -44,7 +44,7 @@ const CHOSEN: &[Chosen] = &[
             "delegated::",
             "groups::",
             "lab_groups::a_group_that_was",
-            // Not `an_ordinary_users…`: it fails there, and why is not known yet.
+            // Not `an_ordinary_users…`: it wants newuidmap, which the guest has not.
             "spaces::each_is_what_lsns_says",
             "spaces::whose_each_is_and_how_its_ids_are_mapped",
             "spaces::nobody_elses_are_told",
