@@ -17,8 +17,8 @@ async function limit(page, name, value) {
 }
 
 for (const [lang, theme, killed, refused] of [
-  ['en', 'light', /the kernel killed (dd|sh), PID \d+ of c1/, /fork refused \d+ ×/],
-  ['zh', 'dark', /杀死了 c1 里的 (dd|sh)（PID \d+）/, /\d+ 次 fork 被拒绝/],
+  ['en', 'light', /the kernel killed (dd|sh), PID \d+ of c\d+/, /fork refused \d+ ×/],
+  ['zh', 'dark', /杀死了 c\d+ 里的 (dd|sh)（PID \d+）/, /\d+ 次 fork 被拒绝/],
 ]) {
   describe(`the memory lens, ${lang}, ${theme}`, () => {
     let desk;
