@@ -2,7 +2,7 @@
 //!
 //! Namespaces change what is *listed* in `/proc`; a few of its files tell of the whole kernel in
 //! every container. [`ProcView`] says what lies on those files, [`own`] writes what Vitrine puts
-//! there, [`marks`] finds the numbers in the output of real commands and [`Source::who`] says who
+//! there, [`marks()`] finds the numbers in the output of real commands and [`Source::who`] says who
 //! answers for each.
 
 mod marks;
