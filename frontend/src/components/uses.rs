@@ -26,11 +26,11 @@ use crate::uses::{Track, What, busiest, marks};
 
 /// Holds 64 MiB for ten seconds: dd has read them and may not write them yet.
 const EATER: &str = "dd if=/dev/zero bs=64M count=1 2>/dev/null | (sleep 10; cat >/dev/null)";
-/// Asks for 200 processes; those that it gets end after five seconds, and it with them.
+/// Asks for 200 processes until one is refused; those that it got end after five seconds.
 ///
-/// A shell that reads commands goes on when a fork is refused, and waits for its children: whom
-/// nobody waits for goes on being counted.
-const BOMB: &str = "i=0; { while [ $i -lt 200 ]; do echo 'sleep 5 &'; i=$((i+1)); done; echo wait; } | sh -i >/dev/null 2>&1";
+/// `xargs` waits for them: whom nobody waits for goes on being counted. (A shell for which a fork is
+/// refused either leaves them behind, or, with `-i` and no terminal, tries again without end.)
+const BOMB: &str = "seq 200 | xargs -P 200 -n 1 sh -c 'sleep 5' >/dev/null 2>&1";
 const MIB: u64 = 1 << 20;
 const KIB: u64 = 1 << 10;
 /// Lines of what was met.
