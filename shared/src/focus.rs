@@ -76,6 +76,28 @@ pub struct CpuSample {
     pub burst_used_usec: u64,
 }
 
+impl CpuSample {
+    /// A reading in which nothing has been counted yet, and without a cpu controller.
+    pub fn new(focus: Focus, at_nsec: u64) -> Self {
+        CpuSample {
+            focus,
+            at_nsec,
+            usage_nsec: 0,
+            cpus_nsec: Vec::new(),
+            threads: Vec::new(),
+            n_threads: 0,
+            quota_usec: None,
+            period_usec: 0,
+            burst_usec: 0,
+            nr_periods: 0,
+            nr_throttled: 0,
+            throttled_usec: 0,
+            nr_bursts: 0,
+            burst_used_usec: 0,
+        }
+    }
+}
+
 /// One thread's time, as `/proc/TID/schedstat` has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -111,21 +133,14 @@ pub(crate) mod tests {
 
     /// A reading of a group with one thread.
     pub(crate) fn sample(at_msec: u64, used_msec: u64) -> CpuSample {
+        let focus = Focus { machine: MachineId(1), group: GroupId::Root, look: Look::Cpu };
         CpuSample {
-            focus: Focus { machine: MachineId(1), group: GroupId::Root, look: Look::Cpu },
-            at_nsec: at_msec * 1_000_000,
             usage_nsec: used_msec * 1_000_000,
             cpus_nsec: vec![used_msec * 1_000_000, 0],
             threads: vec![ThreadTime { tid: 7, run_nsec: used_msec * 1_000_000, wait_nsec: 0 }],
             n_threads: 1,
-            quota_usec: None,
             period_usec: 100_000,
-            burst_usec: 0,
-            nr_periods: 0,
-            nr_throttled: 0,
-            throttled_usec: 0,
-            nr_bursts: 0,
-            burst_used_usec: 0,
+            ..CpuSample::new(focus, at_msec * 1_000_000)
         }
     }
 

@@ -454,10 +454,25 @@ impl State {
         err: &CgroupError,
         text: &str,
     ) -> Not {
+        let file = err.path.display().to_string();
+        let machine = self.machine(by, id).ok();
+        let why = machine.map_or(Why::Unknown, |machine| {
+            explain_refusal(machine, group, &file, err.errno(), text)
+        });
+        self.refused_by_kernel(by, id, err, text, why)
+    }
+
+    /// Tells the machine's feed what the kernel refused, and gives the answer.
+    fn refused_by_kernel(
+        &mut self,
+        by: Identity,
+        id: MachineId,
+        err: &CgroupError,
+        text: &str,
+        why: Why,
+    ) -> Not {
         let (file, errno) = (err.path.display().to_string(), errno_name(err.errno()));
-        let mut why = Why::Unknown;
         if let Ok(machine) = self.machine(by, id) {
-            why = explain_refusal(machine, group, &file, err.errno(), text);
             machine.happened(Happening::KernelRefused {
                 path: file.clone(),
                 text: text.into(),

@@ -182,22 +182,7 @@ impl Kept {
     }
 
     fn counters(&self, focus: Focus, buffer: &mut Vec<u8>) -> Option<CpuSample> {
-        let mut sample = CpuSample {
-            focus,
-            at_nsec: 0,
-            usage_nsec: 0,
-            cpus_nsec: Vec::new(),
-            threads: Vec::new(),
-            n_threads: 0,
-            quota_usec: None,
-            period_usec: 0,
-            burst_usec: 0,
-            nr_periods: 0,
-            nr_throttled: 0,
-            throttled_usec: 0,
-            nr_bursts: 0,
-            burst_used_usec: 0,
-        };
+        let mut sample = CpuSample::new(focus, 0);
         for (what, file) in &self.files {
             let at_nsec = read_timed(file, buffer)?;
             match what {

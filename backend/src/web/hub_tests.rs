@@ -190,22 +190,7 @@ fn hear(hub: &Hub, sample: CpuSample) {
 
 fn close(id: u128, at_nsec: u64) -> CpuSample {
     let focus = Focus { machine: MachineId(id), group: GroupId::Root, look: Look::Cpu };
-    CpuSample {
-        focus,
-        at_nsec,
-        usage_nsec: 0,
-        cpus_nsec: Vec::new(),
-        threads: Vec::new(),
-        n_threads: 0,
-        quota_usec: None,
-        period_usec: 100_000,
-        burst_usec: 0,
-        nr_periods: 0,
-        nr_throttled: 0,
-        throttled_usec: 0,
-        nr_bursts: 0,
-        burst_used_usec: 0,
-    }
+    CpuSample { period_usec: 100_000, ..CpuSample::new(focus, at_nsec) }
 }
 
 #[test]

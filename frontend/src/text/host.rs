@@ -178,21 +178,14 @@ pub(crate) fn end_question(lang: Lang, containers: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use vitrine_shared::refusal::samples::FEATURES;
+
     use super::*;
 
     #[test]
     fn every_feature_has_a_noun_and_a_sentence_in_both_languages() {
         let controllers = Controller::ALL.map(Feature::Controller);
-        let others = [
-            Feature::OwnIds,
-            Feature::ManyIds,
-            Feature::IdMappedMounts,
-            Feature::ServiceUsers,
-            Feature::Landlock,
-            Feature::Busybox,
-            Feature::TimeNamespaces,
-        ];
-        for one in controllers.into_iter().chain(others) {
+        for one in controllers.into_iter().chain(FEATURES) {
             assert!(!feature(Lang::En, one).is_empty() && !feature(Lang::Zh, one).is_empty());
             assert!(consequence(Lang::En, one).ends_with('.'));
             assert!(consequence(Lang::Zh, one).ends_with('。'));

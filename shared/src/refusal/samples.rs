@@ -112,7 +112,8 @@ fn lacking() -> Vec<Lacking> {
     all
 }
 
-const FEATURES: [Feature; 7] = [
+/// Every feature that is no controller.
+pub const FEATURES: [Feature; 7] = [
     Feature::OwnIds,
     Feature::ManyIds,
     Feature::IdMappedMounts,

@@ -17,7 +17,6 @@ use vitrine_shared::role::Identity;
 
 use super::super::cgroup::{Cgroup, CgroupError, Did, Standing, is_own, write_existing};
 use super::super::machine::Machine;
-use super::super::step::errno_name;
 use super::super::{explain, sys};
 use super::{News, Not, Outcome, State};
 
@@ -119,8 +118,7 @@ impl State {
 
     /// The kernel's own refusal, with the reason where it is known.
     fn group_refused(&mut self, by: Identity, id: MachineId, err: &CgroupError, text: &str) -> Not {
-        let (file, errno) = (err.path.display().to_string(), errno_name(err.errno()));
-        let moves = file.ends_with("/cgroup.procs");
+        let moves = err.path.ends_with("cgroup.procs");
         let why = match err.errno() {
             Errno::EEXIST => Why::Exists,
             Errno::ENOTEMPTY => Why::HasChildren,
@@ -129,15 +127,7 @@ impl State {
             Errno::EBUSY => Why::HasProcesses,
             _ => Why::Unknown,
         };
-        if let Ok(machine) = self.machine(by, id) {
-            machine.happened(Happening::KernelRefused {
-                path: file.clone(),
-                text: text.into(),
-                errno: errno.clone(),
-            });
-        }
-        self.news.push(News::Machine(id));
-        Refusal::Kernel { file, text: text.into(), errno, why }.into()
+        self.refused_by_kernel(by, id, err, text, why)
     }
 }
 
