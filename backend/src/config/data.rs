@@ -21,12 +21,16 @@ pub(super) fn from_the_file(
 ) -> Result<ArgMatches, clap::Error> {
     let mut names = Vec::new();
     let mut given = &matches;
+    let mut definition = define();
     while let Some((name, below)) = given.subcommand() {
         names.push(name.to_string());
         given = below;
+        definition = super::of(&definition, name);
     }
-    // Has it such a flag, and nobody has said anything?
-    if !matches!(given.try_get_one::<PathBuf>(DATA), Ok(None)) {
+    // The definition is asked, because only clap's debug build tells a flag that is not there from
+    // one that was not given.
+    let has_flag = definition.get_arguments().any(|arg| arg.get_id() == DATA);
+    if !has_flag || given.try_get_one::<PathBuf>(DATA).ok().flatten().is_some() {
         return Ok(matches);
     }
     let is_doctor = names.first().is_some_and(|name| name == "doctor");

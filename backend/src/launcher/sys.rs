@@ -480,8 +480,10 @@ pub(crate) fn namespace_parent(namespace: BorrowedFd<'_>) -> nix::Result<OwnedFd
 }
 
 fn related_namespace(namespace: BorrowedFd<'_>, relation: libc::Ioctl) -> nix::Result<OwnedFd> {
+    // A zero must be there: the kernel refuses what happens to stand in an argument not given.
+    let nothing: libc::c_ulong = 0;
     // SAFETY: these requests take no argument and give a new descriptor (with O_CLOEXEC) or -1.
-    unsafe { new_fd(libc::ioctl(namespace.as_raw_fd(), relation).into()) }
+    unsafe { new_fd(libc::ioctl(namespace.as_raw_fd(), relation, nothing).into()) }
 }
 
 /// A namespace of the process behind a pidfd: the kernel gives a descriptor that no link in
