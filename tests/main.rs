@@ -32,6 +32,7 @@ mod delegated;
 mod doctor;
 mod doors;
 mod exhaust;
+mod explain;
 mod flags;
 mod focus;
 mod groups;
