@@ -404,7 +404,7 @@ fn a_container_that_shares_with_the_machine_shares_with_the_shell() {
     });
     let known = session.machine(&[c1]);
     let text = session.script(&known, cgroup::dialect("cpu"));
-    let running = Running::start(&["busybox", "sh"], &text);
+    let running = Running::start(&["dash"], &text);
     let members = cgroup::procs(&running.dir("pids").join("root/c1"));
     assert_eq!((members.len(), apart(members[0], running.pid())), (1, own));
     assert_eq!(apart(pid_of(&known, c1), known.init_pid), own);
@@ -429,7 +429,7 @@ fn what_a_session_ends_its_script_ends() {
     session.does(Command::StopContainer { machine, container: c1 });
     let group = GroupId::Made("web".parse().expect("a path"));
     session.does(Command::RemoveGroup { machine, group });
-    let running = Running::start(&["dash"], &session.script(&known, cgroup::dialect("cpu")));
+    let running = Running::start(&["bash", "--posix"], &session.script(&known, cgroup::dialect("cpu")));
     let wanted = ["helpers", "root"].map(String::from);
     assert_eq!(groups(&running.dir("cpu")), BTreeSet::from(wanted));
     running.enter(&[]);

@@ -53,6 +53,8 @@ pub(crate) enum Lens {
     Rosetta,
     /// A group's CPU: a minute of it, and its last periods.
     Cpu,
+    /// What a click really did, and the same in a shell.
+    Explain,
 }
 
 impl Lens {

@@ -30,6 +30,7 @@ mod history;
 mod host;
 mod kinds;
 mod lens;
+mod log;
 mod matrix;
 mod place;
 mod play;

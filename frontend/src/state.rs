@@ -19,6 +19,7 @@ use yew::Reducible;
 use crate::history::History;
 use crate::host;
 use crate::kinds::is_running;
+use crate::log::Log;
 use crate::place::{Place, Trouble};
 use crate::uses::Track;
 
@@ -105,6 +106,8 @@ pub(crate) struct State {
     pub(crate) pending: BTreeMap<u32, Command>,
     /// The last answer to something a person asked for.
     pub(crate) last: Option<Rc<Told>>,
+    /// All of them, and the machines that they are about.
+    pub(crate) log: Rc<Log>,
     /// Containers this page has made.
     pub(crate) made: u32,
     pub(crate) troubles: BTreeMap<Place, Trouble>,
@@ -316,7 +319,9 @@ impl State {
             return;
         }
         let number = self.last.as_ref().map_or(1, |told| told.number + 1);
-        self.last = Some(Rc::new(Told { number, command, answer }));
+        let told = Rc::new(Told { number, command, answer });
+        Rc::make_mut(&mut self.log).push(Rc::clone(&told));
+        self.last = Some(told);
     }
 
     fn happened(&mut self, event: Event) {
@@ -341,6 +346,9 @@ impl State {
         let id = machine.id;
         let mine = self.identity.is_some_and(|me| me.participant == machine.owner);
         self.heard.insert(id);
+        if !self.log.knows(&machine) {
+            Rc::make_mut(&mut self.log).learn(&machine);
+        }
         self.machines.insert(id, Rc::new(machine));
         if self.focus.is_none() && self.synced && mine {
             self.look_at(Some(id));
@@ -353,6 +361,7 @@ impl State {
     fn machine_gone(&mut self, id: MachineId) {
         self.machines.remove(&id);
         self.feeds.remove(&id);
+        Rc::make_mut(&mut self.log).gone(id);
         if self.dialog == Some(Dialog::EndMachine(id)) {
             self.dialog = None;
         }

@@ -1,3 +1,5 @@
+unshare --cgroup true || { echo 'the unshare of util-linux is needed' >&2; exit 1; }
+
 #@Busybox
 busybox=
 for dir in /bin /usr/bin /usr/local/bin /sbin /usr/sbin; do
