@@ -57,9 +57,6 @@ impl Session {
         let machine = self.machine;
         let made = self.does(Command::StartContainer { machine, spec });
         let Some(Made::Container { machine, container, .. }) = made else { panic!("{made:?}") };
-        if self.machine.is_none() {
-            self.page.watch(machine, 4);
-        }
         self.machine = Some(machine);
         container
     }
@@ -76,11 +73,10 @@ impl Session {
 
     /// The machine, once all these containers are known to be in it.
     #[track_caller]
-    fn machine(&mut self, containers: &[ContainerId]) -> Machine {
+    fn machine(&self, containers: &[ContainerId]) -> Machine {
         let id = self.id();
-        self.page.forget();
-        self.page.watch(id, 4);
-        self.page.event("the machine", |event| match event {
+        // Whoever comes in is told of every machine.
+        self.server.client().event("the machine", |event| match event {
             Event::Machine(m) if m.id == id => {
                 containers.iter().all(|id| m.containers.iter().any(|c| c.id == *id)).then_some(m)
             }
@@ -362,6 +358,13 @@ fn the_script_of_a_session_does_the_same_and_leaves_nothing() {
     let mut wanted = groups(&session.dir("cpu"));
     wanted.extend(["helpers".to_string()]);
     assert_eq!(groups(&running.dir("cpu")), wanted);
+    wait_for("both are frozen", Duration::from_secs(5), || {
+        let freezing = |dir: PathBuf| {
+            fs::read_to_string(dir.join("root/c1/freezer.state"))
+                .is_ok_and(|s| s.trim() != "FROZEN")
+        };
+        (!freezing(session.dir("freezer")) && !freezing(running.dir("freezer"))).then_some(())
+    });
     // The same values in them, and as many processes.
     for path in ["root/c1".to_string(), format!("root/{NAME}")] {
         let (real, ours) = (
@@ -429,7 +432,8 @@ fn what_a_session_ends_its_script_ends() {
     session.does(Command::StopContainer { machine, container: c1 });
     let group = GroupId::Made("web".parse().expect("a path"));
     session.does(Command::RemoveGroup { machine, group });
-    let running = Running::start(&["bash", "--posix"], &session.script(&known, cgroup::dialect("cpu")));
+    let running =
+        Running::start(&["bash", "--posix"], &session.script(&known, cgroup::dialect("cpu")));
     let wanted = ["helpers", "root"].map(String::from);
     assert_eq!(groups(&running.dir("cpu")), BTreeSet::from(wanted));
     running.enter(&[]);

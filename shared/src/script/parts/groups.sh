@@ -43,7 +43,7 @@ clean_up() {
     set +e
     [ -z "$holder" ] || kill "$holder"
     end_group ''
-    wait
+    wait 2>/dev/null
     if [ -n "$work" ]; then
         grep " $work/" /proc/mounts | while read -r _ dir _; do umount -l "$dir"; done 2>/dev/null
         grep -q " $work/" /proc/mounts || rm -rf "$work"
