@@ -143,7 +143,7 @@ fn the_lines_of_a_quota() {
         let (_, body) = text
             .split_once("make_group web")
             .unwrap_or(text.split_once("make_group root/web").unwrap());
-        body.lines().filter(|line| line.starts_with("echo ")).next().unwrap().to_string()
+        body.lines().find(|line| line.starts_with("echo ")).unwrap().to_string()
     };
     assert_eq!(lines(Dialect::V1), "echo 20000 > \"$cpu/root/web/cpu.cfs_quota_us\"");
     assert_eq!(lines(Dialect::V2), "echo '20000 100000' > \"$cgroup/root/web/cpu.max\"");

@@ -42,6 +42,7 @@ clean_up() {
     trap '' EXIT INT TERM HUP
     set +e
     [ -z "$holder" ] || kill "$holder"
+    end_group root
     end_group ''
     wait 2>/dev/null
     if [ -n "$work" ]; then
