@@ -8,7 +8,6 @@ use crate::prefs::Lang;
 
 words! {
     empty: "Click something: what it really did stands here." / "点点看：真正做了什么，会写在这里。";
-    action: "Action" / "操作";
     nothing: "Done." / "已完成。";
     calls: "System calls" / "系统调用";
     files: "Files, old → new" / "文件，旧值 → 新值";

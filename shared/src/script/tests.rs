@@ -140,9 +140,7 @@ fn the_lines_of_a_quota() {
     let told = [make(GroupId::Root, "web"), knob(made("web"), quota(20_000))];
     let lines = |dialect| {
         let text = script_of(&told, dialect);
-        let (_, body) = text
-            .split_once("make_group web")
-            .unwrap_or(text.split_once("make_group root/web").unwrap());
+        let (_, body) = text.split_once("make_group root/web").unwrap();
         body.lines().find(|line| line.starts_with("echo ")).unwrap().to_string()
     };
     assert_eq!(lines(Dialect::V1), "echo 20000 > \"$cpu/root/web/cpu.cfs_quota_us\"");
