@@ -45,7 +45,7 @@ impl Writer<'_> {
         let streams = self.streams(key, spec);
         self.line(&format!("mkdir \"$work/{key}\"\nmkfifo \"$work/{key}/in\""));
         self.line(&format!(
-            "(\n    enter root/shell\n    exec {}\n) {streams} &",
+            "(\n    enter root/shell\n    exec env -i PATH=\"$PATH\" HOME=\"$work/{key}\" {}\n) {streams} &",
             words(&spec.argv)
         ));
         self.line(&format!("pid_{key}=$!"));
