@@ -126,21 +126,24 @@ mod tests {
 
     #[test]
     fn the_host_sees_all_of_the_machine() {
-        let rows = host(&fixture::sample(1), &fixture::container(2));
+        let sample = fixture::sample(1);
+        let rows = host(&sample, &fixture::container(2));
         assert_eq!(pids(&rows), [(4100, 4100), (4821, 4821), (4907, 4907)]);
         assert_eq!(rows.iter().map(|row| row.ours).collect::<Vec<_>>(), [false, true, true]);
     }
 
     #[test]
     fn a_proc_of_its_own_shows_only_the_container() {
-        let rows = container(&fixture::sample(1), &fixture::container(2));
+        let sample = fixture::sample(1);
+        let rows = container(&sample, &fixture::container(2));
         assert_eq!(pids(&rows), [(4821, 1), (4907, 7)]);
         assert_eq!(rows[0].pids, [4821, 12, 1]);
     }
 
     #[test]
     fn without_remount_the_machines_processes_stay_in_view() {
-        let rows = container(&fixture::sample(1), &fixture::container(1));
+        let sample = fixture::sample(1);
+        let rows = container(&sample, &fixture::container(1));
         assert_eq!(pids(&rows), [(4100, 1), (4821, 12), (4907, 31)]);
     }
 
@@ -148,7 +151,8 @@ mod tests {
     fn a_shell_in_the_machine_sees_all_and_owns_what_is_in_no_container() {
         let mut shell = fixture::container(1);
         shell.spec = ContainerSpec::machine_shell();
-        let rows = container(&fixture::sample(1), &shell);
+        let sample = fixture::sample(1);
+        let rows = container(&sample, &shell);
         assert_eq!(pids(&rows), [(4100, 1), (4821, 12), (4907, 31)]);
         assert_eq!(rows.iter().map(|row| row.ours).collect::<Vec<_>>(), [true, false, false]);
     }
@@ -157,7 +161,8 @@ mod tests {
     fn the_eye_of_an_ended_container_is_shut() {
         let mut ended = fixture::container(1);
         ended.state = ContainerState::Exited { status: 0, cpu_msec: 0, max_rss_bytes: 0 };
-        assert_eq!(container(&fixture::sample(1), &ended), []);
+        let sample = fixture::sample(1);
+        assert_eq!(container(&sample, &ended), []);
     }
 
     #[test]
