@@ -45,10 +45,10 @@ impl Writer<'_> {
         let streams = self.streams(key, spec);
         self.line(&format!("mkdir \"$work/{key}\"\nmkfifo \"$work/{key}/in\""));
         self.line(&format!(
-            "(\n    enter root/shell\n    exec env -i PATH=\"$PATH\" HOME=\"$work/{key}\" {}\n) {streams} &",
+            "(\n    enter root/shell\n    echo begun >\"$work/{key}/begun\"\n    exec env -i PATH=\"$PATH\" HOME=\"$work/{key}\" {}\n) {streams} &",
             words(&spec.argv)
         ));
-        self.line(&format!("pid_{key}=$!"));
+        self.line(&format!("pid_{key}=$!\nbegun {key}"));
     }
 
     fn start_container(&mut self, key: &str, name: &str, spec: &ContainerSpec) {

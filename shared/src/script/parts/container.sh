@@ -64,10 +64,5 @@ born() {
 }
 let_go() {
     echo >"$work/$1/gate"
-    tries=0
-    while [ ! -s "$work/$1/begun" ]; do
-        tries=$((tries + 1))
-        [ "$tries" -lt 500 ] || { echo "$1 did not begin" >&2; exit 1; }
-        sleep 0.02
-    done
+    begun "$1"
 }
