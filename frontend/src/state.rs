@@ -4,6 +4,7 @@
 //! nothing; a test says so.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
 use std::rc::Rc;
 
 use vitrine_shared::cgroup::{CgroupSample, GroupId};
@@ -19,8 +20,8 @@ use yew::Reducible;
 use crate::history::History;
 use crate::host;
 use crate::kinds::is_running;
-use crate::log::Log;
 use crate::place::{Place, Trouble};
+use crate::readings::Readings;
 use crate::uses::Track;
 
 /// Entries of a machine's feed that are kept.
@@ -102,12 +103,12 @@ pub(crate) struct State {
     pub(crate) histories: BTreeMap<GroupId, History>,
     /// What the group in focus uses besides the CPU; its lens asks for it.
     pub(crate) uses: Rc<Track>,
-    pub(crate) feeds: BTreeMap<MachineId, Vec<FeedEntry>>,
+    /// What probes in its containers have printed; the lenses that show it ask for it.
+    pub(crate) readings: Rc<Readings>,
+    pub(crate) feeds: BTreeMap<MachineId, Rc<Vec<FeedEntry>>>,
     pub(crate) pending: BTreeMap<u32, Command>,
     /// The last answer to something a person asked for.
     pub(crate) last: Option<Rc<Told>>,
-    /// All of them, and the machines that they are about.
-    pub(crate) log: Rc<Log>,
     /// Containers this page has made.
     pub(crate) made: u32,
     pub(crate) troubles: BTreeMap<Place, Trouble>,
@@ -163,13 +164,25 @@ pub(crate) enum Action {
     Begun,
 }
 
-impl Reducible for State {
+/// The state as the page holds it: handed on by pointer, copied once an action.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Known(pub(crate) Rc<State>);
+
+impl Deref for Known {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.0
+    }
+}
+
+impl Reducible for Known {
     type Action = Action;
 
     fn reduce(self: Rc<Self>, action: Action) -> Rc<Self> {
-        let mut state = (*self).clone();
+        let mut state = (*self.0).clone();
         state.apply(action);
-        Rc::new(state)
+        Rc::new(Known(Rc::new(state)))
     }
 }
 
@@ -254,6 +267,7 @@ impl State {
 
     fn not_answered(&mut self, command: &Command) {
         self.drop_plan(command);
+        self.read(command, None);
         if let Some(place) = Place::of(command) {
             self.troubles.insert(place, Trouble::NoAnswer);
         }
@@ -290,6 +304,7 @@ impl State {
             self.latency_msec = u32::try_from(now_msec.saturating_sub(token)).ok();
             return;
         }
+        self.read(&command, Some(&answer));
         let Some(place) = Place::of(&command) else { return };
         let by_hand = place != Place::Link;
         self.troubles.remove(&place);
@@ -319,9 +334,14 @@ impl State {
             return;
         }
         let number = self.last.as_ref().map_or(1, |told| told.number + 1);
-        let told = Rc::new(Told { number, command, answer });
-        Rc::make_mut(&mut self.log).push(Rc::clone(&told));
-        self.last = Some(told);
+        self.last = Some(Rc::new(Told { number, command, answer }));
+    }
+
+    /// Keeps what a probe of the machine that is looked at has printed.
+    fn read(&mut self, command: &Command, answer: Option<&Answer>) {
+        if matches!(command, Command::Probe { machine, .. } if Some(*machine) == self.focus) {
+            Rc::make_mut(&mut self.readings).heard(command, answer);
+        }
     }
 
     fn happened(&mut self, event: Event) {
@@ -346,22 +366,23 @@ impl State {
         let id = machine.id;
         let mine = self.identity.is_some_and(|me| me.participant == machine.owner);
         self.heard.insert(id);
-        if !self.log.knows(&machine) {
-            Rc::make_mut(&mut self.log).learn(&machine);
-        }
         self.machines.insert(id, Rc::new(machine));
         if self.focus.is_none() && self.synced && mine {
             self.look_at(Some(id));
         }
         if self.focus == Some(id) {
             self.choose_one();
+            let there: Vec<_> =
+                self.machine().iter().flat_map(|one| &one.containers).map(|one| one.id).collect();
+            if self.readings.has_other_than(|id| there.contains(&id)) {
+                Rc::make_mut(&mut self.readings).keep(|id| there.contains(&id));
+            }
         }
     }
 
     fn machine_gone(&mut self, id: MachineId) {
         self.machines.remove(&id);
         self.feeds.remove(&id);
-        Rc::make_mut(&mut self.log).gone(id);
         if self.dialog == Some(Dialog::EndMachine(id)) {
             self.dialog = None;
         }
@@ -389,6 +410,7 @@ impl State {
             self.chosen = None;
             self.sample = None;
             self.discovery = None;
+            self.readings = Rc::default();
             self.histories.clear();
         }
         self.choose_one();
@@ -429,7 +451,7 @@ impl State {
     }
 
     fn fed(&mut self, machine: MachineId, entries: Vec<FeedEntry>) {
-        let feed = self.feeds.entry(machine).or_default();
+        let feed = Rc::make_mut(self.feeds.entry(machine).or_default());
         for entry in entries {
             if let Err(at) = feed.binary_search_by_key(&entry.seq, |kept| kept.seq) {
                 feed.insert(at, entry);

@@ -31,7 +31,6 @@ pub(crate) mod about;
 pub(crate) mod advice;
 pub(crate) mod bounds;
 pub(crate) mod cpu_lens;
-pub(crate) mod explain;
 pub(crate) mod forge;
 pub(crate) mod groups;
 pub(crate) mod happening;
@@ -43,6 +42,7 @@ pub(crate) mod meaning;
 pub(crate) mod refusal;
 pub(crate) mod rosetta;
 pub(crate) mod step;
+pub(crate) mod truth;
 pub(crate) mod uses;
 mod words;
 

@@ -96,7 +96,6 @@ pub(crate) fn Lab(props: &Props) -> Html {
             </div>
             <div class="lab-right">
                 <Notes told={state.last.clone()} entries={entries(state)}
-                    log={Rc::clone(&state.log)} explain={lens::show(&scene, Lens::Explain)}
                     container_steps={container.map(|c| c.steps).unwrap_or_default()}
                     machine_steps={state.machine().map(|m| m.steps.clone()).unwrap_or_default()} />
             </div>
@@ -164,7 +163,7 @@ fn short_name(path: &str) -> &str {
 }
 
 fn entries(state: &State) -> Vec<FeedEntry> {
-    state.focus.and_then(|id| state.feeds.get(&id)).cloned().unwrap_or_default()
+    state.focus.and_then(|id| state.feeds.get(&id)).map(|feed| feed.to_vec()).unwrap_or_default()
 }
 
 fn terminal(state: &State, container: Option<&Container>) -> Html {

@@ -5,7 +5,6 @@ use yew::prelude::*;
 use super::{Lens, Scene};
 use crate::components::about::about;
 use crate::components::cpu_lens::cpu_lens;
-use crate::components::explain::explain;
 use crate::components::forge::Forge;
 use crate::components::groups::groups;
 use crate::components::lab::Lab;
@@ -13,6 +12,7 @@ use crate::components::machine::machine_tools;
 use crate::components::matrix::matrix;
 use crate::components::rosetta::rosetta;
 use crate::components::start::why_not;
+use crate::components::truth::truth;
 use crate::components::uses::uses;
 use crate::place::Place;
 
@@ -36,7 +36,7 @@ pub(super) fn show(scene: &Scene<'_>, lens: Lens) -> Html {
         Lens::Uses => uses(scene),
         Lens::Rosetta => rosetta(scene),
         Lens::Cpu => cpu_lens(scene),
-        Lens::Explain => explain(scene),
+        Lens::Truth => truth(scene),
     }
 }
 
