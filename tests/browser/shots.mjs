@@ -31,6 +31,12 @@ const SCREENS = {
     await hook(page, 'view-rosetta').click();
     await hook(page, 'rosetta').waitFor();
   },
+  truth: async (page, server) => {
+    await page.goto(`${server.origin}/#/lab`);
+    await hook(page, 'view-truth').click();
+    await hook(page, 'truth-own').check();
+    await page.locator('[data-test="truth-top"] [data-view="own"]').waitFor();
+  },
   about: async (page) => {
     await hook(page, 'about-open').click();
     await hook(page, 'facts').waitFor();

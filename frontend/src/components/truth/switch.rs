@@ -35,7 +35,7 @@ pub(super) fn switch(ui: &Ui, props: &Props) -> Html {
             <div class="truth-views">
                 {for [ProcView::Host, ProcView::Own, ProcView::Lxcfs].into_iter().map(|view| {
                     let may = props.may_ask && is_running(&props.container) && spec.check_view(view).is_ok();
-                    html! { <Choice key={format!("{view:?}")} {view} {now} {may} machine={props.machine} container={props.container.id} /> }
+                    html! { <Choice key={format!("{view:?}")} {view} {now} {may} refused={props.view_trouble.is_some()} machine={props.machine} container={props.container.id} /> }
                 })}
             </div>
             <p data-test="truth-files">{sentence}{" "}<code class="truth-files">{files.join(" ")}</code></p>
@@ -57,6 +57,8 @@ struct ChoiceProps {
     view: ProcView,
     now: ProcView,
     may: bool,
+    /// The last choice was refused.
+    refused: bool,
     machine: vitrine_shared::id::MachineId,
     container: vitrine_shared::id::ContainerId,
 }
@@ -65,10 +67,20 @@ struct ChoiceProps {
 fn Choice(props: &ChoiceProps) -> Html {
     let (ui, desk) = (use_ui(), use_desk());
     let (machine, container, view) = (props.machine, props.container, props.view);
+    let radio = use_node_ref();
+    {
+        // What is in force is chosen, whatever was clicked.
+        let radio = radio.clone();
+        use_effect_with((props.now, props.refused), move |(now, _)| {
+            if let Some(radio) = radio.cast::<web_sys::HtmlInputElement>() {
+                radio.set_checked(*now == view);
+            }
+        });
+    }
     let onchange =
         desk.send.reform(move |_: Event| Command::SetProcView { machine, container, view });
     html! {
-        <label><input type="radio" name="proc-view" data-test={format!("truth-{}", format!("{view:?}").to_lowercase())}
+        <label><input ref={radio} type="radio" name="proc-view" data-test={format!("truth-{}", format!("{view:?}").to_lowercase())}
             checked={props.now == view} disabled={!props.may} {onchange} />{words::view(ui.lang, view)}</label>
     }
 }
