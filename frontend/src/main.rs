@@ -1,9 +1,10 @@
 //! The page. In reading order:
 //!
 //! 1. [`route`], [`early`], [`session`], [`socket`]: how it gets to the server
-//! 2. [`state`], [`place`], [`history`], [`host`], [`kinds`]: everything it knows, a fold over what
+//! 2. [`state`], [`place`], [`history`], [`readings`], [`host`],
+//!    [`kinds`]: everything it knows, a fold over what
 //!    was heard
-//! 3. [`eyes`], [`matrix`], [`rosetta`], [`chart`], [`play`]: what the pictures show, and where their lines go
+//! 3. [`eyes`], [`matrix`], [`rosetta`], [`truth`], [`chart`], [`play`]: what the pictures show, and where their lines go
 //! 4. [`text`], [`mod@format`], [`prefs`], [`command_line`]: words, numbers, choices
 //! 5. [`app`], [`ui`], [`components`], [`xterm`]: what is seen
 //! 6. [`lens`]: what of it is loaded later, and how a view is added
@@ -34,6 +35,7 @@ mod matrix;
 mod place;
 mod play;
 mod prefs;
+mod readings;
 mod rosetta;
 mod route;
 mod session;
@@ -41,6 +43,7 @@ mod socket;
 mod state;
 mod tap;
 mod text;
+mod truth;
 mod ui;
 mod uses;
 mod xterm;

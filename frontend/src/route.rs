@@ -62,7 +62,8 @@ impl Spot {
         for (key, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
             match key {
                 "m" => spot.machine = name(value),
-                "g" => spot.group = name(value),
+                // A container has its group's name.
+                "g" | "c" => spot.group = name(value),
                 "w" => spot.periods = clamp_periods(value.parse().ok()),
                 "hz" => spot.hertz = value.parse().unwrap_or(HERTZ.1).clamp(HERTZ.0, HERTZ.2),
                 _ => {}
