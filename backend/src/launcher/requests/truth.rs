@@ -16,6 +16,7 @@ use vitrine_shared::role::Identity;
 use vitrine_shared::truth::{Output, Probe, ProcView};
 
 use super::{News, Not, Outcome, State, below, explain};
+use crate::launcher::machine::unix_msec;
 use crate::launcher::truth::lxcfs_is_running;
 
 /// As `timeout(1)` says that it was too slow.
@@ -35,6 +36,8 @@ pub(crate) struct Running {
     bytes: Vec<u8>,
     cut: bool,
     busybox: bool,
+    view: ProcView,
+    at_msec: u64,
     deadline: Instant,
     status: Option<i32>,
     deeds: Vec<Deed>,
@@ -70,7 +73,8 @@ impl Running {
     fn answer(mut self, status: i32) -> (u64, Answer) {
         self.drain();
         let text = String::from_utf8_lossy(&self.bytes).into_owned();
-        let output = Output { text, cut: self.cut, status, busybox: self.busybox };
+        let (cut, busybox) = (self.cut, self.busybox);
+        let output = Output { text, cut, status, busybox, view: self.view, at_msec: self.at_msec };
         (self.request, Answer::Done { deeds: self.deeds, made: Some(Made::Output(output)) })
     }
 }
@@ -93,6 +97,7 @@ impl State {
         below(limits::EXECS_PER_CONTAINER, machine.execs_of(container))?;
         let argv: Vec<String> = probe.argv().iter().map(|word| (*word).into()).collect();
         let init = machine.pid_of(container);
+        let view = machine.proc_view_of(container);
         let started = match machine.probe(container, &argv) {
             Ok(started) => started,
             Err(err) => return Err(self.birth_failed(id, err)),
@@ -112,6 +117,8 @@ impl State {
             bytes: Vec::new(),
             cut: false,
             busybox: started.busybox,
+            view,
+            at_msec: unix_msec(),
             deadline: Instant::now() + Duration::from_secs(PROBE_SECS.value),
             status: None,
             deeds,
@@ -185,8 +192,7 @@ impl State {
     ) -> Outcome {
         check_view(view)?;
         let machine = self.running(by, id, container)?;
-        let record = machine.record.containers.iter().find(|record| record.id == container);
-        if let Some(record) = record {
+        if let Some(record) = machine.record_of(container) {
             record.spec.check_view(view)?;
         }
         let pid = machine.pid_of(container).unsigned_abs();
