@@ -193,7 +193,7 @@ impl Running {
 
     #[track_caller]
     fn gone(mut self, alive: &[u32], code: i32) {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_secs(60);
         let status = loop {
             if let Some(status) = self.child.try_wait().expect("wait") {
                 break status;

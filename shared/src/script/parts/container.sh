@@ -54,7 +54,7 @@ born() {
     tries=0
     while [ ! -s "$work/$1/pid" ]; do
         tries=$((tries + 1))
-        [ "$tries" -lt 500 ] || { echo "$1 was not born" >&2; exit 1; }
+        [ "$tries" -lt 1500 ] || { echo "$1 was not born" >&2; exit 1; }
         sleep 0.02
     done
     pid=$(cat "$work/$1/pid")
