@@ -1,9 +1,13 @@
 //! What each of the two eyes sees of the same processes.
 
+mod tree;
+
 use vitrine_shared::message::{Container, Sample};
 use vitrine_shared::process::Process;
 
 use crate::kinds::{is_machine_shell, is_running};
+
+pub(crate) use tree::{Branch, as_tree};
 
 /// One row of one eye.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +28,10 @@ pub(crate) struct Row {
     pub(crate) ours: bool,
     /// State letter.
     pub(crate) state: char,
+    /// Its parent's PID on the host.
+    pub(crate) parent: u32,
+    /// Where it stands in the tree, when it is one.
+    pub(crate) branch: Option<Branch>,
 }
 
 /// The host's eye: every process of the machine, by host PID.
@@ -86,6 +94,8 @@ fn row(process: &Process, pid: u32, uid: u32, container: &Container) -> Row {
         },
         ours: is_of(process, container),
         state: process.state,
+        parent: process.parent,
+        branch: None,
     }
 }
 

@@ -17,6 +17,8 @@ pub(crate) enum Place {
     File(GroupId, String),
     /// A group that something is made in, that is removed, or moved to.
     Group(GroupId),
+    /// The line that is run in both.
+    Both,
     /// Freezing or ending a container, ending a machine.
     End,
     /// The connection.
@@ -36,6 +38,7 @@ impl Place {
             | Command::StopExecs { container, .. }
             | Command::Probe { container, .. }
             | Command::SetProcView { container, .. } => Place::Exec(*container),
+            Command::RunBoth { .. } => Place::Both,
             Command::StopContainer { .. } | Command::EndMachine { .. } => Place::End,
             Command::SetKnob { knob: Knob::Freeze(_), .. } => Place::End,
             Command::SetKnob { group, .. } => Place::Quota(*group),

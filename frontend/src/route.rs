@@ -22,6 +22,9 @@ pub(crate) enum Fragment {
 pub(crate) const LAB: &str = "#/lab";
 /// Periods that the CPU lens shows: fewest, at first, most.
 const PERIODS: (u32, u32, u32) = (5, 10, 20);
+/// Two eyes as a tree, and what stands below them.
+const TREE: &str = "tree";
+const BOTH: &str = "both";
 /// Longest name in a fragment, in bytes; ours are shorter.
 const NAME_BYTES: usize = 40;
 
@@ -38,11 +41,22 @@ pub(crate) struct Spot {
     pub(crate) group: Option<String>,
     /// Time window of the CPU lens, in periods.
     pub(crate) periods: u32,
+    /// Are the processes of two eyes a tree?
+    pub(crate) tree: bool,
+    /// Is a line run in both below two eyes, in the place of the CPU?
+    pub(crate) both: bool,
 }
 
 impl Default for Spot {
     fn default() -> Self {
-        Spot { view: None, machine: None, group: None, periods: PERIODS.1 }
+        Spot {
+            view: None,
+            machine: None,
+            group: None,
+            periods: PERIODS.1,
+            tree: false,
+            both: false,
+        }
     }
 }
 
@@ -59,6 +73,8 @@ impl Spot {
             match key {
                 "m" => spot.machine = name(value),
                 "g" => spot.group = name(value),
+                "ps" => spot.tree = value == TREE,
+                "low" => spot.both = value == BOTH,
                 "w" => spot.periods = clamp_periods(value.parse().ok()),
                 _ => {}
             }
@@ -75,6 +91,8 @@ impl Spot {
         if self.periods != PERIODS.1 {
             pairs.push(format!("w={}", self.periods));
         }
+        pairs.extend(self.tree.then(|| format!("ps={TREE}")));
+        pairs.extend(self.both.then(|| format!("low={BOTH}")));
         let view = self.view.as_ref().map_or_else(String::new, |view| format!("/{view}"));
         let mark = if pairs.is_empty() { "" } else { "?" };
         format!("{LAB}{view}{mark}{}", pairs.join("&"))
@@ -180,6 +198,17 @@ mod tests {
         assert_eq!(spot.hash(), "#/lab/cpu?m=9a4e1d3a6f0b&g=c1&w=15");
         assert_eq!(Spot::parse(&spot.hash()), Some(spot));
         assert_eq!(Spot::default().hash(), LAB);
+    }
+
+    #[test]
+    fn a_link_says_how_two_eyes_look() {
+        let spot = Spot::parse("#/lab?g=c1&ps=tree&low=both").unwrap();
+        assert!(spot.tree && spot.both);
+        assert_eq!(spot.hash(), "#/lab?g=c1&ps=tree&low=both");
+        for flat in ["ps=", "ps=Tree", "ps=treetree", "low=1", "low=both%20"] {
+            let spot = Spot::parse(&format!("#/lab?{flat}")).unwrap();
+            assert_eq!(spot, Spot::default(), "{flat}");
+        }
     }
 
     #[test]

@@ -1,10 +1,14 @@
 //! The threads between two eyes. They follow the layout, so they go around the virtual DOM.
+//!
+//! A process that is born draws its thread, one that dies falls off it; style.css has the motion,
+//! and none where the person wants none.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use gloo::render::{AnimationFrame, request_animation_frame};
+use gloo::timers::callback::Timeout;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::Closure;
 use web_sys::{Element, ResizeObserver};
@@ -13,6 +17,8 @@ use yew::prelude::*;
 use crate::eyes::{Spot, between, ease, thread_path};
 use crate::prefs;
 
+/// How long a thread is seen to fall when its process has died, in milliseconds.
+const FALL_MSEC: u32 = 250;
 /// How long a thread takes to follow its rows, in milliseconds.
 const FOLLOW_MSEC: f64 = 200.0;
 const SVG: &str = "http://www.w3.org/2000/svg";
@@ -31,6 +37,8 @@ struct Thread {
 #[derive(Default)]
 struct Loom {
     threads: BTreeMap<String, Thread>,
+    /// Threads were drawn before.
+    seen: bool,
     began: Option<f64>,
     frame: Option<AnimationFrame>,
 }
@@ -75,7 +83,7 @@ fn weave(loom: &Rc<RefCell<Loom>>, region: &NodeRef, canvas: &NodeRef) {
         loom.threads.retain(|pid, thread| {
             let stays = ends.contains_key(pid);
             if !stays {
-                thread.group.remove();
+                thread.falls();
             }
             stays
         });
@@ -83,6 +91,7 @@ fn weave(loom: &Rc<RefCell<Loom>>, region: &NodeRef, canvas: &NodeRef) {
         for (pid, ends) in ends {
             moved |= loom.point(&canvas, pid, ends);
         }
+        loom.seen |= !loom.threads.is_empty();
         moved
     };
     if moved && !prefs::reduced_motion() {
@@ -104,7 +113,9 @@ impl Loom {
             }
             return moved;
         }
-        if let Some(group) = new_thread(canvas) {
+        // What was there when one came to look was not born before one's eyes.
+        let class = if self.seen { "woven is-new" } else { "woven" };
+        if let Some(group) = new_thread(canvas, class) {
             let thread = Thread { group, from: ends, to: ends, now: ends };
             thread.draw();
             self.threads.insert(pid, thread);
@@ -122,6 +133,17 @@ impl Loom {
 }
 
 impl Thread {
+    /// Its process has died: the thread goes, after it has been seen to.
+    fn falls(&self) {
+        if prefs::reduced_motion() {
+            return self.group.remove();
+        }
+        // A class of our own.
+        let _ = self.group.set_attribute("class", "woven is-gone");
+        let group = self.group.clone();
+        Timeout::new(FALL_MSEC, move || group.remove()).forget();
+    }
+
     fn draw(&self) {
         let (from, to) = self.now;
         let children = self.group.children();
@@ -139,15 +161,17 @@ impl Thread {
     }
 }
 
-fn new_thread(canvas: &Element) -> Option<Element> {
+fn new_thread(canvas: &Element, class: &str) -> Option<Element> {
     let document = canvas.owner_document()?;
     let make = |name: &str, class: &str| {
         let element = document.create_element_ns(Some(SVG), name).ok()?;
         element.set_attribute("class", class).ok()?;
         Some(element)
     };
-    let group = make("g", "woven")?;
+    let group = make("g", class)?;
     let line = make("path", "thread")?;
+    // Its length as style.css counts it, however long it is.
+    line.set_attribute("pathLength", "1").ok()?;
     group.append_child(&line).ok()?;
     for _ in 0..2 {
         let dot = make("circle", "thread-end")?;
