@@ -115,7 +115,10 @@ fn a_line_that_hangs_is_ended_with_all_that_it_started() {
     let line = format!("trap '' TERM HUP; sleep {word} & (sleep {word}; :) & yes no; sleep {word}");
     let asked = page.send(run_both(at, &line));
     wait_for("the sleepers", PATIENCE, || (living(&word).len() >= 4).then_some(()));
-    let (here, there) = { let answer = page.answer(asked); outputs(answer) };
+    let (here, there) = {
+        let answer = page.answer(asked);
+        outputs(answer)
+    };
     let took = began.elapsed();
     assert!(took >= Duration::from_secs(PROBE_SECS.value) && took < PATIENCE, "{took:?}");
     for side in [&here, &there] {

@@ -108,7 +108,8 @@ mod tests {
     #[test]
     fn arrow_keys_go_back_and_forth() {
         let mut typed = Typed::default();
-        assert_eq!((typed.before(), typed.after()), (None, None));
+        assert_eq!(typed.before(), None);
+        assert_eq!(typed.after(), None);
         for line in ["ps", "id", "id"] {
             typed.keep(line);
         }

@@ -1,5 +1,9 @@
 //! Which screen the address asks for. There is no router: two screens and a token.
 
+mod spaces;
+
+pub(crate) use spaces::{Choice, Spaces};
+
 /// A screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Screen {
@@ -45,6 +49,8 @@ pub(crate) struct Spot {
     pub(crate) tree: bool,
     /// Is a line run in both below two eyes, in the place of the CPU?
     pub(crate) both: bool,
+    /// How the namespace matrix looks.
+    pub(crate) spaces: Spaces,
 }
 
 impl Default for Spot {
@@ -56,6 +62,7 @@ impl Default for Spot {
             periods: PERIODS.1,
             tree: false,
             both: false,
+            spaces: Spaces::default(),
         }
     }
 }
@@ -76,7 +83,7 @@ impl Spot {
                 "ps" => spot.tree = value == TREE,
                 "low" => spot.both = value == BOTH,
                 "w" => spot.periods = clamp_periods(value.parse().ok()),
-                _ => {}
+                _ => spot.spaces.take(key, value),
             }
         }
         Some(spot)
@@ -93,6 +100,7 @@ impl Spot {
         }
         pairs.extend(self.tree.then(|| format!("ps={TREE}")));
         pairs.extend(self.both.then(|| format!("low={BOTH}")));
+        pairs.extend(self.spaces.pairs());
         let view = self.view.as_ref().map_or_else(String::new, |view| format!("/{view}"));
         let mark = if pairs.is_empty() { "" } else { "?" };
         format!("{LAB}{view}{mark}{}", pairs.join("&"))

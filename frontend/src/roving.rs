@@ -8,8 +8,7 @@ use web_sys::{Element, HtmlElement};
 /// Makes this the one where the tabulator stops.
 pub(crate) fn stop_at(part: &Element) {
     let table = part.closest("table").ok().flatten();
-    let before =
-        table.and_then(|table| table.query_selector("[tabindex=\"0\"]").ok().flatten());
+    let before = table.and_then(|table| table.query_selector("[tabindex=\"0\"]").ok().flatten());
     // Attributes of our own, on elements of our own.
     if let Some(before) = before {
         let _ = before.set_attribute("tabindex", "-1");

@@ -452,6 +452,7 @@ fn events_survive() {
         Happening::ContainerBorn { .. } => "container",
         Happening::ContainerExited { .. } => "exited",
         Happening::ExecStarted { .. } => "exec",
+        Happening::RanBoth { .. } => "both",
         Happening::Wrote { .. } => "wrote",
         Happening::GroupMade { .. } => "group made",
         Happening::GroupRemoved { .. } => "group removed",
@@ -459,7 +460,7 @@ fn events_survive() {
         Happening::KernelRefused { .. } => "refused",
         Happening::OomKilled { .. } => "oom",
     };
-    all(&happenings(), happened, 10);
+    all(&happenings(), happened, 11);
     for event in events() {
         survives(&ServerMessage::Event(event));
     }

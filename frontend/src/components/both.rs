@@ -3,8 +3,8 @@
 
 use std::rc::Rc;
 
-use vitrine_shared::message::{Answer, Command, Container, Made};
 use vitrine_shared::id::MachineId;
+use vitrine_shared::message::{Answer, Command, Container, Made};
 use vitrine_shared::truth::Output;
 use yew::prelude::*;
 

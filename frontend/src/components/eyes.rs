@@ -7,7 +7,6 @@ use std::rc::Rc;
 
 use vitrine_shared::message::{Container, Sample};
 use vitrine_shared::namespace::Namespace;
-use wasm_bindgen::JsCast as _;
 use web_sys::Element;
 use yew::prelude::*;
 
@@ -137,7 +136,8 @@ fn line(row: &Row, mirrored: bool) -> Html {
     let (of_pid, of_command) = if mirrored { (None, Some(pids)) } else { (Some(pids), None) };
     let level = row.branch.map(|branch| branch.level).unwrap_or_default();
     let deep = (level > 1).then(|| format!("deep-{}", level.min(DEEPEST)));
-    let branch = (level > 1).then(|| html! { <span class="branch" aria-hidden="true">{"└ "}</span> });
+    let branch =
+        (level > 1).then(|| html! { <span class="branch" aria-hidden="true">{"└ "}</span> });
     let of = |number: fn(Branch) -> usize| row.branch.map(|branch| number(branch).to_string());
     let cells = vec![
         html! { <td key="pid" class="pid" data-pids={of_pid}>{row.pid}</td> },

@@ -28,10 +28,9 @@ pub(crate) fn status(lang: Lang, status: i32) -> String {
     let secs = PROBE_SECS.value;
     let why = match status {
         0 => String::new(),
-        124 => lang.pick(
-            format!(": ended after {secs} seconds"),
-            format!("：满 {secs} 秒，已被结束"),
-        ),
+        124 => {
+            lang.pick(format!(": ended after {secs} seconds"), format!("：满 {secs} 秒，已被结束"))
+        }
         126 => lang.pick(": it cannot be run", "：无法执行").into(),
         127 => lang.pick(": there is no such command", "：没有这个命令").into(),
         129..=192 => {
