@@ -49,7 +49,8 @@ fn living(word: &str) -> Vec<u32> {
 /// What a shell prints, lines ended as a program ends them.
 #[track_caller]
 fn typed(term: &mut Term, line: &str) -> String {
-    let said = term.command(line).replace("\r\n", "\n");
+    // bash says at each line that a paste may begin or not.
+    let said = term.command(line).replace("\u{1b}[?2004l\r", "").replace("\r\n", "\n");
     // The last line is the next prompt.
     said.rsplit_once('\n').map_or_else(String::new, |(text, _)| format!("{text}\n"))
 }

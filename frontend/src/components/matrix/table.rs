@@ -108,8 +108,9 @@ pub(super) fn legend(ui: &Ui, matrix: &Matrix) -> Html {
     }
 }
 
-/// Marks every cell of a namespace, and the rows they are in; nothing else stays marked. Those of
-/// the chosen one say so.
+/// Marks every cell of a namespace, and the heads of their rows; nothing else stays marked. Those of
+/// the chosen one say so. Each mark is on the element that looks different, since the browser
+/// computes the looks of everything below a class that changes, and there may be hundreds of rows.
 pub(super) fn mark(
     region: &web_sys::Element,
     lit: Option<(Namespace, u64)>,
@@ -123,8 +124,10 @@ pub(super) fn mark(
     }
     for cell in lit.into_iter().flat_map(cells) {
         let _ = cell.class_list().add_1("is-lit");
-        if let Some(row) = cell.parent_element() {
-            let _ = row.class_list().add_1("is-lit");
+        let row = cell.parent_element();
+        let head = row.and_then(|row| row.first_element_child()?.first_element_child());
+        if let Some(head) = head {
+            let _ = head.class_list().add_1("is-lit");
         }
     }
     for before in all(region, "[aria-selected]") {
