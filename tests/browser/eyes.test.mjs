@@ -28,7 +28,7 @@ describe('two eyes', () => {
 
   here('as a tree each is below its parent, as the kernel has it', async (page) => {
     await startContainer(page);
-    await ask(page, 'sleep 1000 & (sleep 1001; :) &');
+    await ask(page, '{ sleep 1000 & (sleep 1001; :) & }');
     await hook(page, 'as-tree').click();
     assert.match(query(page), /\bps=tree\b/);
     for (const eye of ['eye-host', 'eye-container']) {

@@ -94,7 +94,7 @@ fn Both(props: &Props) -> Html {
     let outputs = props.told.as_deref().and_then(outputs);
     html! {
         <section class="both" aria-labelledby="both-title" data-test="both">
-            <h2 id="both-title">{t.title}</h2>
+            <h2 id="both-title" class="visually-hidden">{t.title}</h2>
             <form class="both-form" onsubmit={submit}>
                 <label class="both-field"><span class="visually-hidden">{t.line}</span>
                     <span class="both-prompt" aria-hidden="true">{"#"}</span>

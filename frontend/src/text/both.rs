@@ -10,8 +10,8 @@ words! {
     run: "Run in both" / "两边都运行";
     examples: "Examples" / "例子";
     running: "It runs." / "正在运行。";
-    outside_note: "Outside is the machine around the container: its own shell, not the server’s host. Nobody runs anything on the host from this page."
-        / "“外面”指容器所在的机器，用的是机器自己的 shell，不是服务器宿主机。在这个页面上谁也不能在宿主机上运行命令。";
+    outside_note: "Outside is the machine around the container, not the server’s host."
+        / "“外面”指容器所在的机器，不是服务器宿主机。";
     inside: "Inside: the container" / "里面：容器";
     outside: "Outside: the machine" / "外面：机器";
     nothing: "It printed nothing." / "没有输出。";
@@ -56,10 +56,10 @@ pub(crate) fn more(lang: Lang, count: usize) -> String {
     lang.pick(format!("and {count} more lines"), format!("另外还有 {count} 行"))
 }
 
-/// What both outputs have in common.
+/// How many lines only one of the two prints.
 pub(crate) fn summary(lang: Lang, inside: usize, outside: usize) -> String {
     lang.pick(
-        format!("{inside} lines only inside, {outside} only outside"),
-        format!("只有里面有的 {inside} 行，只有外面有的 {outside} 行"),
+        format!("lines that only one prints: {outside} outside, {inside} inside"),
+        format!("只有一边有的行：外面 {outside} 行，里面 {inside} 行"),
     )
 }
