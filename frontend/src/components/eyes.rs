@@ -198,15 +198,14 @@ fn step(event: &KeyboardEvent) {
         return;
     };
     let level = |row: &Element| row.get_attribute("aria-level").and_then(|l| l.parse::<u32>().ok());
-    let rows = |next: fn(&Element) -> Option<Element>| {
-        std::iter::successors(next(&here), move |row| next(row))
-    };
     let (before, after) = (Element::previous_element_sibling, Element::next_element_sibling);
     let next = match event.key().as_str() {
         "ArrowDown" => after(&here),
         "ArrowUp" => before(&here),
         "ArrowRight" => after(&here).filter(|row| level(row) > level(&here)),
-        "ArrowLeft" => rows(before).find(|row| level(row) < level(&here)),
+        "ArrowLeft" => {
+            std::iter::successors(before(&here), before).find(|row| level(row) < level(&here))
+        }
         "Home" => body.first_element_child(),
         "End" => body.last_element_child(),
         _ => return,

@@ -292,5 +292,7 @@ fn step(event: &KeyboardEvent, rows: usize, columns: usize) {
     let table = table.and_then(|cell| cell.closest("table").ok().flatten());
     let next = table
         .and_then(|table| table.query_selector(&format!("[data-place=\"{row},{column}\"]")).ok());
-    next.flatten().map(roving::focus);
+    if let Some(next) = next.flatten() {
+        roving::focus(next);
+    }
 }
