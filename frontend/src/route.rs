@@ -29,6 +29,8 @@ const PERIODS: (u32, u32, u32) = (5, 10, 20);
 /// Two eyes as a tree, and what stands below them.
 const TREE: &str = "tree";
 const BOTH: &str = "both";
+/// Samples a second of the machine that is looked at: fewest, at first, most.
+const HERTZ: (u8, u8, u8) = (1, 4, 10);
 /// Longest name in a fragment, in bytes; ours are shorter.
 const NAME_BYTES: usize = 40;
 
@@ -51,6 +53,8 @@ pub(crate) struct Spot {
     pub(crate) both: bool,
     /// How the namespace matrix looks.
     pub(crate) spaces: Spaces,
+    /// Samples a second; more than it does by itself is asked for by hand, or by a measurement.
+    pub(crate) hertz: u8,
 }
 
 impl Default for Spot {
@@ -63,6 +67,7 @@ impl Default for Spot {
             tree: false,
             both: false,
             spaces: Spaces::default(),
+            hertz: HERTZ.1,
         }
     }
 }
@@ -83,6 +88,7 @@ impl Spot {
                 "ps" => spot.tree = value == TREE,
                 "low" => spot.both = value == BOTH,
                 "w" => spot.periods = clamp_periods(value.parse().ok()),
+                "hz" => spot.hertz = value.parse().unwrap_or(HERTZ.1).clamp(HERTZ.0, HERTZ.2),
                 _ => spot.spaces.take(key, value),
             }
         }
@@ -101,6 +107,9 @@ impl Spot {
         pairs.extend(self.tree.then(|| format!("ps={TREE}")));
         pairs.extend(self.both.then(|| format!("low={BOTH}")));
         pairs.extend(self.spaces.pairs());
+        if self.hertz != HERTZ.1 {
+            pairs.push(format!("hz={}", self.hertz));
+        }
         let view = self.view.as_ref().map_or_else(String::new, |view| format!("/{view}"));
         let mark = if pairs.is_empty() { "" } else { "?" };
         format!("{LAB}{view}{mark}{}", pairs.join("&"))
@@ -206,6 +215,7 @@ mod tests {
         assert_eq!(spot.hash(), "#/lab/cpu?m=9a4e1d3a6f0b&g=c1&w=15");
         assert_eq!(Spot::parse(&spot.hash()), Some(spot));
         assert_eq!(Spot::default().hash(), LAB);
+        assert_eq!(Spot::parse("#/lab?hz=10").unwrap().hash(), "#/lab?hz=10");
     }
 
     #[test]
@@ -225,6 +235,9 @@ mod tests {
             [("w=0", 5), ("w=99999", 20), ("w=-1", 10), ("w=99999999999", 10), ("w=", 10)]
         {
             assert_eq!(Spot::parse(&format!("#/lab/cpu?{hash}")).unwrap().periods, w, "{hash}");
+        }
+        for (hash, hertz) in [("hz=0", 1), ("hz=200", 10), ("hz=256", 4), ("hz=x", 4)] {
+            assert_eq!(Spot::parse(&format!("#/lab?{hash}")).unwrap().hertz, hertz, "{hash}");
         }
         let long = "x".repeat(41);
         for bad in ["<script>", "../..", "C1", "%63", "a b", long.as_str(), ""] {

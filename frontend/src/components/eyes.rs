@@ -10,6 +10,7 @@ use vitrine_shared::namespace::Namespace;
 use web_sys::Element;
 use yew::prelude::*;
 
+use super::in_sight::{Sight, use_in_sight};
 use super::parts::letter;
 use super::threads::use_threads;
 use crate::eyes::{Branch, Row, as_tree, container, host};
@@ -39,16 +40,20 @@ pub(crate) fn Eyes(props: &Props) -> Html {
     let region = use_node_ref();
     let threads = use_node_ref();
     let tree = props.tree;
-    let shaped = |rows: Vec<Row>| if tree { as_tree(rows) } else { rows };
+    fn shaped(rows: Vec<Row<'_>>, tree: bool) -> Vec<Row<'_>> {
+        if tree { as_tree(rows) } else { rows }
+    }
     let (host_rows, container_rows, others) = match &props.sample {
         Some(sample) => (
-            shaped(host(sample, &props.container)),
-            shaped(container(sample, &props.container)),
+            shaped(host(sample, &props.container), tree),
+            shaped(container(sample, &props.container), tree),
             sample.other_processes,
         ),
         None => Default::default(),
     };
-    use_threads(&region, &threads);
+    let joined = container_rows.iter().map(|row| row.host_pid).collect();
+    use_threads(&region, &threads, joined);
+    let sight = use_in_sight(&region, "[data-host-pid]", host_rows.len());
     {
         let region = region.clone();
         let seen: Vec<u32> = host_rows.iter().map(|row| row.host_pid).collect();
@@ -69,13 +74,13 @@ pub(crate) fn Eyes(props: &Props) -> Html {
         <div class="eyes-scroll" tabindex="0" role="group" aria-label={t.eyes_question}>
             <div class="eyes" ref={region}>
                 <div class="eye eye-host" data-test="eye-host">
-                    {table(&ui, t.eye_host, &host_rows, tree, true)}
+                    {table(&ui, t.eye_host, (&host_rows, sight), (tree, true))}
                     <p class="muted others">{other_processes(ui.lang, others)}</p>
                 </div>
                 <div class={classes!("eye", "eye-container", (!own_pids).then_some("is-open"))}
                     data-test="eye-container">
                     {corner(&ui, &props.container)}
-                    {table(&ui, caption, &container_rows, tree, false)}
+                    {table(&ui, caption, (&container_rows, sight), (tree, false))}
                     <p class="muted" hidden={!machines}>{t.machine_proc}</p>
                     <p class="muted" hidden={!container_rows.is_empty()}>
                         {if ended { ended_word } else { t.no_rows }}
@@ -101,8 +106,14 @@ fn corner(ui: &Ui, container: &Container) -> Html {
     }
 }
 
-fn table(ui: &Ui, caption: &'static str, rows: &[Row], tree: bool, mirrored: bool) -> Html {
+fn table(
+    ui: &Ui,
+    caption: &'static str,
+    (rows, sight): (&[Row<'_>], Sight),
+    (tree, mirrored): (bool, bool),
+) -> Html {
     let t = ui.lab();
+    let drawn = sight.of(rows.len());
     let heads = [
         ("pid", html! { {t.pid} }),
         ("nspid", html! { <abbr title={t.nspid_title}>{t.nspid}</abbr> }),
@@ -118,17 +129,22 @@ fn table(ui: &Ui, caption: &'static str, rows: &[Row], tree: bool, mirrored: boo
     let class = classes!("ps", mirrored.then_some("is-mirrored"), tree.then_some("is-tree"));
     html! {
         <table {class} role={tree.then_some("treegrid")} aria-readonly={tree.then_some("true")}
+            aria-rowcount={(rows.len() + 1).to_string()}
             onkeydown={tree.then(|| Callback::from(|event: KeyboardEvent| step(&event)))}>
             <caption>{caption}</caption>
             <thead><tr>
                 {for turned(heads.iter().map(head).collect(), mirrored)}
             </tr></thead>
-            <tbody>{for rows.iter().map(|row| line(row, mirrored))}</tbody>
+            <tbody>
+                {sight.space("above", drawn.start, heads.len())}
+                {for drawn.clone().map(|at| line(&rows[at], at, mirrored))}
+                {sight.space("below", rows.len() - drawn.end, heads.len())}
+            </tbody>
         </table>
     }
 }
 
-fn line(row: &Row, mirrored: bool) -> Html {
+fn line(row: &Row<'_>, at: usize, mirrored: bool) -> Html {
     let busy = row.cpu_permille >= 10;
     let pids: Vec<String> = row.pids.iter().map(u32::to_string).collect();
     let pids = pids.join(" ");
@@ -145,13 +161,13 @@ fn line(row: &Row, mirrored: bool) -> Html {
         html! { <td key="uid" class="uid">{row.uid}</td> },
         html! { <td key="cpu" class={classes!("cpu", busy.then_some("is-busy"))}>{format::percent(row.cpu_permille)}</td> },
         html! {
-            <td key="command" class="command" title={row.command.clone()} data-pids={of_command}>
-                <span class={classes!("line", deep)}>{branch}{&row.command}</span>
+            <td key="command" class="command" title={row.command.to_string()} data-pids={of_command}>
+                <span class={classes!("line", deep)}>{branch}{&*row.command}</span>
             </td>
         },
     ];
     html! {
-        <tr key={row.host_pid} data-host-pid={row.host_pid.to_string()}
+        <tr key={row.host_pid} data-host-pid={row.host_pid.to_string()} aria-rowindex={(at + 2).to_string()}
             tabindex={row.branch.map(|_| "-1")} aria-level={of(|branch| branch.level)}
             aria-posinset={of(|branch| branch.place)} aria-setsize={of(|branch| branch.of)}
             class={classes!(row.ours.then_some("is-ours"), (row.state == 'Z').then_some("is-dead"))}>
@@ -161,7 +177,7 @@ fn line(row: &Row, mirrored: bool) -> Html {
 }
 
 /// All its PIDs, the one that this eye sees in bold.
-fn nspid(row: &Row) -> Html {
+fn nspid(row: &Row<'_>) -> Html {
     let mut marked = false;
     html! {
         <span>{for row.pids.iter().enumerate().map(|(depth, pid)| {
@@ -198,6 +214,8 @@ fn step(event: &KeyboardEvent) {
         return;
     };
     let level = |row: &Element| row.get_attribute("aria-level").and_then(|l| l.parse::<u32>().ok());
+    // The space of rows that are not drawn is none.
+    let is_row = |row: &Element| row.has_attribute("data-host-pid");
     let (before, after) = (Element::previous_element_sibling, Element::next_element_sibling);
     let next = match event.key().as_str() {
         "ArrowDown" => after(&here),
@@ -206,12 +224,12 @@ fn step(event: &KeyboardEvent) {
         "ArrowLeft" => {
             std::iter::successors(before(&here), before).find(|row| level(row) < level(&here))
         }
-        "Home" => body.first_element_child(),
-        "End" => body.last_element_child(),
+        "Home" => body.query_selector("[data-host-pid]").ok().flatten(),
+        "End" => std::iter::successors(body.last_element_child(), before).find(is_row),
         _ => return,
     };
     event.prevent_default();
-    if let Some(next) = next {
+    if let Some(next) = next.filter(is_row) {
         roving::stop_at(&next);
         roving::focus(next);
     }

@@ -4,7 +4,7 @@
 //! and none where the person wants none.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use gloo::render::{AnimationFrame, request_animation_frame};
@@ -37,8 +37,10 @@ struct Thread {
 #[derive(Default)]
 struct Loom {
     threads: BTreeMap<String, Thread>,
-    /// Threads were drawn before.
-    seen: bool,
+    /// Whom both eyes see, in sight or not.
+    joined: BTreeSet<u32>,
+    /// Those who have come since one began to look, and have no thread yet.
+    born: BTreeSet<u32>,
     began: Option<f64>,
     frame: Option<AnimationFrame>,
 }
@@ -46,13 +48,16 @@ struct Loom {
 /// Draws the threads between the rows of `region` in the SVG element `canvas`, after every render
 /// and whenever the region changes its size.
 #[hook]
-pub(crate) fn use_threads(region: &NodeRef, canvas: &NodeRef) {
+pub(crate) fn use_threads(region: &NodeRef, canvas: &NodeRef, joined: BTreeSet<u32>) {
     let loom = use_mut_ref(Loom::default);
     let (region, canvas) = (region.clone(), canvas.clone());
     {
         let (loom, region, canvas) = (Rc::clone(&loom), region.clone(), canvas.clone());
         // No dependencies: rows may have moved in any render.
-        use_effect(move || weave(&loom, &region, &canvas));
+        use_effect(move || {
+            loom.borrow_mut().join(joined);
+            weave(&loom, &region, &canvas);
+        });
     }
     use_effect_with((), move |()| {
         let observed = region.cast::<Element>();
@@ -80,10 +85,14 @@ fn weave(loom: &Rc<RefCell<Loom>>, region: &NodeRef, canvas: &NodeRef) {
     let ends = measure(&region);
     let moved = {
         let mut loom = loom.borrow_mut();
+        let loom = &mut *loom;
         loom.threads.retain(|pid, thread| {
             let stays = ends.contains_key(pid);
-            if !stays {
-                thread.falls();
+            match pid.parse().is_ok_and(|pid| loom.joined.contains(&pid)) {
+                _ if stays => {}
+                // Out of sight is not dead.
+                true => thread.group.remove(),
+                false => thread.falls(),
             }
             stays
         });
@@ -91,7 +100,6 @@ fn weave(loom: &Rc<RefCell<Loom>>, region: &NodeRef, canvas: &NodeRef) {
         for (pid, ends) in ends {
             moved |= loom.point(&canvas, pid, ends);
         }
-        loom.seen |= !loom.threads.is_empty();
         moved
     };
     if moved && !prefs::reduced_motion() {
@@ -103,6 +111,16 @@ fn weave(loom: &Rc<RefCell<Loom>>, region: &NodeRef, canvas: &NodeRef) {
 }
 
 impl Loom {
+    /// Takes note of whom both eyes see now.
+    fn join(&mut self, joined: BTreeSet<u32>) {
+        // What was there when one came to look was not born before one's eyes.
+        if !self.joined.is_empty() {
+            self.born.retain(|pid| joined.contains(pid));
+            self.born.extend(joined.difference(&self.joined));
+        }
+        self.joined = joined;
+    }
+
     /// Gives a thread its new ends; tells whether it has to move.
     fn point(&mut self, canvas: &Element, pid: String, ends: Ends) -> bool {
         if let Some(thread) = self.threads.get_mut(&pid) {
@@ -113,8 +131,8 @@ impl Loom {
             }
             return moved;
         }
-        // What was there when one came to look was not born before one's eyes.
-        let class = if self.seen { "woven is-new" } else { "woven" };
+        let is_born = pid.parse().is_ok_and(|pid| self.born.remove(&pid));
+        let class = if is_born { "woven is-new" } else { "woven" };
         if let Some(group) = new_thread(canvas, class) {
             let thread = Thread { group, from: ends, to: ends, now: ends };
             thread.draw();

@@ -17,7 +17,7 @@ pub(crate) struct Branch {
 
 /// The rows in the order of the tree, siblings in the order that they came in. One whose parent
 /// this eye does not see begins a tree of its own.
-pub(crate) fn as_tree(rows: Vec<Row>) -> Vec<Row> {
+pub(crate) fn as_tree(rows: Vec<Row<'_>>) -> Vec<Row<'_>> {
     let known: BTreeMap<u32, usize> =
         rows.iter().enumerate().map(|(at, row)| (row.host_pid, at)).collect();
     let mut below: Vec<Vec<usize>> = vec![Vec::new(); rows.len()];
@@ -28,7 +28,7 @@ pub(crate) fn as_tree(rows: Vec<Row>) -> Vec<Row> {
             None => tops.push(at),
         }
     }
-    let mut rows: Vec<Option<Row>> = rows.into_iter().map(Some).collect();
+    let mut rows: Vec<Option<Row<'_>>> = rows.into_iter().map(Some).collect();
     let mut ordered = Vec::with_capacity(rows.len());
     let mut next: Vec<(usize, Branch)> = siblings(&tops, 1).collect();
     while let Some((at, branch)) = next.pop() {
@@ -51,19 +51,21 @@ fn siblings(all: &[usize], level: usize) -> impl Iterator<Item = (usize, Branch)
 
 #[cfg(test)]
 mod tests {
+    use vitrine_shared::message::Sample;
+
     use super::super::{container, host};
     use super::*;
     use crate::fixture;
 
-    fn shape(rows: &[Row]) -> Vec<(u32, usize, usize, usize)> {
-        let branch = |row: &Row| {
+    fn shape(rows: &[Row<'_>]) -> Vec<(u32, usize, usize, usize)> {
+        let branch = |row: &Row<'_>| {
             let branch = row.branch.unwrap();
             (row.host_pid, branch.level, branch.place, branch.of)
         };
         rows.iter().map(branch).collect()
     }
 
-    fn family(parents: &[(u32, u32)]) -> Vec<Row> {
+    fn family(parents: &[(u32, u32)]) -> Sample {
         let mut sample = fixture::sample(1);
         let mut one = sample.processes[0].clone();
         let process = |&(pid, parent)| {
@@ -72,14 +74,14 @@ mod tests {
             one.clone()
         };
         sample.processes = parents.iter().map(process).collect();
-        host(&sample, &fixture::container(2))
+        sample
     }
 
     #[test]
     fn each_is_below_its_parent_and_siblings_keep_their_order() {
-        let rows = family(&[(10, 1), (11, 10), (12, 10), (20, 11), (9, 12), (30, 1)]);
+        let sample = family(&[(10, 1), (11, 10), (12, 10), (20, 11), (9, 12), (30, 1)]);
         assert_eq!(
-            shape(&as_tree(rows)),
+            shape(&as_tree(host(&sample, &fixture::container(2)))),
             [
                 (10, 1, 1, 2),
                 (11, 2, 1, 2),
@@ -104,8 +106,9 @@ mod tests {
 
     #[test]
     fn a_ring_and_a_parent_of_oneself_lose_nobody() {
-        let rows = family(&[(5, 6), (6, 5), (7, 7)]);
-        let mut pids: Vec<u32> = as_tree(rows).iter().map(|row| row.host_pid).collect();
+        let sample = family(&[(5, 6), (6, 5), (7, 7)]);
+        let rows = as_tree(host(&sample, &fixture::container(2)));
+        let mut pids: Vec<u32> = rows.iter().map(|row| row.host_pid).collect();
         pids.sort_unstable();
         assert_eq!(pids, [5, 6, 7]);
         assert_eq!(as_tree(Vec::new()), []);
