@@ -40,9 +40,6 @@ pub(crate) fn Eyes(props: &Props) -> Html {
     let region = use_node_ref();
     let threads = use_node_ref();
     let tree = props.tree;
-    fn shaped(rows: Vec<Row<'_>>, tree: bool) -> Vec<Row<'_>> {
-        if tree { as_tree(rows) } else { rows }
-    }
     let (host_rows, container_rows, others) = match &props.sample {
         Some(sample) => (
             shaped(host(sample, &props.container), tree),
@@ -90,6 +87,11 @@ pub(crate) fn Eyes(props: &Props) -> Html {
             </div>
         </div>
     }
+}
+
+/// As a tree, or as the list that they are.
+fn shaped(rows: Vec<Row<'_>>, tree: bool) -> Vec<Row<'_>> {
+    if tree { as_tree(rows) } else { rows }
 }
 
 /// The letters of the panes of glass around it.
