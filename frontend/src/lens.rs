@@ -55,6 +55,8 @@ pub(crate) enum Lens {
     Rosetta,
     /// A group's CPU: a minute of it, and its last periods.
     Cpu,
+    /// Which numbers in a container are the host's.
+    Truth,
 }
 
 impl Lens {
@@ -86,7 +88,7 @@ pub(crate) struct Button {
 }
 
 /// The lenses of the bar, in its order; the first view, two eyes, stands before them.
-pub(crate) fn on_the_bar(lang: Lang) -> [Button; 5] {
+pub(crate) fn on_the_bar(lang: Lang) -> [Button; 6] {
     let button = |lens, name, word, question| Button { lens, name, word, question };
     [
         button(
@@ -112,6 +114,12 @@ pub(crate) fn on_the_bar(lang: Lang) -> [Button; 5] {
             "groups",
             lang.pick("Groups", "组"),
             lang.pick("Which limit holds it back?", "是哪个限制管住了它？"),
+        ),
+        button(
+            Lens::Truth,
+            "truth",
+            "/proc",
+            lang.pick("Which of these numbers are the host’s?", "这些数字里，哪些是宿主机的？"),
         ),
         button(
             Lens::Rosetta,

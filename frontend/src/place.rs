@@ -11,6 +11,8 @@ pub(crate) enum Place {
     Start,
     /// A container's busy loop and its stop button.
     Exec(ContainerId),
+    /// What lies on the files of a container's `/proc`.
+    View(ContainerId),
     /// Quota and period of a group.
     Quota(GroupId),
     /// One raw file.
@@ -29,15 +31,16 @@ impl Place {
     /// The place of a command; `None` for those that no person asks for.
     pub(crate) fn of(command: &Command) -> Option<Self> {
         Some(match command {
-            Command::Ping { .. } | Command::Discover { .. } => return None,
+            // What came of a probe stands where its output would.
+            Command::Ping { .. } | Command::Discover { .. } | Command::Probe { .. } => return None,
             Command::Subscribe { .. } | Command::Focus { .. } | Command::ShowFiles { .. } => {
                 Place::Link
             }
             Command::StartMachine { .. } | Command::StartContainer { .. } => Place::Start,
-            Command::Exec { container, .. }
-            | Command::StopExecs { container, .. }
-            | Command::Probe { container, .. }
-            | Command::SetProcView { container, .. } => Place::Exec(*container),
+            Command::Exec { container, .. } | Command::StopExecs { container, .. } => {
+                Place::Exec(*container)
+            }
+            Command::SetProcView { container, .. } => Place::View(*container),
             Command::RunBoth { .. } => Place::Both,
             Command::StopContainer { .. } | Command::EndMachine { .. } => Place::End,
             Command::SetKnob { knob: Knob::Freeze(_), .. } => Place::End,

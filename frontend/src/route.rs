@@ -84,7 +84,8 @@ impl Spot {
         for (key, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
             match key {
                 "m" => spot.machine = name(value),
-                "g" => spot.group = name(value),
+                // A container has its group's name.
+                "g" | "c" => spot.group = name(value),
                 "ps" => spot.tree = value == TREE,
                 "low" => spot.both = value == BOTH,
                 "w" => spot.periods = clamp_periods(value.parse().ok()),

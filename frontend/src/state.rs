@@ -20,6 +20,7 @@ use crate::history::History;
 use crate::host;
 use crate::kinds::is_running;
 use crate::place::{Place, Trouble};
+use crate::readings::Readings;
 use crate::uses::Track;
 
 /// Entries of a machine's feed that are kept.
@@ -101,6 +102,8 @@ pub(crate) struct State {
     pub(crate) histories: BTreeMap<GroupId, History>,
     /// What the group in focus uses besides the CPU; its lens asks for it.
     pub(crate) uses: Rc<Track>,
+    /// What probes in its containers have printed; the lenses that show it ask for it.
+    pub(crate) readings: Rc<Readings>,
     pub(crate) feeds: BTreeMap<MachineId, Vec<FeedEntry>>,
     pub(crate) pending: BTreeMap<u32, Command>,
     /// The last answer to something a person asked for.
@@ -253,6 +256,7 @@ impl State {
 
     fn not_answered(&mut self, command: &Command) {
         self.drop_plan(command);
+        self.read(command, None);
         if let Some(place) = Place::of(command) {
             self.troubles.insert(place, Trouble::NoAnswer);
         }
@@ -289,6 +293,7 @@ impl State {
             self.latency_msec = u32::try_from(now_msec.saturating_sub(token)).ok();
             return;
         }
+        self.read(&command, Some(&answer));
         let Some(place) = Place::of(&command) else { return };
         let by_hand = place != Place::Link;
         self.troubles.remove(&place);
@@ -325,6 +330,13 @@ impl State {
         self.last = Some(told);
     }
 
+    /// Keeps what a probe of the machine that is looked at has printed.
+    fn read(&mut self, command: &Command, answer: Option<&Answer>) {
+        if matches!(command, Command::Probe { machine, .. } if Some(*machine) == self.focus) {
+            Rc::make_mut(&mut self.readings).heard(command, answer);
+        }
+    }
+
     fn happened(&mut self, event: Event) {
         match event {
             Event::Machine(machine) => self.machine_is(machine),
@@ -353,6 +365,11 @@ impl State {
         }
         if self.focus == Some(id) {
             self.choose_one();
+            let there: Vec<_> =
+                self.machine().iter().flat_map(|one| &one.containers).map(|one| one.id).collect();
+            if self.readings.has_other_than(|id| there.contains(&id)) {
+                Rc::make_mut(&mut self.readings).keep(|id| there.contains(&id));
+            }
         }
     }
 
@@ -386,6 +403,7 @@ impl State {
             self.chosen = None;
             self.sample = None;
             self.discovery = None;
+            self.readings = Rc::default();
             self.histories.clear();
         }
         self.choose_one();

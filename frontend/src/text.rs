@@ -43,6 +43,7 @@ pub(crate) mod meaning;
 pub(crate) mod refusal;
 pub(crate) mod rosetta;
 pub(crate) mod step;
+pub(crate) mod truth;
 pub(crate) mod uses;
 mod words;
 

@@ -206,7 +206,9 @@ fn answers() -> Vec<Answer> {
     let mut answers: Vec<_> = refused.collect();
     answers.push(Answer::Done { deeds, made: Some(container) });
     answers.push(Answer::Done { deeds: vec![], made: Some(Made::Process { pid: 7 }) });
-    let output = Output { text: "2\n".into(), cut: false, status: 124, busybox: true };
+    let (view, at_msec) = (ProcView::Own, 1_700_000_000_000);
+    let output =
+        Output { text: "2\n".into(), cut: false, status: 124, busybox: true, view, at_msec };
     answers.push(Answer::Done { deeds: vec![], made: Some(Made::Output(output.clone())) });
     let (inside, outside) = (output.clone(), output);
     answers.push(Answer::Done { deeds: vec![], made: Some(Made::Both { inside, outside }) });

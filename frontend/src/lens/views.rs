@@ -13,6 +13,7 @@ use crate::components::machine::machine_tools;
 use crate::components::matrix::matrix;
 use crate::components::rosetta::rosetta;
 use crate::components::start::why_not;
+use crate::components::truth::truth;
 use crate::components::uses::uses;
 use crate::place::Place;
 
@@ -37,6 +38,7 @@ pub(super) fn show(scene: &Scene<'_>, lens: Lens) -> Html {
         Lens::Uses => uses(scene),
         Lens::Rosetta => rosetta(scene),
         Lens::Cpu => cpu_lens(scene),
+        Lens::Truth => truth(scene),
     }
 }
 

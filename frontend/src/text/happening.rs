@@ -87,7 +87,7 @@ pub(crate) fn asked(lang: Lang, command: &Command) -> String {
             lang.pick("stop the commands started by this page", "停止由本页启动的命令").into()
         }
         Command::Probe { probe, .. } => {
-            let line = probe.argv().join(" ");
+            let line = probe.line();
             lang.pick(format!("run {line}"), format!("运行 {line}"))
         }
         Command::RunBoth { line, .. } => lang.pick(

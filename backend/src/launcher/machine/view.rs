@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::unistd::pipe2;
 use vitrine_shared::id::ContainerId;
-use vitrine_shared::message::StepName;
+use vitrine_shared::message::{Container, StepName};
 use vitrine_shared::truth::ProcView;
 
 use super::super::cgroup::Cgroup;
@@ -82,6 +82,16 @@ impl Live {
 }
 
 impl Machine {
+    /// What lies on the files of a container's `/proc`.
+    pub(crate) fn proc_view_of(&self, id: ContainerId) -> ProcView {
+        self.record_of(id).map_or(ProcView::Host, |record| record.spec.proc_view)
+    }
+
+    /// What is told of a container.
+    pub(crate) fn record_of(&self, id: ContainerId) -> Option<&Container> {
+        self.record.containers.iter().find(|record| record.id == id)
+    }
+
     /// Lays other files on those of a container's `/proc`, or takes them away.
     pub(crate) fn set_proc_view(
         &mut self,

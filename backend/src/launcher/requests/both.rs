@@ -8,6 +8,7 @@ use vitrine_shared::message::{Deed, Happening};
 use vitrine_shared::refusal::{Refusal, Thing};
 use vitrine_shared::role::Identity;
 use vitrine_shared::spec::{check_line, shell_argv};
+use vitrine_shared::truth::ProcView;
 
 use super::running::{Part, Parts};
 use super::{News, Not, State, explain};
@@ -28,6 +29,7 @@ impl State {
             return Err(Refusal::NotRunning { what: Thing::Container }.into());
         }
         tracing::info!(%id, by = by.participant.0, ?line, "a line is run in a container and in its machine");
+        let view = machine.proc_view_of(container);
         let argv = shell_argv(line);
         let (init, machine_init) = (machine.pid_of(container), machine.record.init_pid);
         let started = machine.probe(container, &argv).and_then(|inside| {
@@ -50,7 +52,8 @@ impl State {
         let name = machine.name_of(container);
         machine.happened(Happening::RanBoth { name, line: line.into() });
         self.news.push(News::Machine(id));
-        let parts = [Part::new(Some(container), inside), Part::new(None, outside)];
+        let parts =
+            [Part::new(Some(container), view, inside), Part::new(None, ProcView::Host, outside)];
         Ok((Parts::Both(parts), deeds))
     }
 }

@@ -12,10 +12,10 @@ use vitrine_shared::id::{ContainerId, MachineId};
 use vitrine_shared::limits::{self, PROBE_BYTES, PROBE_SECS};
 use vitrine_shared::message::{Answer, Command, Deed, Made};
 use vitrine_shared::role::Identity;
-use vitrine_shared::truth::Output;
+use vitrine_shared::truth::{Output, ProcView};
 
 use super::{Not, State, below};
-use crate::launcher::machine::Probed;
+use crate::launcher::machine::{Probed, unix_msec};
 
 /// As `timeout(1)` says that it was too slow.
 const TOO_SLOW: i32 = 124;
@@ -54,11 +54,13 @@ pub(super) struct Part {
     bytes: Vec<u8>,
     cut: bool,
     busybox: bool,
+    view: ProcView,
+    at_msec: u64,
     status: Option<i32>,
 }
 
 impl Part {
-    pub(super) fn new(place: Option<ContainerId>, started: Probed) -> Self {
+    pub(super) fn new(place: Option<ContainerId>, view: ProcView, started: Probed) -> Self {
         Part {
             place,
             pid: started.pid,
@@ -67,6 +69,8 @@ impl Part {
             bytes: Vec::new(),
             cut: false,
             busybox: started.busybox,
+            view,
+            at_msec: unix_msec(),
             status: None,
         }
     }
@@ -96,7 +100,8 @@ impl Part {
         self.drain();
         let text = String::from_utf8_lossy(&self.bytes).into_owned();
         let status = self.status.unwrap_or(KILLED);
-        Output { text, cut: self.cut, status, busybox: self.busybox }
+        let (cut, busybox) = (self.cut, self.busybox);
+        Output { text, cut, status, busybox, view: self.view, at_msec: self.at_msec }
     }
 }
 

@@ -22,6 +22,7 @@ impl State {
         let machine = self.running(by, id, container)?;
         let argv: Vec<String> = probe.argv().iter().map(|word| (*word).into()).collect();
         let init = machine.pid_of(container);
+        let view = machine.proc_view_of(container);
         let started = match machine.probe(container, &argv) {
             Ok(started) => started,
             Err(err) => return Err(self.birth_failed(id, err)),
@@ -33,7 +34,7 @@ impl State {
                 explain::nsenter_line(init.unsigned_abs(), &argv),
             ),
         ];
-        Ok((Parts::Probe(Part::new(Some(container), started)), deeds))
+        Ok((Parts::Probe(Part::new(Some(container), view, started)), deeds))
     }
 
     /// Writes the files of those containers that have ours, when it is time.
@@ -50,8 +51,7 @@ impl State {
     ) -> Outcome {
         check_view(view)?;
         let machine = self.running(by, id, container)?;
-        let record = machine.record.containers.iter().find(|record| record.id == container);
-        if let Some(record) = record {
+        if let Some(record) = machine.record_of(container) {
             record.spec.check_view(view)?;
         }
         let pid = machine.pid_of(container).unsigned_abs();
