@@ -72,6 +72,8 @@ pub enum Note {
     Before(String),
     /// The dialect has no such file.
     NoCounterpart(Dialect),
+    /// A line that was run in the machine too: that would be this host, and is left out.
+    InsideOnly,
     /// No tool of the shell does it.
     NotByShell,
     /// What it is about is not known any more.

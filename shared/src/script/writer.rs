@@ -125,6 +125,11 @@ impl<'a> Writer<'a> {
                 let argv: Vec<String> = probe.argv().iter().map(|word| (*word).into()).collect();
                 self.probe(*container, &argv)?;
             }
+            // Not outside as well: that would be this host, where no machine holds the line.
+            Command::RunBoth { container, line, .. } => {
+                self.note(&Note::InsideOnly);
+                self.probe(*container, &["/bin/sh".into(), "-c".into(), line.clone()])?;
+            }
             Command::StopContainer { container, .. } => self.stop(*container)?,
             Command::StopExecs { container, .. } => {
                 for pid in self.execs.remove(container).unwrap_or_default() {
