@@ -47,6 +47,8 @@ pub(crate) enum Lens {
     Groups,
     /// Who is in which namespace.
     Matrix,
+    /// One line, run in a container and in its machine.
+    Both,
     /// A group's memory, processes and devices.
     Uses,
     /// A group's files in both dialects.

@@ -109,6 +109,8 @@ pub(crate) struct State {
     pub(crate) pending: BTreeMap<u32, Command>,
     /// The last answer to something a person asked for.
     pub(crate) last: Option<Rc<Told>>,
+    /// The last line that was run in both, and what came of it.
+    pub(crate) both: Option<Rc<Told>>,
     /// Containers this page has made.
     pub(crate) made: u32,
     pub(crate) troubles: BTreeMap<Place, Trouble>,
@@ -334,7 +336,11 @@ impl State {
             return;
         }
         let number = self.last.as_ref().map_or(1, |told| told.number + 1);
-        self.last = Some(Rc::new(Told { number, command, answer }));
+        let told = Rc::new(Told { number, command, answer });
+        if matches!(told.command, Command::RunBoth { .. }) {
+            self.both = Some(Rc::clone(&told));
+        }
+        self.last = Some(told);
     }
 
     /// Keeps what a probe of the machine that is looked at has printed.
