@@ -81,6 +81,12 @@ pub struct ContainerSpec {
     pub rootfs: Rootfs,
     /// The program and its arguments.
     pub argv: Vec<String>,
+    /// Whom it runs as: `USER` or `USER:GROUP`, names or numbers of its own root's lists. Without it
+    /// the image's own user, else root.
+    pub user: Option<String>,
+    /// Where it begins: an absolute path of its own root, made when it is not there. Without it the
+    /// image's own, else `/`.
+    pub workdir: Option<String>,
     /// A terminal as standard input, output and error.
     pub tty: bool,
     /// Put a tiny reaping init in the place of PID 1.
@@ -103,6 +109,8 @@ impl ContainerSpec {
             hostname: None,
             rootfs: Rootfs::Machine,
             argv: vec!["/bin/bash".into(), "-l".into()],
+            user: None,
+            workdir: None,
             tty: true,
             init: false,
             limits: Limits::default(),
@@ -119,6 +127,8 @@ impl ContainerSpec {
             hostname: Some("container".into()),
             rootfs: Rootfs::Busybox,
             argv: vec!["/bin/sh".into()],
+            user: None,
+            workdir: None,
             tty: true,
             init: false,
             limits: Limits::default(),
@@ -143,6 +153,8 @@ impl ContainerSpec {
             return Err(SpecError::OffsetNeedsTime);
         }
         self.check_view(self.proc_view)?;
+        self.user.as_deref().map_or(Ok(()), check_user)?;
+        self.workdir.as_deref().map_or(Ok(()), check_workdir)?;
         match &self.rootfs {
             Rootfs::Machine if !self.is_plain() => return Err(SpecError::MachineTakesNone),
             Rootfs::Image(name) => check_image_name(name)?,
@@ -171,6 +183,8 @@ impl ContainerSpec {
     fn is_plain(&self) -> bool {
         self.namespaces == NamespaceSet::NONE
             && self.hostname.is_none()
+            && self.user.is_none()
+            && self.workdir.is_none()
             && !self.init
             && self.limits.is_empty()
     }
@@ -182,6 +196,27 @@ pub fn check_image_name(name: &str) -> Result<(), SpecError> {
     let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b);
     if !first || name.len() > 64 || !name.bytes().all(good) {
         return Err(SpecError::ImageName { given: name.chars().take(40).collect() });
+    }
+    Ok(())
+}
+
+/// Checks a user: `USER` or `USER:GROUP`, as in `/etc/passwd` and `/etc/group`.
+pub fn check_user(user: &str) -> Result<(), SpecError> {
+    let good = |c: char| !c.is_control() && !c.is_whitespace();
+    if user.is_empty()
+        || user.len() > 128
+        || user.matches(':').count() > 1
+        || !user.chars().all(good)
+    {
+        return Err(SpecError::User { given: user.chars().take(40).collect() });
+    }
+    Ok(())
+}
+
+/// Checks a working directory: an absolute path that the kernel takes.
+pub fn check_workdir(path: &str) -> Result<(), SpecError> {
+    if !path.starts_with('/') || path.len() >= 4096 || path.contains('\0') {
+        return Err(SpecError::Workdir { given: path.chars().take(40).collect() });
     }
     Ok(())
 }
@@ -295,6 +330,23 @@ mod tests {
         assert_eq!(with(|s| s.argv = vec!["a\0b".into()]), Err(SpecError::Nul));
         assert!(with(|s| s.argv = vec!["x".into(); 65]).is_err());
         assert!(with(|s| s.argv = vec!["x".repeat(5000)]).is_err());
+    }
+
+    #[test]
+    fn users_and_working_directories() {
+        for good in ["app", "1000", "app:video", "1000:1000", ":0", "user@host.example"] {
+            assert_eq!(with(|s| s.user = Some(good.into())), Ok(()), "{good}");
+        }
+        for bad in ["", "a b", "a:b:c", "a\n", "a\0b", &"x".repeat(129)] {
+            assert!(with(|s| s.user = Some(bad.into())).is_err(), "{bad:?}");
+        }
+        assert_eq!(with(|s| s.workdir = Some("/srv/my app".into())), Ok(()));
+        for bad in ["", "srv", "./srv", "/a\0b", &"/x".repeat(2048)] {
+            assert!(with(|s| s.workdir = Some(bad.into())).is_err(), "{bad:?}");
+        }
+        let mut shell = ContainerSpec::machine_shell();
+        shell.user = Some("nobody".into());
+        assert_eq!(shell.check(), Err(SpecError::MachineTakesNone));
     }
 
     #[test]

@@ -67,14 +67,25 @@ pub fn run(options: &Options) -> Report {
             steps: Vec::new(),
             cpu_msec: None,
             max_rss_bytes: None,
-            error: Some(format!("{:#}", with_hint(err))),
+            error: Some(format!("{:#}", with_hint(err, &options.spec))),
         },
     }
 }
 
 /// A step that failed, with what to do about it.
-fn with_hint(err: anyhow::Error) -> anyhow::Error {
-    match err.downcast_ref::<StepError>().and_then(StepError::hint) {
+fn with_hint(err: anyhow::Error, spec: &ContainerSpec) -> anyhow::Error {
+    let failed = err.downcast_ref::<StepError>();
+    if let (Some(StepError { step: StepName::Execve, .. }), Some(word)) =
+        (failed, spec.argv.first())
+        && spec.namespaces.has(Namespace::User)
+        && word.starts_with(|first: char| first.is_ascii_digit())
+    {
+        // Docker's `--user 1000:1000`.
+        return anyhow::anyhow!(
+            "{err}; --user is a new user namespace; to run as somebody: -u {word}"
+        );
+    }
+    match failed.and_then(StepError::hint) {
         Some(hint) => anyhow::anyhow!("{err}; {hint}"),
         None => err,
     }

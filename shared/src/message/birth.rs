@@ -44,6 +44,8 @@ pub enum StepName {
     PivotRoot,
     /// Enter the user namespace and become its root.
     EnterUser,
+    /// Become the user that it runs as, and go to its directory.
+    RunAs,
     /// Drop every capability, lock securebits, set `no_new_privs`.
     Capabilities,
     /// Resource limits, keyring, parent-death signal.

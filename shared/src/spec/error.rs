@@ -37,8 +37,24 @@ pub enum SpecError {
         /// What was given, cut.
         given: String,
     },
+    /// Not a user.
+    #[error(
+        "{given:?} is not a user: a name or a number, or two with a colon between them (USER:GROUP)"
+    )]
+    User {
+        /// What was given, cut.
+        given: String,
+    },
+    /// Not a working directory.
+    #[error("{given:?} is not a working directory: it is an absolute path, such as /srv")]
+    Workdir {
+        /// What was given, cut.
+        given: String,
+    },
     /// The machine's own root is for a plain program.
-    #[error("a shell in the machine takes no namespaces, host name, init or limits of its own")]
+    #[error(
+        "a shell in the machine takes no namespaces, host name, user, directory, init or limits of its own"
+    )]
     MachineTakesNone,
     /// A directory of the host is for root on the command line.
     #[error("a directory of the host is a rootfs only for vitrine run, by root")]

@@ -12,7 +12,9 @@ use vitrine_shared::message::{Container, ContainerState, Happening, StepName};
 use vitrine_shared::namespace::{Namespace, NamespaceSet};
 use vitrine_shared::spec::{ContainerSpec, Rootfs};
 
-use super::super::birth::{self, Born, Destination, Plan, Program, Rights, Root, Stage, Stdio};
+use super::super::birth::{
+    self, Born, Destination, Plan, Program, Rights, Root, RunAs, Stage, Stdio,
+};
 use super::super::cgroup::Cgroup;
 use super::super::images::Image;
 use super::super::kill::RootId;
@@ -187,6 +189,7 @@ impl Machine {
             privilege: self.privilege,
             stdio: if spec.tty { Stdio::Terminal } else { Stdio::Null },
             program: Program::Argv(&argv),
+            run_as: RunAs::default(),
             env: Vec::new(),
             rights: rights_of(self.record.profile),
         };
@@ -260,6 +263,7 @@ impl Machine {
             } else {
                 Program::Argv(&spec.argv)
             },
+            run_as: RunAs::of(spec, Some(&image.config)),
             env: image.config.variables(),
             // Containers of the page's are strict, wherever they are.
             rights: Rights::Strict,

@@ -11,7 +11,7 @@ use vitrine_shared::namespace::NamespaceSet;
 use vitrine_shared::spec::DEFAULT_PERIOD_USEC;
 
 use super::{DEATH, Host, Machine, cannot, rights_of, root_of, total, unix_msec};
-use crate::launcher::birth::{self, Born, Plan, Program, Root, Stage, Stdio};
+use crate::launcher::birth::{self, Born, Plan, Program, Root, RunAs, Stage, Stdio};
 use crate::launcher::cage::Cage;
 use crate::launcher::cgroup::{BASE, Cgroup};
 use crate::launcher::confine::Nesting;
@@ -154,6 +154,7 @@ impl Machine {
             privilege: host.privilege,
             stdio: Stdio::Null,
             program: Program::Init(&host.init, &[]),
+            run_as: RunAs::default(),
             env: Vec::new(),
             rights: rights_of(profile),
         };

@@ -11,7 +11,7 @@ use vitrine_shared::namespace::Namespace;
 use vitrine_shared::truth::ProcView as View;
 
 use super::Options;
-use crate::launcher::birth::{self, Born, Plan, Program, Rights, Root, Stage, Stdio};
+use crate::launcher::birth::{self, Born, Plan, Program, Rights, Root, RunAs, Stage, Stdio};
 use crate::launcher::cgroup::{BASE, Cgroup, Entrance, Hierarchies};
 use crate::launcher::images::{Image, Images};
 use crate::launcher::kill::{self, RootId};
@@ -159,6 +159,7 @@ impl Ground {
                 Some(init) => Program::Init(init, &spec.argv),
                 None => Program::Argv(&spec.argv),
             },
+            run_as: RunAs::of(spec, Some(&image.config)),
             env: image.config.variables(),
             rights: if options.seccomp { Rights::Strict } else { Rights::Unfiltered },
         };

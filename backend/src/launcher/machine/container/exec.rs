@@ -10,7 +10,8 @@ use vitrine_shared::namespace::NamespaceSet;
 
 use super::awake;
 use super::end::SESSION_DEATH;
-use crate::launcher::birth::{self, Destination, Plan, Program, Rights, Root, Stdio};
+use crate::launcher::birth::{self, Destination, Plan, Program, Rights, Root, RunAs, Stdio};
+use crate::launcher::images::Config;
 use crate::launcher::machine::{Machine, rights_of, root_of};
 use crate::launcher::step::{StepError, Steps};
 use crate::launcher::sys;
@@ -42,6 +43,9 @@ impl Machine {
         awake(&[&self.root, &live.group])?;
         let _lifted = [self.root.lift_quota(), live.group.lift_quota()];
         let root = root_of(live.pid)?;
+        // Like the program it is beside: the same user, looked up anew, in the same directory.
+        let record = self.record.containers.iter().find(|record| record.id == id);
+        let (spec, config) = (record.map(|r| &r.spec), live.image.as_ref().map(|i| &i.config));
         let plan = Plan {
             into: Some(Destination { init: live.pidfd.as_fd() }),
             namespaces: NamespaceSet::NONE,
@@ -59,7 +63,8 @@ impl Machine {
             privilege: self.privilege,
             stdio: Stdio::Null,
             program: Program::Argv(argv),
-            env: live.image.as_ref().map(|image| image.config.variables()).unwrap_or_default(),
+            run_as: spec.map_or_else(RunAs::default, |spec| RunAs::of(spec, config)),
+            env: config.map(Config::variables).unwrap_or_default(),
             rights: if live.is_shell { rights_of(self.record.profile) } else { Rights::Strict },
         };
         let born = birth::start(&plan, Steps::begin())?;
