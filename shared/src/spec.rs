@@ -109,13 +109,7 @@ impl ContainerSpec {
             hostname: None,
             rootfs: Rootfs::Machine,
             argv: vec!["/bin/bash".into(), "-l".into()],
-            user: None,
-            workdir: None,
-            tty: true,
-            init: false,
-            limits: Limits::default(),
-            time_offset_secs: 0,
-            proc_view: ProcView::Host,
+            ..Self::one_click()
         }
     }
 

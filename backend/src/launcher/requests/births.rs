@@ -113,7 +113,7 @@ impl State {
 
     /// A birth that takes too long is held up by something in the machine, and everybody waits
     /// for it: the machine goes.
-    fn birth_failed(&mut self, id: MachineId, err: StepError) -> Not {
+    pub(super) fn birth_failed(&mut self, id: MachineId, err: StepError) -> Not {
         if err.errno() == Errno::ETIMEDOUT {
             tracing::warn!(%id, %err, "a machine holds its births up; it is ended");
             self.end_machine(id);

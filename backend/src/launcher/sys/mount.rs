@@ -1,7 +1,7 @@
 //! Mounts by descriptor: `open_tree`, `mount_setattr`, `fsopen`, `move_mount`.
 
 use std::ffi::CStr;
-use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 
