@@ -8,6 +8,11 @@ use super::*;
 const NAMES: &[&str] = &[
     "lxcfs",
     "/var/lib/lxcfs",
+    "/srv",
+    "-u",
+    "-w",
+    "USER",
+    "GROUP",
     "Vitrine",
     "apt-get",
     "install",
