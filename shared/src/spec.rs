@@ -194,6 +194,19 @@ pub fn check_image_name(name: &str) -> Result<(), SpecError> {
     Ok(())
 }
 
+/// The command line of a shell that runs one line.
+pub fn shell_argv(line: &str) -> Vec<String> {
+    ["/bin/sh", "-c", line].map(String::from).into()
+}
+
+/// Checks a line that a shell is to run: something to run, within the limits of a command line.
+pub fn check_line(line: &str) -> Result<(), SpecError> {
+    if line.trim().is_empty() {
+        return Err(SpecError::NoProgram);
+    }
+    check_argv(&shell_argv(line))
+}
+
 /// Checks a user: `USER` or `USER:GROUP`, as in `/etc/passwd` and `/etc/group`.
 pub fn check_user(user: &str) -> Result<(), SpecError> {
     let good = |c: char| !c.is_control() && !c.is_whitespace();

@@ -3,6 +3,7 @@
 //! Everything that was acquired is held here, in the order in which it is released: processes
 //! first (unthrottle, thaw, kill, reap), then mounts in the machine, then cgroups, then uids.
 
+mod commands;
 mod container;
 mod feed;
 mod start;
@@ -20,6 +21,7 @@ use vitrine_shared::id::{ContainerId, TerminalId};
 use vitrine_shared::message::{FeedEntry, Machine as Record, Profile, StepName};
 
 pub(crate) use container::Live;
+pub(crate) use view::Started as Probed;
 
 use super::birth::Rights;
 use super::cage::Cage;
@@ -63,6 +65,8 @@ pub(crate) struct Machine {
     pub(crate) feed: Vec<FeedEntry>,
     /// Its containers that live.
     pub(crate) containers: Vec<Live>,
+    /// Lines that run in the machine itself, to be read beside a container's.
+    pub(crate) lines: Vec<OwnedFd>,
     pidfd: OwnedFd,
     userns: OwnedFd,
     cap: Cgroup,
@@ -128,6 +132,8 @@ impl Machine {
             Some((terminal?, status))
         });
         let ended = ended.collect();
+        // They were killed with everybody.
+        container::reap(&self.lines, DEATH);
         let mut uids = Some(self.uids);
         let reaped = sys::wait_pidfd_within(self.pidfd.as_fd(), DEATH);
         dead = dead.and(reaped.map(drop).map_err(|errno| errno.to_string()));

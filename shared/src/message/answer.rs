@@ -71,6 +71,13 @@ pub enum Made {
     },
     /// What a command printed.
     Output(Output),
+    /// What one line printed in two places.
+    Both {
+        /// In the container.
+        inside: Output,
+        /// In its machine.
+        outside: Output,
+    },
 }
 
 /// One thing that was really done, and the shell line that does the same.

@@ -46,6 +46,13 @@ pub enum Happening {
         /// Its host PID.
         pid: u32,
     },
+    /// A line was run in a container and in its machine.
+    RanBoth {
+        /// The container's name.
+        name: String,
+        /// The line.
+        line: String,
+    },
     /// A file was written.
     Wrote {
         /// Its full path.

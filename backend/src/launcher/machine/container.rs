@@ -12,6 +12,8 @@ use vitrine_shared::message::{Container, ContainerState, Happening, StepName};
 use vitrine_shared::namespace::{Namespace, NamespaceSet};
 use vitrine_shared::spec::{ContainerSpec, Rootfs};
 
+pub(super) use end::{kill_member, reap};
+
 use super::super::birth::{
     self, Born, Destination, Plan, Program, Rights, Root, RunAs, Stage, Stdio,
 };
@@ -172,7 +174,20 @@ impl Machine {
         let _lifted = [self.root.lift_quota(), self.shell.lift_quota()];
         let root = root_of(self.record.init_pid.cast_signed())?;
         let argv = argv_there(&root, &spec.argv);
-        let plan = Plan {
+        let stdio = if spec.tty { Stdio::Terminal } else { Stdio::Null };
+        let plan = self.shell_plan(&root, &argv, stdio)?;
+        let born = birth::start(&plan, steps)?;
+        Ok(Started { born, userns: None, stage: None, image: None, own: None })
+    }
+
+    /// How a command comes into the machine itself, beside its PID 1.
+    pub(super) fn shell_plan<'a>(
+        &'a self,
+        root: &'a OwnedFd,
+        argv: &'a [String],
+        stdio: Stdio,
+    ) -> Result<Plan<'a>, StepError> {
+        Ok(Plan {
             into: Some(Destination { init: self.pidfd.as_fd() }),
             namespaces: NamespaceSet::NONE,
             join_all: true,
@@ -187,14 +202,12 @@ impl Machine {
             userns: Some(self.userns.as_fd()),
             uid_base: self.uids.base(),
             privilege: self.privilege,
-            stdio: if spec.tty { Stdio::Terminal } else { Stdio::Null },
-            program: Program::Argv(&argv),
+            stdio,
+            program: Program::Argv(argv),
             run_as: RunAs::default(),
             env: Vec::new(),
             rights: rights_of(self.record.profile),
-        };
-        let born = birth::start(&plan, steps)?;
-        Ok(Started { born, userns: None, stage: None, image: None, own: None })
+        })
     }
 
     fn start_container_in(
@@ -300,7 +313,7 @@ fn argv_there(root: &OwnedFd, argv: &[String]) -> Vec<String> {
 }
 
 /// Nobody is born into a frozen group: everybody would wait for it.
-fn awake(groups: &[&Cgroup]) -> Result<(), StepError> {
+pub(super) fn awake(groups: &[&Cgroup]) -> Result<(), StepError> {
     match groups.iter().find(|group| group.is_frozen()) {
         None => Ok(()),
         Some(group) => {

@@ -32,6 +32,7 @@ fn cut(what: &mut Happening) {
     const LONGEST: usize = 200;
     let texts: Vec<&mut String> = match what {
         Happening::ExecStarted { command, .. } => vec![command],
+        Happening::RanBoth { line, .. } => vec![line],
         Happening::KernelRefused { text, path, .. } => vec![text, path],
         Happening::Wrote { old, new, shell, path } => vec![old, new, shell, path],
         Happening::ProcessMoved { from, to, .. } => vec![from, to],

@@ -64,6 +64,7 @@ impl Machine {
                     record,
                     feed: Vec::new(),
                     containers: Vec::new(),
+                    lines: Vec::new(),
                     pidfd: born.pidfd,
                     userns,
                     cap,

@@ -19,12 +19,13 @@ impl Server {
                 FromWeb::Request {
                     request,
                     by,
-                    command: Command::Probe { machine, container, probe },
+                    command: command @ (Command::Probe { .. } | Command::RunBoth { .. }),
                 },
                 _,
             ))) => {
-                let at = (machine, container);
-                if let Err(not) = self.state.start_probe(request, by, at, probe) {
+                let started = self.state.start_probe(request, by, &command);
+                self.tell_news();
+                if let Err(not) = started {
                     let answer = not.answer(&self.info.missing);
                     self.tell_web(&ToWeb::Answer { request, answer }, &[]);
                 }

@@ -163,7 +163,7 @@ impl Machine {
 }
 
 /// Kills a process if it belongs to the session; says whether it did, and lives.
-fn kill_member(pid: i32, session: i32) -> bool {
+pub(in crate::launcher::machine) fn kill_member(pid: i32, session: i32) -> bool {
     // The number cannot become another process's between the look and the signal.
     let Ok(pidfd) = sys::pidfd_open(pid) else { return false };
     let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
@@ -176,7 +176,7 @@ fn kill_member(pid: i32, session: i32) -> bool {
 }
 
 /// Reaps within a time, all of them together; who lives longer is reaped by the loop.
-fn reap(pidfds: &[OwnedFd], patience: Duration) {
+pub(in crate::launcher::machine) fn reap(pidfds: &[OwnedFd], patience: Duration) {
     let deadline = Instant::now() + patience;
     for pidfd in pidfds {
         let left = deadline.saturating_duration_since(Instant::now());

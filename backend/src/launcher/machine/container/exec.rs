@@ -1,6 +1,6 @@
 //! One more command in a container, and its end.
 
-use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -93,28 +93,6 @@ impl Machine {
         // Who is not dead yet stays watched: the loop reaps it.
         self.containers[at].execs = alive;
         pids
-    }
-
-    /// Reaps an ended extra command; says whose it was, and how it ended.
-    pub(crate) fn reap_exec(&mut self, pidfd: i32) -> Option<(ContainerId, i32)> {
-        let mut reaped = None;
-        for live in &mut self.containers {
-            let id = live.id;
-            live.execs.retain(|exec| {
-                if exec.as_raw_fd() != pidfd {
-                    return true;
-                }
-                match sys::wait_pidfd(exec.as_fd(), libc::WNOHANG) {
-                    Ok(None) => true,
-                    Ok(Some(ended)) => {
-                        reaped = Some((id, ended.status));
-                        false
-                    }
-                    Err(_) => false,
-                }
-            });
-        }
-        reaped
     }
 }
 
