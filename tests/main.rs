@@ -35,6 +35,7 @@ mod delegated;
 mod doctor;
 mod doors;
 mod exhaust;
+mod explain;
 mod flags;
 mod focus;
 mod groups;

@@ -38,7 +38,7 @@ impl Has {
         let least = |resource| {
             let mut least: Option<Bound> = None;
             for group in way.iter().filter_map(|&at| groups.get(at)) {
-                let limit = of(group, resource).limit;
+                let limit = of(group, resource, None).limit;
                 let is_less = |value: &u64| least.as_ref().is_none_or(|least| *value < least.value);
                 if let Some(value) = limit.filter(is_less) {
                     least = Some(Bound { value, path: group.path.clone() });
@@ -52,7 +52,9 @@ impl Has {
             cpus: own.map(|group| group.cpus.clone()).unwrap_or_default(),
             memory: least(Resource::Memory),
             is_limited: own.is_some_and(|own| {
-                [Resource::Cpu, Resource::Memory].iter().all(|&what| of(own, what).limit.is_some())
+                [Resource::Cpu, Resource::Memory]
+                    .iter()
+                    .all(|&what| of(own, what, None).limit.is_some())
             }),
         }
     }
