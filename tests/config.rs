@@ -8,6 +8,7 @@ use vitrine_shared::spec::ContainerSpec;
 
 use crate::harness::command::{Outcome, spawn};
 use crate::harness::server::Server;
+use crate::harness::user::User;
 use crate::harness::{binary, cgroup, proc};
 
 /// A file of settings in a directory of its own.
@@ -196,4 +197,42 @@ fn every_command_that_has_a_data_directory_takes_it_from_the_file() {
     assert!(ran.status == 125 && ran.err.contains("did you mean `data`"), "{ran:?}");
     let listed = run(&["image", "list"], &[("VITRINE_CONFIG", &wrong)]);
     assert!(listed.status == 2 && listed.err.contains(":1:"), "{listed:?}");
+}
+
+/// As under `sudo -u`, where the home is often somebody else's.
+#[test]
+fn a_default_file_that_cannot_be_read_is_a_warning_and_a_named_one_an_error() {
+    let user = User::new();
+    let directory = user.home().join(".config/vitrine");
+    std::fs::create_dir_all(&directory).unwrap();
+    let file = directory.join("vitrine.toml");
+    std::fs::write(&file, "listen = \"127.0.0.1:1\"\n").unwrap();
+    let closed = |path: &Path| {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    };
+    let end = |words: &[&str], named: Option<&Path>| {
+        let mut command = user.vitrine(words);
+        command.envs(named.map(|path| ("VITRINE_CONFIG", path)));
+        spawn(&mut command, None).end()
+    };
+    // The file itself, and then a directory above it.
+    for path in [&file, &directory] {
+        closed(path);
+        let ran = end(&["run", "--", "echo", "it ran"], None);
+        assert_eq!((ran.status, ran.out.as_str()), (0, "it ran\n"), "{ran:?}");
+        let said = format!("warning: cannot read the configuration {}", file.display());
+        assert!(ran.err.contains(&said) && ran.err.contains("defaults are used"), "{ran:?}");
+        let printed = end(&["serve", "--print-config"], None);
+        assert_eq!(printed.status, 0, "{printed:?}");
+        assert!(printed.out.contains("listen = \"127.0.0.1:7878\""), "{printed:?}");
+        assert!(printed.err.contains(&said), "{printed:?}");
+        let found = end(&["doctor"], None);
+        assert!(found.out.contains("cannot read the configuration"), "{found:?}");
+        for (words, status) in [(&["run", "--", "true"][..], 125), (&["serve"], 2)] {
+            let refused = end(words, Some(&file));
+            assert_eq!(refused.status, status, "{words:?}: {refused:?}");
+            assert!(refused.err.contains("cannot read the configuration"), "{refused:?}");
+        }
+    }
 }

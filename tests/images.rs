@@ -64,19 +64,19 @@ fn nothing_in_the_lab_image_has_privilege() {
 }
 
 /// A store of a test's own.
-struct Store(tempfile::TempDir);
+pub(crate) struct Store(tempfile::TempDir);
 
 impl Store {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         // Not in /tmp: images want a file system with id-mapped mounts.
         Store(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap())
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    fn command(&self, words: &[&str]) -> Command {
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(binary());
         command.args(words).env("VITRINE_DATA", self.path("data"));
         command
@@ -88,14 +88,14 @@ impl Store {
     }
 
     #[track_caller]
-    fn add(&self, name: &str, source: &Path) -> String {
+    pub(crate) fn add(&self, name: &str, source: &Path) -> String {
         let outcome = self.image(&["add", name, source.to_str().unwrap()]);
         assert_eq!(outcome.status, 0, "{outcome:?}");
         outcome.out
     }
 
     #[track_caller]
-    fn run(&self, words: &[&str]) -> String {
+    pub(crate) fn run(&self, words: &[&str]) -> String {
         let outcome = spawn(&mut self.command(&[&["run"], words].concat()), None).end();
         assert_eq!(outcome.status, 0, "vitrine run {words:?}: {outcome:?}");
         outcome.out
@@ -111,7 +111,7 @@ impl Store {
     }
 
     /// A small root to make archives of.
-    fn root(&self) -> PathBuf {
+    pub(crate) fn root(&self) -> PathBuf {
         let root = self.path("root");
         for name in ["bin", "etc", "var/log"] {
             fs::create_dir_all(root.join(name)).unwrap();
@@ -127,6 +127,31 @@ impl Store {
         fs::copy("/bin/busybox", root.join("bin/suid")).unwrap();
         chmod(&root.join("bin/suid"), 0o6755);
         root
+    }
+
+    /// What `docker save` would write of these layers, run as `config` says.
+    pub(crate) fn save(&self, layers: &[&Path], config: &Value) -> PathBuf {
+        let save = self.path("save");
+        let layer = |(at, from): (usize, &&Path)| {
+            fs::create_dir_all(save.join(at.to_string())).unwrap();
+            let layer = format!("{at}/layer.tar");
+            tar(from, &save.join(&layer), &[]);
+            let digest = format!("sha256:{}", sha256(&save.join(&layer)));
+            (layer, digest)
+        };
+        let (names, digests): (Vec<_>, Vec<_>) = layers.iter().enumerate().map(layer).unzip();
+        let rootfs = json!({ "type": "layers", "diff_ids": digests });
+        let config = json!({ "os": "linux", "config": config, "rootfs": rootfs });
+        let path = save.join("config");
+        fs::write(&path, config.to_string()).unwrap();
+        let config = format!("{}.json", sha256(&path));
+        fs::rename(path, save.join(&config)).unwrap();
+        let manifest = json!([{ "Config": config, "RepoTags": ["mine:1"], "Layers": names }]);
+        fs::write(save.join("manifest.json"), manifest.to_string()).unwrap();
+        let archive = self.path("saved");
+        tar(&save, &archive, &[]);
+        fs::remove_dir_all(save).unwrap();
+        archive
     }
 }
 
@@ -273,34 +298,14 @@ fn an_oci_layout_that_umoci_made_runs_as_it_says() {
 fn what_docker_saves_runs() {
     let store = Store::new();
     let root = store.root();
-    let save = store.path("save");
     let upper = store.path("upper");
     fs::create_dir_all(upper.join("etc")).unwrap();
     fs::write(upper.join("etc/.wh.doomed"), "").unwrap();
     fs::create_dir_all(upper.join("var/log")).unwrap();
     fs::write(upper.join("var/log/.wh..wh..opq"), "").unwrap();
     fs::write(upper.join("var/log/new"), "").unwrap();
-    let layers: Vec<(String, String)> = [("one", &root), ("two", &upper)]
-        .iter()
-        .map(|(name, from)| {
-            fs::create_dir_all(save.join(name)).unwrap();
-            let layer = format!("{name}/layer.tar");
-            tar(from, &save.join(&layer), &[]);
-            let digest = format!("sha256:{}", sha256(&save.join(&layer)));
-            (layer, digest)
-        })
-        .collect();
-    let (names, digests): (Vec<_>, Vec<_>) = layers.into_iter().unzip();
-    let config = json!({ "os": "linux", "config": { "Cmd": ["/bin/cat", "/etc/os-release"] },
-        "rootfs": { "type": "layers", "diff_ids": digests } });
-    let path = save.join("config");
-    fs::write(&path, config.to_string()).unwrap();
-    let config = format!("{}.json", sha256(&path));
-    fs::rename(path, save.join(&config)).unwrap();
-    let manifest = json!([{ "Config": config, "RepoTags": ["mine:1"], "Layers": names }]);
-    fs::write(save.join("manifest.json"), manifest.to_string()).unwrap();
-    let archive = store.path("saved");
-    tar(&save, &archive, &[]);
+    let config = json!({ "Cmd": ["/bin/cat", "/etc/os-release"] });
+    let archive = store.save(&[&root, &upper], &config);
     store.add("saved", &archive);
     assert_eq!(store.run(&["--rootfs", "saved"]), "ID=mine\n");
     looks_right(&store.run(&["--rootfs", "saved", "--", "sh", "-c", LOOK]));

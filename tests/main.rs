@@ -1,7 +1,8 @@
 //! Vitrine against the real kernel: the built program, as root, from the outside.
 //!
 //! - [`config`], [`doctor`]: settings of `vitrine serve`; what the host can do
-//! - [`cli`], [`tty`], [`limits`], [`flags`], [`images`]: `vitrine run` as people use it
+//! - [`cli`], [`tty`], [`limits`], [`flags`], [`images`], [`run_as`]: `vitrine run` as people
+//!   use it
 //! - [`cgroups`], [`groups`], [`delegated`]: groups in both dialects, and what the kernel does with
 //!   them; those that a page makes; all of it below a group that was delegated
 //! - [`views`], [`words`]: `vitrine ps`, `top`, `cgroups`, `namespaces`; words that are wrong
@@ -53,6 +54,7 @@ mod no_busybox;
 mod protocol;
 mod protocol_doc;
 mod rootless;
+mod run_as;
 mod serve;
 mod shell;
 mod spaces;

@@ -11,19 +11,21 @@
 //! errno 38 clone3            in a file whose default is `allow`
 //! errno 38 above 451         every call with a larger number
 //! include strict.policy      everything that another file says
+//! override errno.policy      what another file, whose default is `allow`, refuses comes first
 //! ```
 //! Numbers after `=`, `!=` and `&` are hexadecimal. Several lines for one call are alternatives.
 //!
 //! seccompiler tests one call after the other. The kernel runs a new filter once for every call
 //! there is (to learn which ones it always allows), so a chain of 300 tests costs 0.7 ms at each
 //! start of a container. Calls without a condition are therefore found by bisection, in front of
-//! what seccompiler makes of the rest.
+//! what seccompiler makes of the rest. The ends of that tree are shared, and there is one program
+//! and not a second one for what is overridden: each is translated by the kernel when it is loaded.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// Compiles every `*.policy` file.
+/// Compiles every `*.policy` file but those that are there to override others.
 pub(crate) fn compile() {
     println!("cargo:rerun-if-changed=seccomp");
     let out = std::env::var("OUT_DIR").expect("cargo sets OUT_DIR");
@@ -33,9 +35,14 @@ pub(crate) fn compile() {
         .map(|e| e.path())
         .collect();
     files.sort();
+    let arch = std::env::var("CARGO_CFG_TARGET_ARCH").expect("cargo sets the target");
     for file in files.iter().filter(|file| file.extension().is_some_and(|e| e == "policy")) {
         let name = file.file_stem().and_then(|stem| stem.to_str()).expect("a UTF-8 file name");
-        let program = compile_one(file);
+        if name.ends_with("-errno") {
+            // Part of others.
+            continue;
+        }
+        let program = bytes(&compile_one(file, &arch));
         std::fs::write(Path::new(&out).join(format!("{name}.bpf")), program).expect("OUT_DIR");
     }
 }
@@ -58,7 +65,17 @@ const ARCH: u32 = 4;
 /// for is a list, and they are not on it.
 const CALLS: u32 = 1024;
 
-fn compile_one(file: &Path) -> Vec<u8> {
+/// As the kernel takes it.
+fn bytes(program: &[Instruction]) -> Vec<u8> {
+    let bytes = |(code, jt, jf, k): &Instruction| {
+        let [c0, c1] = code.to_ne_bytes();
+        let [k0, k1, k2, k3] = k.to_ne_bytes();
+        [c0, c1, *jt, *jf, k0, k1, k2, k3]
+    };
+    program.iter().flat_map(bytes).collect()
+}
+
+fn compile_one(file: &Path, arch: &str) -> Vec<Instruction> {
     let source = with_includes(file);
     let has_condition = |line: &&str| {
         let words = line.split('#').next().unwrap_or_default().split_whitespace();
@@ -66,22 +83,29 @@ fn compile_one(file: &Path) -> Vec<u8> {
     };
     let (with, without): (Vec<&str>, Vec<&str>) = source.lines().partition(has_condition);
     let default: Vec<&str> = source.lines().filter(|line| line.starts_with("default")).collect();
-    let plain = seccompile(&without.join("\n"), file);
-    let newest = newest_known(&source);
-    let one = |number| if number > newest { ERRNO_NOSYS } else { verdict(&plain, number) };
-    let verdicts: Vec<u32> = (0..CALLS).map(one).collect();
+    let plain = seccompile(&without.join("\n"), file, arch);
+    let mut verdicts = verdicts(&source, &plain);
+    for over in source.lines().filter_map(|line| line.strip_prefix("override ")) {
+        let over = file.with_file_name(over.trim());
+        let source = with_includes(&over);
+        let others = self::verdicts(&source, &seccompile(&source, &over, arch));
+        for (verdict, other) in verdicts.iter_mut().zip(others) {
+            *verdict = if other == ALLOW { *verdict } else { other };
+        }
+    }
     let otherwise = verdict(&plain, CALLS);
     let conditions = match with.as_slice() {
         [] => vec![(bpf::RETURN, 0, 0, otherwise)],
-        _ => seccompile(&[default, with].concat().join("\n"), file),
+        _ => seccompile(&[default, with].concat().join("\n"), file, arch),
     };
-    let program = assemble(&verdicts, otherwise, arch_of(&plain), &conditions);
-    let bytes = |(code, jt, jf, k): &Instruction| {
-        let [c0, c1] = code.to_ne_bytes();
-        let [k0, k1, k2, k3] = k.to_ne_bytes();
-        [c0, c1, *jt, *jf, k0, k1, k2, k3]
-    };
-    program.iter().flat_map(bytes).collect()
+    assemble(&verdicts, otherwise, arch_of(&plain), &conditions)
+}
+
+/// What is said of every call by its number alone.
+fn verdicts(source: &str, plain: &[Instruction]) -> Vec<u32> {
+    let newest = newest_known(source);
+    let one = |number| if number > newest { ERRNO_NOSYS } else { verdict(plain, number) };
+    (0..CALLS).map(one).collect()
 }
 
 /// A policy's text, with that of the files that it includes.
@@ -95,6 +119,8 @@ fn with_includes(file: &Path) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
+/// `SECCOMP_RET_ALLOW`.
+const ALLOW: u32 = 0x7fff_0000;
 /// `SECCOMP_RET_ERRNO` with `ENOSYS`.
 const ERRNO_NOSYS: u32 = 0x0005_0000 | 38;
 
@@ -104,10 +130,9 @@ fn newest_known(source: &str) -> u32 {
     source.lines().find_map(number).unwrap_or(CALLS)
 }
 
-fn seccompile(source: &str, file: &Path) -> Vec<Instruction> {
+fn seccompile(source: &str, file: &Path, arch: &str) -> Vec<Instruction> {
     let json = to_json(source, file);
-    let arch = std::env::var("CARGO_CFG_TARGET_ARCH").expect("cargo sets the target");
-    let arch = arch.as_str().try_into().expect("an architecture that seccompiler knows");
+    let arch = arch.try_into().expect("an architecture that seccompiler knows");
     let programs = seccompiler::compile_from_json(json.as_bytes(), arch)
         .unwrap_or_else(|err| panic!("{}: {err}", file.display()));
     programs["policy"].iter().map(|i| (i.code, i.jt, i.jf, i.k)).collect()
@@ -152,33 +177,67 @@ fn assemble(verdicts: &[u32], default: u32, arch: u32, rest: &[Instruction]) -> 
             runs.push((number, verdict));
         }
     }
-    let tree = bisect(&runs, default);
+    let mut tree = Vec::new();
+    let top = bisect(&runs, &mut tree);
     let mut program = vec![
         (bpf::LOAD, 0, 0, ARCH),
         (bpf::IF_EQUAL, 1, 0, arch),
         (bpf::RETURN, 0, 0, KILL),
         (bpf::LOAD, 0, 0, NUMBER),
     ];
-    let end = program.len() + tree.len();
-    for (code, jt, jf, k) in tree {
-        // A jump of 0 stands for "the program for the rest".
-        let to_end = u32::try_from(end - program.len() - 1).expect("a short program");
-        let k = if code == bpf::JUMP { to_end } else { k };
-        program.push((code, jt, jf, k));
+    if let Target::End(verdict) = top {
+        // One verdict for all, and nothing to look for.
+        assert_eq!(verdict, default, "a policy that says one thing says it as its default");
     }
+    // Behind the tree its ends: a return for each verdict, and last the program for the rest.
+    let mut ends: Vec<u32> = runs.iter().map(|&(_, verdict)| verdict).collect();
+    ends.sort_unstable();
+    ends.dedup();
+    ends.retain(|&verdict| verdict != default);
+    let place = |target: &Target| match target {
+        Target::Test(at) => *at,
+        Target::End(verdict) => {
+            let end = ends.iter().position(|end| end == verdict).unwrap_or(ends.len());
+            tree.len() + end
+        }
+    };
+    for (at, Test { at_least, then, otherwise }) in tree.iter().enumerate() {
+        let jump = |target| {
+            u8::try_from(place(target) - at - 1).expect("a tree of fewer than 255 comparisons")
+        };
+        program.push((bpf::IF_AT_LEAST, jump(then), jump(otherwise), *at_least));
+    }
+    program.extend(ends.iter().map(|&verdict| (bpf::RETURN, 0, 0, verdict)));
     program.extend(rest);
     program
 }
 
-fn bisect(runs: &[(u32, u32)], default: u32) -> Vec<Instruction> {
+/// Where a comparison leads.
+enum Target {
+    /// To another comparison, by its place in the tree.
+    Test(usize),
+    /// To what is said of the call; the default stands for the program for the rest.
+    End(u32),
+}
+
+/// "Is the number at least this?"
+struct Test {
+    at_least: u32,
+    then: Target,
+    otherwise: Target,
+}
+
+/// Adds the comparisons that tell these runs apart; those of the lower half come first.
+fn bisect(runs: &[(u32, u32)], tree: &mut Vec<Test>) -> Target {
     if let [(_, verdict)] = runs {
-        let to_rest = (bpf::JUMP, 0, 0, 0);
-        return vec![if *verdict == default { to_rest } else { (bpf::RETURN, 0, 0, *verdict) }];
+        return Target::End(*verdict);
     }
     let (low, high) = runs.split_at(runs.len() / 2);
-    let (first, low, high) = (high[0].0, bisect(low, default), bisect(high, default));
-    let skip = u8::try_from(low.len()).expect("fewer than 256 instructions in half a tree");
-    [vec![(bpf::IF_AT_LEAST, skip, 0, first)], low, high].concat()
+    let at = tree.len();
+    tree.push(Test { at_least: high[0].0, then: Target::Test(at), otherwise: Target::Test(at) });
+    tree[at].otherwise = bisect(low, tree);
+    tree[at].then = bisect(high, tree);
+    Target::Test(at)
 }
 
 fn to_json(source: &str, file: &Path) -> String {
@@ -193,7 +252,7 @@ fn to_json(source: &str, file: &Path) -> String {
             [] => {}
             ["default", "allow"] => default = "\"allow\"".into(),
             ["default", "errno", errno] => default = format!("{{\"errno\":{errno}}}"),
-            ["errno", "38", "above", _] => {}
+            ["errno", "38", "above", _] | ["override", _] => {}
             ["errno", errno, name] => {
                 matched = format!("{{\"errno\":{errno}}}");
                 rules.insert(((*name).into(), number), String::new());

@@ -7,6 +7,7 @@ mod image;
 mod limits;
 mod man;
 mod namespaces;
+mod processes;
 mod ps;
 mod run;
 mod schema;
@@ -15,6 +16,7 @@ mod top;
 
 use std::ffi::OsString;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::config;
@@ -123,7 +125,7 @@ impl Cli {
         if let Some(cli) = read_run(&args) {
             return Ok(cli);
         }
-        let (matches, settings) = config::read(Cli::command, "serve", &args)?;
+        let (matches, settings) = config::read(Cli::command, "serve", &args).map_err(with_tip)?;
         let mut cli =
             Cli::from_arg_matches(&matches).map_err(|err| err.format(&mut Cli::command()))?;
         if let Command::Serve(serve) = &mut cli.command {
@@ -131,6 +133,18 @@ impl Cli {
         }
         Ok(cli)
     }
+}
+
+/// Docker's `--user=1000` is another flag here.
+fn with_tip(mut error: clap::Error) -> clap::Error {
+    let is_user = |arg: &ContextValue| matches!(arg, ContextValue::String(arg) if arg == "--user");
+    if error.kind() == ErrorKind::TooManyValues
+        && error.get(ContextKind::InvalidArg).is_some_and(is_user)
+    {
+        let tip = "'--user' is a new user namespace; to run as somebody: '--as' or '-u'";
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    }
+    error
 }
 
 #[cfg(test)]

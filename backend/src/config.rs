@@ -16,7 +16,7 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use file::File;
+use file::{File, Found};
 pub use show::sample;
 
 /// Flags that say where settings come from, and are none themselves.
@@ -61,7 +61,7 @@ pub(crate) fn read(
         .map(|(path, asked)| File::open(&path, asked, &of(&command, name)))
         .transpose()
         .map_err(|text| clap::Error::raw(ErrorKind::ValueValidation, text + "\n"))?
-        .flatten();
+        .and_then(Found::or_warn);
     let Some(file) = file else {
         let settings = in_force(&of(&command, name), given, None);
         return Ok((matches, settings));
@@ -74,9 +74,24 @@ pub(crate) fn read(
     Ok((matches, settings))
 }
 
-/// Checks one file as `vitrine serve` would; none: it is not there, and need not be.
-pub fn check(serve: &Command, path: &Path, asked: bool) -> Result<Option<usize>, String> {
-    Ok(File::open(path, asked, serve)?.map(|file| file.len()))
+/// What `vitrine serve` would do with a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Checked {
+    /// It has so many keys, all known.
+    Keys(usize),
+    /// It is not there, and need not be.
+    Absent,
+    /// It cannot be read, for this reason, and is passed over.
+    Closed(String),
+}
+
+/// Checks one file as `vitrine serve` would.
+pub fn check(serve: &Command, path: &Path, asked: bool) -> Result<Checked, String> {
+    Ok(match File::open(path, asked, serve)? {
+        Found::File(file) => Checked::Keys(file.len()),
+        Found::Absent => Checked::Absent,
+        Found::Closed(why) => Checked::Closed(why),
+    })
 }
 
 fn of(command: &Command, name: &str) -> Command {
@@ -95,7 +110,8 @@ fn or_default(named: Option<PathBuf>) -> Option<(PathBuf, bool)> {
 /// Is a file of settings named, or does one stand where it is looked for?
 pub(crate) fn is_there() -> bool {
     let named = std::env::var_os("VITRINE_CONFIG").is_some_and(|path| !path.is_empty());
-    named || default_file().is_some_and(|path| path.exists())
+    // One that cannot be looked at is told of.
+    named || default_file().is_some_and(|path| !matches!(path.try_exists(), Ok(false)))
 }
 
 /// Where the file is looked for when none is named.

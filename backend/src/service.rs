@@ -60,7 +60,6 @@ pub fn observer() -> anyhow::Result<()> {
     let log = KernelLog::from_now().ok();
     supervise::enter_observers_root(place).context("enter its root")?;
     sys::seccomp(filter::OBSERVER).context("seccomp(observer)")?;
-    sys::seccomp(filter::STRICT_ERRNO).context("seccomp(strict-errno)")?;
     crate::observer::run(channel, log)
 }
 

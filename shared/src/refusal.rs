@@ -206,6 +206,10 @@ pub enum Advice {
     NoSuchProgram,
     /// The file is there, and cannot be executed.
     NotExecutable,
+    /// The image has no such user, or the user's id is not one of the machine's.
+    OtherUser,
+    /// The working directory is none.
+    OtherDirectory,
     /// The server has too much to do.
     Busy,
     /// The server is stopping.
@@ -216,7 +220,7 @@ pub enum Advice {
 
 impl Advice {
     /// All of them.
-    pub const ALL: [Advice; 13] = [
+    pub const ALL: [Advice; 15] = [
         Advice::ProcCovered,
         Advice::OnlyRootMounts,
         Advice::NoExec,
@@ -227,6 +231,8 @@ impl Advice {
         Advice::Cgroups,
         Advice::NoSuchProgram,
         Advice::NotExecutable,
+        Advice::OtherUser,
+        Advice::OtherDirectory,
         Advice::Busy,
         Advice::Stopping,
         Advice::SeeLog,
@@ -245,6 +251,10 @@ impl Advice {
             (StepName::Cgroup | StepName::EnterCgroup, _) => Advice::Cgroups,
             (StepName::Execve, "ENOENT") => Advice::NoSuchProgram,
             (StepName::Execve, "EACCES" | "ENOEXEC") => Advice::NotExecutable,
+            (StepName::RunAs, "ENOENT" | "EINVAL") => Advice::OtherUser,
+            (StepName::RunAs, "ELOOP" | "ENOTDIR" | "EEXIST" | "EACCES" | "ENAMETOOLONG") => {
+                Advice::OtherDirectory
+            }
             (StepName::Ask, "") => Advice::Stopping,
             (StepName::Ask, _) => Advice::Busy,
             _ => Advice::SeeLog,
@@ -276,6 +286,12 @@ impl Advice {
             }
             Advice::NoSuchProgram => "there is no such program in the rootfs",
             Advice::NotExecutable => "the file is there, but cannot be executed",
+            Advice::OtherUser => {
+                "name another user, such as 0 for root (vitrine run -u); a number need not be in the image's list"
+            }
+            Advice::OtherDirectory => {
+                "name another directory of the image (vitrine run -w); links that lead out of it are not followed"
+            }
             Advice::Busy => "the server has too much to do; try again in a moment",
             Advice::Stopping => "the server is stopping",
             Advice::SeeLog => "the server's log has the details; nothing was left behind",

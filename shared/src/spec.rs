@@ -1,12 +1,14 @@
 //! What a container should be. Checked at the edge (web) and again by the launcher.
 
-use std::fmt;
+mod error;
 
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{ARGV_BYTES, ARGV_WORDS};
 use crate::namespace::{Namespace, NamespaceSet};
 use crate::truth::ProcView;
+
+pub use error::{Quantity, SpecError};
 
 /// Shortest and longest CFS period the kernel takes, in microseconds (`sched-bwc.rst`).
 pub const PERIOD_USEC: std::ops::RangeInclusive<u64> = 1_000..=1_000_000;
@@ -79,6 +81,12 @@ pub struct ContainerSpec {
     pub rootfs: Rootfs,
     /// The program and its arguments.
     pub argv: Vec<String>,
+    /// Whom it runs as: `USER` or `USER:GROUP`, names or numbers of its own root's lists. Without it
+    /// the image's own user, else root.
+    pub user: Option<String>,
+    /// Where it begins: an absolute path of its own root, made when it is not there. Without it the
+    /// image's own, else `/`.
+    pub workdir: Option<String>,
     /// A terminal as standard input, output and error.
     pub tty: bool,
     /// Put a tiny reaping init in the place of PID 1.
@@ -101,11 +109,7 @@ impl ContainerSpec {
             hostname: None,
             rootfs: Rootfs::Machine,
             argv: vec!["/bin/bash".into(), "-l".into()],
-            tty: true,
-            init: false,
-            limits: Limits::default(),
-            time_offset_secs: 0,
-            proc_view: ProcView::Host,
+            ..Self::one_click()
         }
     }
 
@@ -117,6 +121,8 @@ impl ContainerSpec {
             hostname: Some("container".into()),
             rootfs: Rootfs::Busybox,
             argv: vec!["/bin/sh".into()],
+            user: None,
+            workdir: None,
             tty: true,
             init: false,
             limits: Limits::default(),
@@ -141,6 +147,8 @@ impl ContainerSpec {
             return Err(SpecError::OffsetNeedsTime);
         }
         self.check_view(self.proc_view)?;
+        self.user.as_deref().map_or(Ok(()), check_user)?;
+        self.workdir.as_deref().map_or(Ok(()), check_workdir)?;
         match &self.rootfs {
             Rootfs::Machine if !self.is_plain() => return Err(SpecError::MachineTakesNone),
             Rootfs::Image(name) => check_image_name(name)?,
@@ -169,6 +177,8 @@ impl ContainerSpec {
     fn is_plain(&self) -> bool {
         self.namespaces == NamespaceSet::NONE
             && self.hostname.is_none()
+            && self.user.is_none()
+            && self.workdir.is_none()
             && !self.init
             && self.limits.is_empty()
     }
@@ -195,6 +205,27 @@ pub fn check_line(line: &str) -> Result<(), SpecError> {
         return Err(SpecError::NoProgram);
     }
     check_argv(&shell_argv(line))
+}
+
+/// Checks a user: `USER` or `USER:GROUP`, as in `/etc/passwd` and `/etc/group`.
+pub fn check_user(user: &str) -> Result<(), SpecError> {
+    let good = |c: char| !c.is_control() && !c.is_whitespace();
+    if user.is_empty()
+        || user.len() > 128
+        || user.matches(':').count() > 1
+        || !user.chars().all(good)
+    {
+        return Err(SpecError::User { given: user.chars().take(40).collect() });
+    }
+    Ok(())
+}
+
+/// Checks a working directory: an absolute path that the kernel takes.
+pub fn check_workdir(path: &str) -> Result<(), SpecError> {
+    if !path.starts_with('/') || path.len() >= 4096 || path.contains('\0') {
+        return Err(SpecError::Workdir { given: path.chars().take(40).collect() });
+    }
+    Ok(())
 }
 
 /// Checks a command line: neither empty nor too long, no NUL.
@@ -273,144 +304,6 @@ fn in_range(what: Quantity, given: u64, min: u64, max: u64) -> Result<(), SpecEr
     Err(SpecError::OutOfRange { what, given, min, max })
 }
 
-/// A number that has a range.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub enum Quantity {
-    /// Seconds added to a clock.
-    TimeOffset,
-    /// Words of a command line.
-    ArgvWords,
-    /// Bytes of a command line.
-    ArgvBytes,
-    /// CPU quota, in microseconds.
-    CpuQuota,
-    /// CPU period, in microseconds.
-    CpuPeriod,
-    /// CPU burst, in microseconds.
-    CpuBurst,
-    /// CPU shares, as v1 writes them.
-    CpuShares,
-    /// Memory, in bytes.
-    Memory,
-    /// Memory above which it is slowed down, in bytes.
-    MemoryHigh,
-    /// Swap, in bytes.
-    MemorySwap,
-    /// Processes and threads.
-    Pids,
-    /// Bytes, reads or writes of a block device a second.
-    IoRate,
-    /// Samples a second.
-    Hertz,
-}
-
-impl Quantity {
-    /// All of them.
-    pub const ALL: [Quantity; 13] = [
-        Quantity::TimeOffset,
-        Quantity::ArgvWords,
-        Quantity::ArgvBytes,
-        Quantity::CpuQuota,
-        Quantity::CpuPeriod,
-        Quantity::CpuBurst,
-        Quantity::CpuShares,
-        Quantity::Memory,
-        Quantity::MemoryHigh,
-        Quantity::MemorySwap,
-        Quantity::Pids,
-        Quantity::IoRate,
-        Quantity::Hertz,
-    ];
-}
-
-impl fmt::Display for Quantity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Quantity::TimeOffset => "time offset",
-            Quantity::ArgvWords => "argv words",
-            Quantity::ArgvBytes => "argv bytes",
-            Quantity::CpuQuota => "cpu quota",
-            Quantity::CpuPeriod => "cpu period",
-            Quantity::CpuBurst => "cpu burst",
-            Quantity::CpuShares => "cpu shares",
-            Quantity::Memory => "memory",
-            Quantity::MemoryHigh => "memory high",
-            Quantity::MemorySwap => "memory swap",
-            Quantity::Pids => "pids",
-            Quantity::IoRate => "io rate",
-            Quantity::Hertz => "hertz",
-        })
-    }
-}
-
-/// Why a spec cannot be. The sentences say what is allowed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub enum SpecError {
-    /// No program to run.
-    #[error("no program is named; give one, for example /bin/sh")]
-    NoProgram,
-    /// A NUL byte in a word.
-    #[error("a word of the command line contains a NUL byte")]
-    Nul,
-    /// `/proc` cannot be mounted without a mount namespace.
-    #[error("remounting /proc needs a mount namespace: otherwise the mount would be the machine's")]
-    RemountNeedsMount,
-    /// Another view of `/proc` needs one of one's own.
-    #[error("another view of /proc needs a mount namespace and /proc remounted in it")]
-    ViewNeedsRemount,
-    /// lxcfs answers for a whole PID namespace.
-    #[error(
-        "lxcfs needs a PID namespace: it answers by the cgroup of the PID 1 that a reader sees"
-    )]
-    LxcfsNeedsPid,
-    /// A host name needs a UTS namespace.
-    #[error("a hostname needs a UTS namespace: otherwise it would be the machine's")]
-    HostnameNeedsUts,
-    /// A clock offset needs a time namespace.
-    #[error("a time offset needs a time namespace")]
-    OffsetNeedsTime,
-    /// Not a host name.
-    #[error("{given:?} is not a hostname: 1 to 64 letters, digits, '-' and '.'")]
-    Hostname {
-        /// What was given, cut.
-        given: String,
-    },
-    /// The machine's own root is for a plain program.
-    #[error("a shell in the machine takes no namespaces, host name, init or limits of its own")]
-    MachineTakesNone,
-    /// A directory of the host is for root on the command line.
-    #[error("a directory of the host is a rootfs only for vitrine run, by root")]
-    OnlyByRun,
-    /// Not the name of an image.
-    #[error(
-        "{given:?} is not the name of an image: 1 to 64 of a-z, 0-9, '.', '_' and '-', a letter or digit first"
-    )]
-    ImageName {
-        /// What was given, cut.
-        given: String,
-    },
-    /// Not a list of CPUs.
-    #[error("{given:?} is not a list of CPUs; write it like 0-1,3")]
-    CpuList {
-        /// What was given, cut.
-        given: String,
-    },
-    /// A number outside its range.
-    #[error("{what} is {given}; allowed is {min} to {max}")]
-    OutOfRange {
-        /// Which number.
-        what: Quantity,
-        /// What was given.
-        given: u64,
-        /// Least allowed.
-        min: u64,
-        /// Most allowed.
-        max: u64,
-    },
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -444,6 +337,23 @@ mod tests {
         assert_eq!(with(|s| s.argv = vec!["a\0b".into()]), Err(SpecError::Nul));
         assert!(with(|s| s.argv = vec!["x".into(); 65]).is_err());
         assert!(with(|s| s.argv = vec!["x".repeat(5000)]).is_err());
+    }
+
+    #[test]
+    fn users_and_working_directories() {
+        for good in ["app", "1000", "app:video", "1000:1000", ":0", "user@host.example"] {
+            assert_eq!(with(|s| s.user = Some(good.into())), Ok(()), "{good}");
+        }
+        for bad in ["", "a b", "a:b:c", "a\n", "a\0b", &"x".repeat(129)] {
+            assert!(with(|s| s.user = Some(bad.into())).is_err(), "{bad:?}");
+        }
+        assert_eq!(with(|s| s.workdir = Some("/srv/my app".into())), Ok(()));
+        for bad in ["", "srv", "./srv", "/a\0b", &"/x".repeat(2048)] {
+            assert!(with(|s| s.workdir = Some(bad.into())).is_err(), "{bad:?}");
+        }
+        let mut shell = ContainerSpec::machine_shell();
+        shell.user = Some("nobody".into());
+        assert_eq!(shell.check(), Err(SpecError::MachineTakesNone));
     }
 
     #[test]

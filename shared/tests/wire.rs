@@ -83,6 +83,8 @@ fn commands() -> Vec<Command> {
             pids_max: Some(1),
         },
         time_offset_secs: -5,
+        user: Some("app:1000".into()),
+        workdir: Some("/srv/根".into()),
         proc_view: ProcView::Lxcfs,
         ..ContainerSpec::one_click()
     };

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::processes::Processes;
 use crate::views::ps;
 
 /// `vitrine ps`.
@@ -21,18 +22,11 @@ Examples:
   vitrine ps --machine 3f2a                     # the machine whose id begins so
   vitrine ps --json | jq '.processes[] | {pid, pids, own}'")]
 pub struct Ps {
-    /// Every process of the host, not only those of machines and containers.
-    #[arg(short, long)]
-    all: bool,
-    /// Only the machine whose id begins with these digits.
-    #[arg(long, value_name = "ID", value_parser = super::parse_machine)]
-    machine: Option<String>,
+    #[command(flatten)]
+    which: Processes,
     /// What to sort by.
     #[arg(long, value_enum, value_name = "KEY", default_value_t = ps::Sort::Pid)]
     sort: ps::Sort,
-    /// Leave out the line with the names of the columns.
-    #[arg(long)]
-    no_headers: bool,
     /// Print JSON; docs/cli-json.md says what each field is.
     #[arg(long)]
     json: bool,
@@ -41,10 +35,10 @@ pub struct Ps {
 impl From<&Ps> for ps::Options {
     fn from(args: &Ps) -> Self {
         ps::Options {
-            all: args.all,
-            machine: args.machine.clone(),
+            all: args.which.all,
+            machine: args.which.machine.clone(),
             json: args.json,
-            no_headers: args.no_headers,
+            no_headers: args.which.no_headers,
             sort: args.sort,
         }
     }

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use vitrine_shared::namespace::{Namespace, NamespaceSet};
-use vitrine_shared::spec::{ContainerSpec, DEFAULT_PERIOD_USEC, Limits, Rootfs, check_image_name};
+use vitrine_shared::spec::{
+    ContainerSpec, DEFAULT_PERIOD_USEC, Limits, Rootfs, check_image_name, check_user, check_workdir,
+};
 use vitrine_shared::truth::ProcView;
 
 use crate::launcher::run;
@@ -55,6 +57,7 @@ Examples:
   vitrine run --rootfs lab -it -- bash          # bash, procps, util-linux, iproute2
   vitrine run --rootfs lab -m 64m --proc-view own -- free  # 64 MiB, not the host's
   vitrine run --rootfs alpine -it               # an image (vitrine image add), its own command
+  vitrine run --rootfs alpine -u guest -w /tmp -- id      # another user, another directory
   vitrine run --cpu-quota 20000 --cpu-period 100000 -- sh -c 'while : ; do : ; done'")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct Run {
@@ -115,6 +118,14 @@ pub struct Run {
     /// Give it a terminal.
     #[arg(short, long)]
     tty: bool,
+    /// Whom it runs as: USER or USER:GROUP, names or numbers of its own /etc/passwd and /etc/group
+    /// (Docker's --user, which is a namespace here). Else the image's user, or root.
+    #[arg(short = 'u', long = "as", value_name = "USER[:GROUP]", value_parser = parse_user)]
+    run_as: Option<String>,
+    /// Where it begins, made when it is not there: an absolute path inside. Else the image's
+    /// working directory, or /.
+    #[arg(short, long, value_name = "DIR", value_parser = parse_workdir)]
+    workdir: Option<String>,
     /// Host name inside (needs --uts).
     #[arg(long, value_name = "NAME")]
     hostname: Option<String>,
@@ -212,6 +223,8 @@ impl From<&Run> for run::Options {
             hostname: args.hostname.clone(),
             rootfs: rootfs(&args.rootfs),
             argv: args.argv.clone(),
+            user: args.run_as.clone(),
+            workdir: args.workdir.clone(),
             tty: args.tty,
             init: args.init,
             limits: Limits {
@@ -251,6 +264,14 @@ fn rootfs(word: &str) -> Rootfs {
         name if check_image_name(name).is_ok() => Rootfs::Image(name.into()),
         path => Rootfs::Directory(path.into()),
     }
+}
+
+fn parse_user(word: &str) -> Result<String, String> {
+    check_user(word).map(|()| word.into()).map_err(|err| err.to_string())
+}
+
+fn parse_workdir(word: &str) -> Result<String, String> {
+    check_workdir(word).map(|()| word.into()).map_err(|err| err.to_string())
 }
 
 /// `0.5` CPUs as a quota in the default period.

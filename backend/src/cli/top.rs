@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::processes::Processes;
 use crate::views::{ps, top};
 
 /// `vitrine top`.
@@ -24,12 +25,8 @@ Examples:
   vitrine top --iterations 5 | cat              # five samples as text
   vitrine top --json --iterations 60            # one JSON document a line")]
 pub struct Top {
-    /// Every process of the host, not only those of machines and containers.
-    #[arg(short, long)]
-    all: bool,
-    /// Only the machine whose id begins with these digits.
-    #[arg(long, value_name = "ID", value_parser = super::parse_machine)]
-    machine: Option<String>,
+    #[command(flatten)]
+    which: Processes,
     /// What to sort by.
     #[arg(long, value_enum, value_name = "KEY", default_value_t = ps::Sort::Cpu)]
     sort: ps::Sort,
@@ -39,9 +36,6 @@ pub struct Top {
     /// Stop after so many readings [default: 1 without a terminal, else none].
     #[arg(long, value_name = "N")]
     iterations: Option<NonZeroU64>,
-    /// Leave out the line with the names of the columns.
-    #[arg(long)]
-    no_headers: bool,
     /// Print one JSON document a line; docs/cli-json.md says what each field is.
     #[arg(long)]
     json: bool,
@@ -50,10 +44,10 @@ pub struct Top {
 impl From<&Top> for top::Options {
     fn from(args: &Top) -> Self {
         top::Options {
-            all: args.all,
-            machine: args.machine.clone(),
+            all: args.which.all,
+            machine: args.which.machine.clone(),
             json: args.json,
-            no_headers: args.no_headers,
+            no_headers: args.which.no_headers,
             sort: args.sort,
             interval: args.interval,
             iterations: args.iterations.map(NonZeroU64::get),

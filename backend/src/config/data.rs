@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Command};
 
-use super::file::File;
+use super::file::{File, Found};
 use super::or_default;
 
 const DATA: &str = "data";
@@ -35,7 +35,10 @@ pub(super) fn from_the_file(
     }
     let is_doctor = names.first().is_some_and(|name| name == "doctor");
     let data = match (data(given, serve), is_doctor) {
-        (Ok(data), _) => data,
+        (Ok(Found::File(file)), _) => file.value(DATA),
+        // It has a check for files that cannot be read.
+        (Ok(_), true) => None,
+        (Ok(found), false) => found.or_warn().and_then(|file| file.value(DATA)),
         // It has a check for files that are wrong.
         (Err(_), true) => None,
         (Err(text), false) => {
@@ -48,15 +51,15 @@ pub(super) fn from_the_file(
     }
 }
 
-/// What the file says.
-fn data(given: &ArgMatches, serve: &Command) -> Result<Option<String>, String> {
+/// The file that is to say it.
+fn data(given: &ArgMatches, serve: &Command) -> Result<Found, String> {
     // `doctor` has a flag for files of its own to check; the last one is what `serve` would take.
     let flag = given.try_get_many::<PathBuf>("config").ok().flatten();
     let named = flag.and_then(|mut paths| paths.next_back().cloned());
     let variable = || std::env::var_os("VITRINE_CONFIG").filter(|path| !path.is_empty());
     let found = or_default(named.or_else(|| variable().map(PathBuf::from)));
-    let Some((path, asked)) = found else { return Ok(None) };
-    Ok(File::open(&path, asked, serve)?.and_then(|file| file.value(DATA)))
+    let Some((path, asked)) = found else { return Ok(Found::Absent) };
+    File::open(&path, asked, serve)
 }
 
 /// The definition, with this default for the flag of the command of these names.

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::Path;
 
 use clap::builder::Resettable;
@@ -30,21 +30,45 @@ struct Value {
     place: String,
 }
 
+/// What came of looking for a file. One that nobody asked for need not be there, nor be ours to
+/// read: under `sudo -u` the home is often somebody else's.
+#[derive(Debug)]
+pub(super) enum Found {
+    File(File),
+    Absent,
+    /// Why it cannot be read.
+    Closed(String),
+}
+
+impl Found {
+    /// The file, if it can be used; one that cannot be read is told of on standard error.
+    pub(super) fn or_warn(self) -> Option<File> {
+        match self {
+            Found::File(file) => Some(file),
+            Found::Absent => None,
+            Found::Closed(why) => {
+                // A closed standard error leaves nobody to tell.
+                let line = format!("vitrine: warning: {why}; defaults are used");
+                let _ = writeln!(std::io::stderr(), "{line}");
+                None
+            }
+        }
+    }
+}
+
 impl File {
-    /// Reads a file; none when it is not there and nobody asked for it.
-    pub(super) fn open(
-        path: &Path,
-        asked: bool,
-        command: &Command,
-    ) -> Result<Option<Self>, String> {
+    /// Reads a file.
+    pub(super) fn open(path: &Path, asked: bool, command: &Command) -> Result<Found, String> {
         let text = match read(path) {
             Ok(text) => text,
-            Err(err) if err.kind() == std::io::ErrorKind::NotFound && !asked => return Ok(None),
+            Err(err) if err.kind() == ErrorKind::NotFound && !asked => return Ok(Found::Absent),
             Err(err) => {
-                return Err(format!("cannot read the configuration {}: {err}", path.display()));
+                let why = format!("cannot read the configuration {}: {err}", path.display());
+                let closed = err.kind() == ErrorKind::PermissionDenied && !asked;
+                return if closed { Ok(Found::Closed(why)) } else { Err(why) };
             }
         };
-        Self::parse(&path.display().to_string(), &text, command).map(Some)
+        Self::parse(&path.display().to_string(), &text, command).map(Found::File)
     }
 
     fn parse(name: &str, text: &str, command: &Command) -> Result<Self, String> {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Command;
 
 use super::{Finding, Host, Severity};
-use crate::config;
+use crate::config::{self, Checked};
 use crate::launcher::host;
 
 pub(super) fn check(host: &Host, serve: &Command, files: &[PathBuf]) -> Vec<Finding> {
@@ -41,8 +41,15 @@ fn configuration(serve: &Command, files: &[PathBuf], default: Option<PathBuf>) -
 fn one_file(serve: &Command, path: &Path, asked: bool) -> Finding {
     let id = "configuration";
     match config::check(serve, path, asked) {
-        Ok(None) => Finding::ok(id, format!("no {}: defaults are used", path.display())),
-        Ok(Some(count)) => Finding::ok(id, format!("{}: {count} keys, all known", path.display())),
+        Ok(Checked::Absent) => Finding::ok(id, format!("no {}: defaults are used", path.display())),
+        Ok(Checked::Closed(text)) => {
+            let why = "defaults are used; under sudo -u the home may be somebody else's";
+            let mend = "sudo -H -u USER vitrine serve";
+            Finding::new(Severity::Warning, id, text, why, mend)
+        }
+        Ok(Checked::Keys(count)) => {
+            Finding::ok(id, format!("{}: {count} keys, all known", path.display()))
+        }
         Err(text) => {
             let why = "`vitrine serve` does not start with it";
             Finding::new(Severity::Error, id, text, why, "")

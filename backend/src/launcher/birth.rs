@@ -24,13 +24,15 @@
 //! inside can undo a mount in it. In a machine of profile `lab` it is meant to: see `delegated`.
 
 mod delegated;
+mod heard;
 mod newborn;
+mod program;
+mod run_as;
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use nix::errno::Errno;
-use serde::{Deserialize, Serialize};
 use vitrine_shared::message::{Step, StepName};
 use vitrine_shared::namespace::{Namespace, NamespaceSet};
 
@@ -41,9 +43,12 @@ use super::mounts::{CgroupMount, ProcView};
 use super::privilege::Privilege;
 use super::step::{At as _, StepError, Steps};
 use super::sys::{self, Side};
-use super::talk::{Talk, Told};
+use super::talk::Talk;
 use super::truth::Cover;
+pub(crate) use heard::pid_of;
+use heard::{Heard, Ready, Word};
 use newborn::{in_child, prepare_time};
+pub(crate) use run_as::RunAs;
 
 /// How long a birth may take before it is undone.
 ///
@@ -52,8 +57,6 @@ use newborn::{in_child, prepare_time};
 /// is ended for it. Three seconds were once not enough on two cores with twenty processes that
 /// wanted them. Time spent waiting for a CPU is not told apart: a machine's own quota makes it too.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long, after a failure, the others may take to say that they were there.
-const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// The machine that a container is born into.
 pub(crate) struct Destination<'a> {
@@ -160,6 +163,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) output: Option<BorrowedFd<'a>>,
     /// Its program.
     pub(crate) program: Program<'a>,
+    /// Whom it runs as, and where it begins.
+    pub(crate) run_as: RunAs<'a>,
     /// Its environment, beside the usual.
     pub(crate) env: Vec<(String, String)>,
     /// What it may do.
@@ -179,18 +184,6 @@ pub(crate) struct Born {
     pub(crate) steps: Vec<Step>,
     /// The root that it has.
     pub(crate) root: RootId,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-enum Word {
-    /// A second helper, by pidfd, to be reaped.
-    Helper,
-    /// From the launcher: the network namespace, by descriptor, with its loopback device up.
-    Net,
-    /// The new process, by pidfd.
-    Child,
-    /// Everything is prepared; `execve` is next. Comes with the PTY master when there is one.
-    Ready(Vec<Step>, RootId),
 }
 
 /// Starts a process by plan and waits until it runs its program. On failure nothing of it is left.
@@ -261,83 +254,6 @@ pub(crate) fn start_while(
     }
 }
 
-/// What has been heard of a birth. Each word has another sender, so they come in any order: the
-/// new process may be ready before its helper has said that it made it.
-#[derive(Default)]
-struct Heard {
-    helpers: Vec<OwnedFd>,
-    child: Option<OwnedFd>,
-    ready: Option<Ready>,
-}
-
-/// What a new process says of itself before it executes its program.
-struct Ready {
-    steps: Vec<Step>,
-    root: RootId,
-    pty: Option<OwnedFd>,
-}
-
-impl Heard {
-    /// Waits until everybody has closed their end: helpers by ending, the new process by
-    /// executing its program, or by failing. Only then is listened: each waking costs as much as
-    /// a few mounts.
-    fn all(&mut self, talk: &Talk) -> Result<(), StepError> {
-        let in_time = talk.wait_closed(PATIENCE).at(StepName::Execve, "wait for execve");
-        let mut failed = None;
-        loop {
-            match talk.hear::<Word>(StepName::Execve, Duration::ZERO) {
-                Ok(Told::Closed) => break,
-                Ok(Told::Word(word, fds)) => self.note(word, fds),
-                Err(err) if err.errno() == Errno::ETIMEDOUT => break,
-                Err(err) => failed = failed.or(Some(err)),
-            }
-        }
-        failed.map_or(in_time, Err)
-    }
-
-    fn note(&mut self, word: Word, mut fds: Vec<OwnedFd>) {
-        match word {
-            Word::Helper => self.helpers.append(&mut fds),
-            Word::Child => self.child = fds.pop(),
-            // Said by this side only.
-            Word::Net => {}
-            Word::Ready(steps, root) => self.ready = Some(Ready { steps, root, pty: fds.pop() }),
-        }
-    }
-
-    /// What was born: its PID, and what it said.
-    fn born(&mut self, pid: Option<i32>) -> Result<(i32, Ready), StepError> {
-        let unmade = || StepError::new(StepName::Clone, "no process was made", Errno::EPROTO);
-        let ended =
-            || StepError::new(StepName::Execve, "it ended before it was ready", Errno::ECHILD);
-        let child = self.child.as_ref().ok_or_else(unmade)?;
-        let ready = self.ready.take().ok_or_else(ended)?;
-        let pid = match pid {
-            Some(pid) => pid,
-            None => pid_of(child.as_fd()).at(StepName::Clone, "read the pidfd's pid")?,
-        };
-        Ok((pid, ready))
-    }
-
-    /// After a failure, hears who else was made: a process that nobody reaps would keep PID 1 of
-    /// its machine from ending.
-    fn out(&mut self, talk: &Talk) {
-        if let Some(child) = &self.child {
-            // It may have ended by itself.
-            let _ = sys::pidfd_signal(child.as_fd(), libc::SIGKILL);
-        }
-        for _ in 0..8 {
-            match talk.hear::<Word>(StepName::Clone, LAST_WORDS) {
-                Ok(Told::Word(word, fds)) => self.note(word, fds),
-                Ok(Told::Closed) => return,
-                Err(err) if err.errno() == Errno::ETIMEDOUT => return,
-                // The failure was told once already.
-                Err(_) => {}
-            }
-        }
-    }
-}
-
 /// Makes a new network namespace with a loopback device that is up: this process goes there, and
 /// comes back.
 fn net_namespace() -> Result<OwnedFd, StepError> {
@@ -388,12 +304,4 @@ fn clone_call(plan: &Plan<'_>) -> String {
         flags.push("CLONE_PARENT");
     }
     format!("clone3({{flags={}}})", flags.join("|"))
-}
-
-/// The PID behind a pidfd, as this process's `/proc` numbers it.
-pub(crate) fn pid_of(pidfd: BorrowedFd<'_>) -> nix::Result<i32> {
-    let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd()))
-        .map_err(|_| Errno::EBADF)?;
-    let pid = info.lines().find_map(|line| line.strip_prefix("Pid:"));
-    pid.and_then(|pid| pid.trim().parse().ok()).filter(|&pid| pid > 0).ok_or(Errno::ESRCH)
 }

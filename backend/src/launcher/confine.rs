@@ -22,13 +22,8 @@ use super::sys;
 pub(crate) mod filter {
     /// For what runs inside a strict machine.
     pub(crate) const STRICT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/strict.bpf"));
-    /// Loaded after [`STRICT`]: calls that must say ENOSYS.
-    pub(crate) const STRICT_ERRNO: &[u8] =
-        include_bytes!(concat!(env!("OUT_DIR"), "/strict-errno.bpf"));
     /// For what runs in a machine of profile `lab` itself.
     pub(crate) const LAB: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/lab.bpf"));
-    /// Loaded after [`LAB`].
-    pub(crate) const LAB_ERRNO: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/lab-errno.bpf"));
     /// For the launcher and everything below it.
     pub(crate) const LAUNCHER: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/launcher.bpf"));
     /// For web.
@@ -152,12 +147,18 @@ pub(crate) fn limit_user_namespace(sys: BorrowedFd<'_>, nesting: Nesting) -> Res
     Ok(())
 }
 
-/// Gives up every capability for good.
-pub(crate) fn drop_capabilities() -> Result<(), StepError> {
+/// Sees to it that no capability comes from anywhere again. Those that are there stay, through a
+/// change of ids too.
+pub(crate) fn lock_capabilities() -> Result<(), StepError> {
     let step = StepName::Capabilities;
     drop_bounding(&[]).at(step, "PR_CAPBSET_DROP")?;
     sys::prctl(libc::PR_SET_SECUREBITS, SECUREBITS_NONE, 0).at(step, "PR_SET_SECUREBITS")?;
-    clear_ambient().at(step, "PR_CAP_AMBIENT_CLEAR_ALL")?;
+    clear_ambient().at(step, "PR_CAP_AMBIENT_CLEAR_ALL")
+}
+
+/// Gives up every capability for good, after [`lock_capabilities`].
+pub(crate) fn drop_capabilities() -> Result<(), StepError> {
+    let step = StepName::Capabilities;
     sys::capset(0, 0).at(step, "capset")?;
     no_new_privs().at(step, "PR_SET_NO_NEW_PRIVS")
 }
@@ -254,12 +255,10 @@ pub(crate) fn reset_signals() -> nix::Result<()> {
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
 }
 
-/// Loads the filters of a strict machine, or of a machine of profile `lab`.
+/// Loads the filter of a strict machine, or of a machine of profile `lab`.
 pub(crate) fn seccomp(lab: bool) -> Result<(), StepError> {
-    let (first, second) =
-        if lab { (filter::LAB, filter::LAB_ERRNO) } else { (filter::STRICT, filter::STRICT_ERRNO) };
-    sys::seccomp(first).at(StepName::Seccomp, "seccomp(allowed calls)")?;
-    sys::seccomp(second).at(StepName::Seccomp, "seccomp(calls that say ENOSYS)")
+    let filter = if lab { filter::LAB } else { filter::STRICT };
+    sys::seccomp(filter).at(StepName::Seccomp, "seccomp(allowed calls)")
 }
 
 /// Points standard input at a descriptor.
@@ -279,6 +278,9 @@ pub(crate) fn set_stdio(fd: BorrowedFd<'_>) -> nix::Result<()> {
     nix::unistd::dup2_stdout(fd.as_fd())?;
     nix::unistd::dup2_stderr(fd)
 }
+
+#[cfg(test)]
+mod filters;
 
 #[cfg(test)]
 mod tests {

@@ -111,6 +111,14 @@ fn unshare_line(spec: &ContainerSpec) -> String {
         words.push("--map-root-user".into());
     }
     words.push(format!("--root={root}"));
+    words.extend(spec.workdir.iter().map(|path| format!("--wd={}", quote(path))));
+    if let Some(user) = &spec.user {
+        // unshare(1) takes numbers only.
+        let (user, group) = user.split_once(':').unwrap_or((user, "0"));
+        let numbers = [("setgid", group), ("setuid", user)];
+        let number = |(_, word): &(&str, &str)| word.parse::<u32>().is_ok();
+        words.extend(numbers.into_iter().filter(number).map(|(name, id)| format!("--{name}={id}")));
+    }
     words.extend(spec.argv.iter().map(|word| quote(word)));
     words.join(" ")
 }

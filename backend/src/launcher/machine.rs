@@ -5,6 +5,8 @@
 
 mod commands;
 mod container;
+mod feed;
+mod start;
 mod view;
 
 use std::os::fd::{AsFd, OwnedFd};
@@ -15,33 +17,25 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 use vitrine_shared::cgroup::{Controller, GroupId, Knob};
-use vitrine_shared::id::{ContainerId, MachineId, ParticipantId, TerminalId};
-use vitrine_shared::limits;
-use vitrine_shared::message::{FeedEntry, Happening, Machine as Record, Profile, StepName};
-use vitrine_shared::namespace::NamespaceSet;
-use vitrine_shared::spec::DEFAULT_PERIOD_USEC;
+use vitrine_shared::id::{ContainerId, TerminalId};
+use vitrine_shared::message::{FeedEntry, Machine as Record, Profile, StepName};
 
 pub(crate) use container::Live;
 pub(crate) use view::Started as Probed;
 
-use super::birth::{self, Born, Plan, Program, Rights, Root, Stage, Stdio};
+use super::birth::Rights;
 use super::cage::Cage;
-use super::cgroup::{BASE, Cgroup, CgroupError, Entrance, Hierarchies};
-use super::confine::Nesting;
-use super::images::{Images, STAGES};
+use super::cgroup::{Cgroup, CgroupError, Entrance, Hierarchies};
+use super::images::Images;
 use super::kill::RootId;
 use super::limits::Limits;
-use super::mounts::{self, CgroupMount, ProcView};
 use super::privilege::Privilege;
-use super::step::{At as _, StepError, Steps};
+use super::step::{At as _, StepError};
 use super::sys;
 use super::uids::{Pool, UidRange};
-use super::userns;
 
 /// How long processes may take to die before that is an error.
 const DEATH: Duration = Duration::from_secs(5);
-/// Entries of a feed that are kept.
-const FEED: usize = 64;
 
 /// What machines are made of on this host.
 #[derive(Debug)]
@@ -93,16 +87,6 @@ pub(crate) struct Machine {
     has_made_groups: bool,
 }
 
-/// What a birth has made.
-struct Made {
-    born: Born,
-    userns: OwnedFd,
-    root: Cgroup,
-    shell: Cgroup,
-    stages: OwnedFd,
-    cage: Option<Cage>,
-}
-
 /// Groups of a machine that has ended, still to be removed: its owner may have made thousands,
 /// and nobody is to wait for that. Its uids are not given out again before.
 #[derive(Debug)]
@@ -130,146 +114,6 @@ impl From<CgroupError> for StepError {
 }
 
 impl Machine {
-    /// Starts a machine. On failure nothing of it is left.
-    pub(crate) fn start(
-        host: &mut Host,
-        id: MachineId,
-        owner: ParticipantId,
-        profile: Profile,
-    ) -> Result<Self, StepError> {
-        let steps = Steps::begin();
-        let uids = host.pool.take().at(StepName::IdMap, "take a uid range")?.ok_or_else(|| {
-            StepError::new(StepName::IdMap, "all uid ranges are taken", Errno::EAGAIN)
-        })?;
-        let path = format!("{BASE}/{}/{}", host.instance, &id.to_string()[..12]);
-        let cap = Cgroup::create(&host.hierarchies, &path)?;
-        match Self::start_in(host, id, profile, &uids, &cap, steps) {
-            Ok(Made { born, userns, root, shell, stages, cage }) => {
-                let record = Record {
-                    id,
-                    owner,
-                    profile,
-                    init_pid: born.pid.unsigned_abs(),
-                    uid_base: host.privilege.on_host(uids.base()),
-                    cgroup_path: path,
-                    born_msec: unix_msec(),
-                    steps: born.steps,
-                    containers: Vec::new(),
-                };
-                let mut machine = Machine {
-                    record,
-                    feed: Vec::new(),
-                    containers: Vec::new(),
-                    lines: Vec::new(),
-                    pidfd: born.pidfd,
-                    userns,
-                    cap,
-                    root,
-                    shell,
-                    cage,
-                    stages,
-                    uids,
-                    privilege: host.privilege,
-                    own_root: born.root,
-                    named: 0,
-                    told: 0,
-                    has_made_groups: profile == Profile::Lab,
-                };
-                let took_usec = total(&machine.record.steps);
-                machine.happened(Happening::MachineBorn { took_usec });
-                Ok(machine)
-            }
-            Err(err) => {
-                // The first error is the one to tell.
-                let _ = cap.kill_all(DEATH);
-                let _ = cap.remove();
-                Err(err)
-            }
-        }
-    }
-
-    fn start_in(
-        host: &Host,
-        id: MachineId,
-        profile: Profile,
-        uids: &UidRange,
-        cap: &Cgroup,
-        mut steps: Steps,
-    ) -> Result<Made, StepError> {
-        let lab = profile == Profile::Lab;
-        // First the caps: on v1 a group takes its swappiness from the one above when it is made.
-        set_caps(cap, host)?;
-        let root = cap.child("root")?;
-        let shell = root.child_for_processes("shell")?;
-        steps.done(StepName::Cgroup, format!("mkdir(…/{}, …/root, …/root/shell)", cap.path()));
-        let mut procs = root.procs()?;
-        let mut cage = None;
-        if lab {
-            cap.limit_groups(limits::LAB_CGROUPS.value, limits::LAB_CGROUP_DEPTH.value)?;
-            root.delegate(uids.base(), false)?;
-            shell.delegate(uids.base(), true)?;
-        }
-        // An ordinary user can make none; in their machines no hierarchy can be mounted at all.
-        if lab && !host.privilege.is_rootless() {
-            let made = Cage::make(&host.hierarchies, cap.path());
-            let made = made.at(StepName::Cgroup, "make groups in the other hierarchies")?;
-            procs.procs.extend(made.procs().at(StepName::Cgroup, "open their tasks")?);
-            cage = Some(made);
-        }
-        let nesting = nesting_of(profile, host.privilege);
-        let userns = userns::for_machine(uids, nesting, host.privilege)?;
-        let image = host
-            .images
-            .lab()
-            .map_err(|err| StepError::new(StepName::Rootfs, err.to_string(), Errno::ENOENT))?;
-        let lower = mounts::lower_layer(&image, Some(userns.as_fd()), host.privilege)?;
-        let map = format!("write(uid_map, \"0 {} {}\")", uids.base(), uids.count());
-        steps.done(StepName::IdMap, map);
-        let hostname = format!("machine-{}", &id.to_string()[..4]);
-        let cgroups = if lab { cgroup_mounts(host)? } else { Vec::new() };
-        let run_directory = host.privilege.run_directory();
-        let stage = Stage::On(&run_directory);
-        let plan = Plan {
-            into: None,
-            namespaces: NamespaceSet::ALL,
-            join_all: false,
-            net_apart: false,
-            time_offset_secs: 0,
-            procs,
-            output: None,
-            cover: None,
-            then_procs: shell.doors()?,
-            hostname: Some(&hostname),
-            root: if lab {
-                Root::Delegated { stage, lower: &lower, stages: STAGES, cgroups: &cgroups }
-            } else {
-                let (proc, stages) = (ProcView::Remounted, Some(STAGES));
-                Root::New { stage, lower: &lower, proc, stages }
-            },
-            userns: Some(userns.as_fd()),
-            uid_base: uids.base(),
-            privilege: host.privilege,
-            stdio: Stdio::Null,
-            program: Program::Init(&host.init, &[]),
-            env: Vec::new(),
-            rights: rights_of(profile),
-        };
-        let born = birth::start(&plan, steps)?;
-        let opened = open_stages(born.pid).and_then(|stages| {
-            // PID 1 has moved on: nobody is in `root` itself any more.
-            root.open_to_children()?;
-            Ok(stages)
-        });
-        match opened {
-            Ok(stages) => Ok(Made { born, userns, root, shell, stages, cage }),
-            Err(err) => {
-                // The first error is the one to tell.
-                let _ = userns::end(&born.pidfd);
-                Err(err)
-            }
-        }
-    }
-
     /// Ends the machine and everything in it; gives what could not be removed in a moment, and how
     /// its terminals ended.
     pub(crate) fn end(mut self) -> (Option<Left>, Vec<(TerminalId, i32)>) {
@@ -386,24 +230,6 @@ impl Machine {
     pub(crate) fn pidfd(&self) -> &OwnedFd {
         &self.pidfd
     }
-
-    /// The entries of the feed that web has not been told of. A new web is told of all.
-    pub(crate) fn untold(&mut self) -> Vec<FeedEntry> {
-        let told = std::mem::replace(&mut self.told, self.feed.last().map_or(0, |entry| entry.seq));
-        self.feed.iter().filter(|entry| entry.seq > told).cloned().collect()
-    }
-
-    /// Enters something in the feed.
-    pub(crate) fn happened(&mut self, mut what: Happening) -> FeedEntry {
-        cut(&mut what);
-        let seq = self.feed.last().map_or(0, |entry| entry.seq) + 1;
-        let entry = FeedEntry { seq, at_msec: unix_msec(), what };
-        self.feed.push(entry.clone());
-        if self.feed.len() > FEED {
-            self.feed.remove(0);
-        }
-        entry
-    }
 }
 
 impl Machine {
@@ -417,33 +243,12 @@ impl Machine {
     }
 }
 
-/// Which namespaces may be made in it.
-fn nesting_of(profile: Profile, privilege: Privilege) -> Nesting {
-    match (profile, privilege.is_rootless()) {
-        (Profile::Strict, _) => Nesting::Host,
-        (Profile::Lab, false) => Nesting::Lab,
-        (Profile::Lab, true) => Nesting::LabWithoutCgroups,
-    }
-}
-
 /// What the processes of the machine itself may do; its containers are strict in either.
 fn rights_of(profile: Profile) -> Rights {
     match profile {
         Profile::Strict => Rights::Strict,
         Profile::Lab => Rights::Lab,
     }
-}
-
-fn cgroup_mounts(host: &Host) -> Result<Vec<CgroupMount>, StepError> {
-    let read = |path| std::fs::read_to_string(path).at(StepName::Cgroup, format!("read {path}"));
-    let (mountinfo, controllers) = (read("/proc/self/mountinfo")?, read("/proc/cgroups")?);
-    Ok(mounts::cgroup_mounts(host.hierarchies.iter(), &mountinfo, &controllers))
-}
-
-/// Opened before anybody but PID 1 is in the machine.
-fn open_stages(init: i32) -> Result<OwnedFd, StepError> {
-    let root = root_of(init)?;
-    mounts::directory_in(root.as_fd(), STAGES).at(StepName::Rootfs, format!("open {STAGES}"))
 }
 
 /// The root of a process.
@@ -453,18 +258,6 @@ fn root_of(pid: i32) -> Result<OwnedFd, StepError> {
     open(path.as_str(), flags, Mode::empty()).at(StepName::Setns, "open its root")
 }
 
-/// Sets the caps: those of every machine, and what only v2 has.
-fn set_caps(cap: &Cgroup, host: &Host) -> Result<(), StepError> {
-    for knob in cap_knobs(&host.limits) {
-        if cap.set(&knob)?.is_none() && !host.privilege.tolerates_no_cap() {
-            return Err(cannot(cap, &knob));
-        }
-    }
-    // A machine that has run out of memory is of no use in parts.
-    cap.set(&Knob::OomGroup(true))?;
-    Ok(cap.forbid_swap(host.limits.machine_memory.value)?)
-}
-
 /// A limit that cannot be set is a machine that cannot be had.
 fn cannot(group: &Cgroup, knob: &Knob) -> StepError {
     let name = knob.controller().name();
@@ -472,43 +265,11 @@ fn cannot(group: &Cgroup, knob: &Knob) -> StepError {
     StepError::new(StepName::Cgroup, what, Errno::ENODEV)
 }
 
-/// The caps, one level above what the machine can ever write to.
-fn cap_knobs(limits: &Limits) -> [Knob; 3] {
-    [
-        Knob::CpuMax {
-            quota_usec: Some(limits.machine_cpu.value * DEFAULT_PERIOD_USEC / 1000),
-            period_usec: DEFAULT_PERIOD_USEC,
-        },
-        Knob::MemoryMax(Some(limits.machine_memory.value)),
-        Knob::PidsMax(Some(limits.machine_pids.value)),
-    ]
-}
-
 /// The hierarchies a machine has groups in.
 pub(crate) const CONTROLLERS: [Controller; 7] = Controller::ALL;
 
 fn total(steps: &[vitrine_shared::message::Step]) -> u32 {
     steps.iter().fold(0, |sum, step| sum.saturating_add(step.took_usec))
-}
-
-/// Cuts what a participant has written: a feed is short, and is told to every new web.
-fn cut(what: &mut Happening) {
-    const LONGEST: usize = 200;
-    let texts: Vec<&mut String> = match what {
-        Happening::ExecStarted { command, .. } => vec![command],
-        Happening::RanBoth { line, .. } => vec![line],
-        Happening::KernelRefused { text, path, .. } => vec![text, path],
-        Happening::Wrote { old, new, shell, path } => vec![old, new, shell, path],
-        Happening::ProcessMoved { from, to, .. } => vec![from, to],
-        Happening::GroupMade { path } | Happening::GroupRemoved { path } => vec![path],
-        _ => Vec::new(),
-    };
-    for text in texts {
-        if let Some((end, _)) = text.char_indices().nth(LONGEST) {
-            text.truncate(end);
-            text.push('…');
-        }
-    }
 }
 
 /// Unix time in milliseconds.

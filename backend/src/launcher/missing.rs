@@ -29,7 +29,7 @@ pub(crate) fn missing(
     if let Privilege::Rootless { uid, ids } = privilege {
         all.extend(without_root(host, uid, ids));
     }
-    if sys::landlock_version().is_none() {
+    if sys::landlock_abi().is_err() {
         all.push(lack(Feature::Landlock, Because::Kernel, ""));
     }
     if images::host_busybox().is_none() {

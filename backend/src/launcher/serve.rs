@@ -12,9 +12,10 @@
 //! | the launcher | everything dies with it (`PR_SET_PDEATHSIG`); the next start sweeps |
 
 mod door;
+mod hear;
+mod services;
 mod tell;
 
-use std::ffi::CString;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::{Path, PathBuf};
@@ -27,25 +28,27 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signalfd::SignalFd;
-use vitrine_shared::cgroup::{Controller, Dialect, GroupId};
+use vitrine_shared::cgroup::{Controller, Dialect};
 use vitrine_shared::id::{ContainerId, MachineId, ParticipantId};
-use vitrine_shared::message::{Command, Happening, HostInfo, Profile, Victim};
+use vitrine_shared::message::{HostInfo, Profile};
 
-use tell::{observed, tell_web_all};
+pub(crate) use services::ASSETS_VARIABLE;
+use services::Slot;
 
 use super::cgroup::Hierarchies;
 use super::images::{ImageError, Images, Watcher};
 pub use super::limits::Limits;
 use super::machine::{CONTROLLERS, Host, Machine, unix_msec};
 use super::privilege::{self, Privilege};
-use super::requests::{News, State};
+use super::requests::State;
 use super::signals::Asked;
-use super::supervise::{self, Place, Role, Service};
+use super::supervise::{self, Place};
 use super::uids::{Pool, UidRange};
 use super::{
     confine, directories, host, memfd, missing, random_id, signals, sweep, sys, systemd, truth,
+    userns,
 };
-use crate::ipc::{Channel, FromObserver, FromWeb, TlsSetup, ToObserver, ToWeb, WebSetup};
+use crate::ipc::TlsSetup;
 use crate::views::output;
 
 /// What `vitrine serve` was asked for.
@@ -73,11 +76,6 @@ pub struct Options {
     pub log: String,
 }
 
-/// Tells web, before it confines itself, which directory it must still be able to read.
-pub(crate) const ASSETS_VARIABLE: &str = "VITRINE_ASSETS";
-/// A service that dies again within this time is started more slowly.
-const QUICK_DEATH: Duration = Duration::from_secs(2);
-const SLOWEST_RESTART: Duration = Duration::from_secs(5);
 /// Descriptors that a process of ours may have open, where the host allows as many.
 const DESCRIPTORS: u64 = 65_536;
 /// Machines whose time is over are found within this time.
@@ -107,41 +105,6 @@ pub fn serve(options: &Options) -> anyhow::Result<()> {
     let result = server.announce().and_then(|()| server.run(&signals));
     server.stop();
     result
-}
-
-/// One of the two services: alive, or to be started at a given time.
-struct Slot {
-    place: Place,
-    service: Option<Service>,
-    started: Instant,
-    again_at: Option<Instant>,
-    delay: Duration,
-}
-
-impl Slot {
-    fn new(place: Place) -> Self {
-        Slot {
-            place,
-            service: None,
-            started: Instant::now(),
-            again_at: None,
-            delay: Duration::ZERO,
-        }
-    }
-
-    /// Takes note of a death and says when to start again: at once, unless it dies quickly.
-    fn died(&mut self) {
-        if let Some(service) = self.service.take() {
-            // It may live still, with a broken channel.
-            let _ = super::userns::end(&service.pidfd);
-        }
-        self.delay = if self.started.elapsed() > QUICK_DEATH {
-            Duration::ZERO
-        } else {
-            (self.delay * 2).clamp(Duration::from_millis(50), SLOWEST_RESTART)
-        };
-        self.again_at = Some(Instant::now() + self.delay);
-    }
 }
 
 struct Server {
@@ -272,81 +235,6 @@ impl Server {
         output::write(format!("{url}/#token={token}\n")).map(drop)
     }
 
-    /// What the services must know before anybody speaks to them.
-    fn environment(&self) -> Vec<CString> {
-        let log = format!("VITRINE_LOG={}", self.options.log);
-        let assets = self.options.assets.as_ref();
-        let assets = assets.map(|dir| format!("{ASSETS_VARIABLE}={}", dir.display()));
-        [Some(log), assets]
-            .into_iter()
-            .flatten()
-            .filter_map(|line| CString::new(line).ok())
-            .collect()
-    }
-
-    fn start_web(&mut self) {
-        self.web.again_at = None;
-        self.web.started = Instant::now();
-        if let Err(err) = self.try_start_web() {
-            tracing::error!(%err, "web does not start");
-            self.web.died();
-        }
-    }
-
-    fn try_start_web(&mut self) -> std::io::Result<()> {
-        // Requests of the one that died; this one's numbers begin anew.
-        self.state.forget_probes();
-        let service =
-            supervise::start(Role::Web, &self.binary, self.web.place, &self.environment())?;
-        // From here on it is ended and reaped when something fails.
-        let service = self.web.service.insert(service);
-        let (for_web, for_observer) = Channel::pair()?;
-        let setup = WebSetup {
-            cookie_key: self.cookie_key,
-            token: self.token.clone(),
-            teacher: self.teacher,
-            listen: self.listener.local_addr()?,
-            allowed_origins: self.options.allowed_origins.clone(),
-            trusted_proxies: self.options.trusted_proxies.clone(),
-            tls: self.tls.clone(),
-            assets: self.options.assets.clone(),
-            host: self.info.clone(),
-        };
-        let hello = ToWeb::Hello(Box::new(setup));
-        service.channel.send_waiting(&hello, &[self.listener.as_fd(), for_web.as_fd()])?;
-        for machine in &self.state.machines {
-            tell_web_all(&service.channel, machine)?;
-        }
-        service.channel.send_waiting(&ToWeb::Synced, &[])?;
-        self.tell_observer(&ToObserver::Web, &[for_observer.as_fd()]);
-        Ok(())
-    }
-
-    fn start_observer(&mut self) {
-        self.observer.again_at = None;
-        self.observer.started = Instant::now();
-        let (place, environment) = (self.observer.place, self.environment());
-        match supervise::start(Role::Observer, &self.binary, place, &environment) {
-            Ok(service) => self.observer.service = Some(service),
-            Err(err) => {
-                tracing::error!(%err, "observer does not start");
-                self.observer.died();
-                return;
-            }
-        }
-        let known: Vec<_> = self.state.machines.iter().map(observed).collect();
-        for machine in known {
-            self.tell_observer(&ToObserver::Machine(machine), &[]);
-        }
-        // Web's channel led to the one that died.
-        if self.web.service.is_some()
-            && let Ok((for_web, for_observer)) = Channel::pair()
-        {
-            self.tell_web(&ToWeb::Observer, &[for_web.as_fd()]);
-            self.tell_observer(&ToObserver::Web, &[for_observer.as_fd()]);
-        }
-    }
-
     fn run(&mut self, signals: &SignalFd) -> anyhow::Result<()> {
         loop {
             let ready = self.wait(signals)?;
@@ -449,107 +337,6 @@ impl Server {
         }
     }
 
-    /// One message at a time: others have their turn in between.
-    fn hear_web(&mut self) {
-        let Some(service) = &mut self.web.service else { return };
-        match service.channel.recv::<FromWeb>(&mut service.inbox) {
-            Ok(Some((
-                FromWeb::Request {
-                    request,
-                    by,
-                    command: command @ (Command::Probe { .. } | Command::RunBoth { .. }),
-                },
-                _,
-            ))) => {
-                let started = self.state.start_probe(request, by, &command);
-                self.tell_news();
-                if let Err(not) = started {
-                    let answer = not.answer(&self.info.missing);
-                    self.tell_web(&ToWeb::Answer { request, answer }, &[]);
-                }
-            }
-            Ok(Some((FromWeb::Request { request, by, command }, _))) => {
-                let answer = match self.state.command(by, &command) {
-                    Ok((deeds, made)) => vitrine_shared::message::Answer::Done { deeds, made },
-                    Err(not) => not.answer(&self.info.missing),
-                };
-                // The news first: a page that hears of its container finds it there.
-                self.tell_news();
-                self.tell_web(&ToWeb::Answer { request, answer }, &[]);
-            }
-            Ok(Some((FromWeb::TokenSpent, _))) => self.token = None,
-            Ok(Some((FromWeb::Ready, _))) => tracing::info!("web serves"),
-            Ok(None) => self.web.died(),
-            Err(err) if err.kind() == std::io::ErrorKind::WouldBlock => {}
-            Err(err) => {
-                tracing::warn!(%err, "web says what cannot be understood");
-                self.web.died();
-            }
-        }
-    }
-
-    /// Tells what probes have said that have ended.
-    fn answer_probes(&mut self) {
-        for (request, answer) in self.state.probes_ended() {
-            self.tell_web(&ToWeb::Answer { request, answer }, &[]);
-        }
-    }
-
-    /// Reads certificate and key again. Connections that are there keep what they have; a pair
-    /// that cannot be used changes nothing.
-    fn reload_tls(&mut self) {
-        match door::read_tls(&self.options) {
-            Ok(Some(setup)) => {
-                self.tell_web(&ToWeb::Tls(Box::new(setup.clone())), &[]);
-                // For the next web.
-                self.tls = Some(setup);
-                tracing::info!("the TLS certificate and key were read again");
-            }
-            Ok(None) => tracing::warn!("SIGHUP: there is no certificate to read again"),
-            Err(err) => tracing::error!("the old TLS certificate and key stay: {err:#}"),
-        }
-    }
-
-    /// Pages that come from now on are told of the images that there are now.
-    fn look_at_store(&mut self) {
-        if let Some(store) = &self.store {
-            store.drain();
-        }
-        let names = self.state.host.images.names();
-        if self.info.images != names {
-            self.info.images.clone_from(&names);
-            self.tell_web(&ToWeb::Images { names }, &[]);
-        }
-    }
-
-    fn hear_observer(&mut self) {
-        let Some(service) = &mut self.observer.service else { return };
-        match service.channel.recv::<FromObserver>(&mut service.inbox) {
-            Ok(Some((FromObserver::OomKilled { machine, group, victim }, _))) => {
-                self.oom_killed(machine, group, victim);
-            }
-            Ok(None) => self.observer.died(),
-            Err(err) if err.kind() == std::io::ErrorKind::WouldBlock => {}
-            Err(err) => {
-                tracing::warn!(%err, "observer says what cannot be understood");
-                self.observer.died();
-            }
-        }
-    }
-
-    fn oom_killed(&mut self, id: MachineId, group: GroupId, victim: Option<Victim>) {
-        let Some(machine) = self.state.machines.iter_mut().find(|m| m.record.id == id) else {
-            return;
-        };
-        let name = match group {
-            GroupId::Container(container) => machine.name_of(container),
-            GroupId::Cap | GroupId::Root | GroupId::Shell => String::new(),
-            GroupId::Made(path) => path.to_string(),
-        };
-        machine.happened(Happening::OomKilled { name, victim });
-        self.state.news.push(News::Machine(id));
-    }
-
     /// Ends the machines whose time is over.
     fn end_old_machines(&mut self) {
         let oldest =
@@ -575,7 +362,7 @@ impl Server {
         for slot in [&mut self.web, &mut self.observer] {
             if let Some(service) = slot.service.take() {
                 // It may have ended by itself.
-                let _ = super::userns::end(&service.pidfd);
+                let _ = userns::end(&service.pidfd);
             }
         }
         sweep::remove_own(&self.state.host.hierarchies, &self.state.host.instance);

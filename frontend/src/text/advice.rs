@@ -35,6 +35,12 @@ pub(crate) fn on_failure(lang: Lang, advice: Advice) -> &'static str {
         }
         Advice::NoSuchProgram => "rootfs 里没有这个程序。",
         Advice::NotExecutable => "文件在，但不能执行。",
+        Advice::OtherUser => {
+            "请换一个用户，例如 0 就是 root（vitrine run -u）；数字不必在镜像的列表里。"
+        }
+        Advice::OtherDirectory => {
+            "请换镜像里的另一个目录（vitrine run -w）；指向镜像外面的链接不会跟随。"
+        }
         Advice::Busy => "服务器太忙；过一会儿再试。",
         Advice::Stopping => "服务器正在停止。",
         Advice::SeeLog => "请看服务器的日志；没有留下任何东西。",

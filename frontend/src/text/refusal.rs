@@ -208,8 +208,14 @@ fn spec(lang: Lang, error: &SpecError) -> String {
         SpecError::Hostname { given } => {
             format!("“{given}”不是主机名：1 到 64 个字母、数字、“-”和“.”。")
         }
+        SpecError::User { given } => {
+            format!("“{given}”不是用户：一个名字或号，或用冒号连起来的两个（USER:GROUP）。")
+        }
+        SpecError::Workdir { given } => {
+            format!("“{given}”不是工作目录：要写绝对路径，例如 /srv。")
+        }
         SpecError::MachineTakesNone => {
-            "机器自己的 shell 不能另设命名空间、主机名、init 或限额。".into()
+            "机器自己的 shell 不能另设命名空间、主机名、用户、目录、init 或限额。".into()
         }
         SpecError::OnlyByRun => "宿主机的目录只能由 root 在命令行用 vitrine run 作 rootfs。".into(),
         SpecError::ImageName { given } => {

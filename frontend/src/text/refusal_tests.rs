@@ -8,6 +8,11 @@ use super::*;
 const NAMES: &[&str] = &[
     "lxcfs",
     "/var/lib/lxcfs",
+    "/srv",
+    "-u",
+    "-w",
+    "USER",
+    "GROUP",
     "Vitrine",
     "apt-get",
     "install",
@@ -147,7 +152,7 @@ fn english_in_a_chinese_sentence_is_found() {
     assert!(prose("memory.high 只能读；见 /sys/fs/cgroup。").is_empty());
 }
 
-const STEPS: [StepName; 18] = [
+const STEPS: [StepName; 19] = [
     StepName::Cgroup,
     StepName::IdMap,
     StepName::Clone,
@@ -161,6 +166,7 @@ const STEPS: [StepName; 18] = [
     StepName::Pty,
     StepName::PivotRoot,
     StepName::EnterUser,
+    StepName::RunAs,
     StepName::Capabilities,
     StepName::Rlimits,
     StepName::Seccomp,

@@ -22,6 +22,7 @@ pub(crate) fn step(lang: Lang, name: StepName) -> &'static str {
         StepName::EnterUser => {
             lang.pick("become root of its user namespace", "成为自己用户命名空间的 root")
         }
+        StepName::RunAs => lang.pick("become the user it runs as", "成为它运行时的用户"),
         StepName::Capabilities => lang.pick("drop every capability", "放弃所有 capability"),
         StepName::Rlimits => lang.pick("set resource limits", "设置资源上限"),
         StepName::Seccomp => lang.pick("load the seccomp filter", "装入 seccomp 过滤器"),

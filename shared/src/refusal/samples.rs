@@ -60,6 +60,8 @@ fn specs() -> Vec<SpecError> {
         SpecError::ViewNeedsRemount,
         SpecError::LxcfsNeedsPid,
         SpecError::Hostname { given: "1 2".into() },
+        SpecError::User { given: "1 2".into() },
+        SpecError::Workdir { given: "1".into() },
         SpecError::MachineTakesNone,
         SpecError::OnlyByRun,
         SpecError::ImageName { given: "../1".into() },
@@ -166,6 +168,7 @@ mod tests {
             SpecError::NoProgram, SpecError::Nul, SpecError::RemountNeedsMount,
             SpecError::HostnameNeedsUts, SpecError::OffsetNeedsTime, SpecError::ViewNeedsRemount,
             SpecError::LxcfsNeedsPid, SpecError::Hostname { .. },
+            SpecError::User { .. }, SpecError::Workdir { .. },
             SpecError::MachineTakesNone, SpecError::OnlyByRun, SpecError::ImageName { .. },
             SpecError::CpuList { .. }, SpecError::OutOfRange { .. },
         );

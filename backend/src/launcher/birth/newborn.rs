@@ -2,29 +2,27 @@
 //! done on the far side of `clone3`. Everything here runs in ordinary Rust, because the launcher
 //! has one thread.
 
-use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::path::Path;
 
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::stat::{Mode, umask};
-use nix::unistd::{AccessFlags, access, chdir, execve, fchdir, sethostname, setsid};
+use nix::unistd::{chdir, fchdir, sethostname, setsid};
 use vitrine_shared::message::StepName;
 use vitrine_shared::namespace::Namespace;
 
+use super::super::confine;
 use super::super::kill::RootId;
 use super::super::mounts::{self, ProcView, RootPlan};
 use super::super::privilege::Privilege;
 use super::super::step::{At as _, StepError, Steps};
 use super::super::sys::{self, Side};
 use super::super::talk::{Talk, Told};
-use super::super::{confine, memfd};
 use super::delegated;
+use super::program::{HOME, environment, execute, lines, resolve, search_path};
+use super::run_as::last_id;
 use super::{Destination, PATIENCE, Plan, Program, Rights, Root, Stage, Stdio, Word, clone_call};
-
-const HOME: &str = "/root";
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// From here on we are a new process: a helper, or already the one to be.
 pub(super) fn in_child(plan: &Plan<'_>, talk: &Talk) -> ! {
@@ -204,10 +202,22 @@ fn finish(
     steps: &mut Steps,
     pty: Option<OwnedFd>,
 ) -> Result<std::convert::Infallible, StepError> {
-    let env = environment(plan);
-    let (path, argv) = resolve(&plan.program, search_path(&env))?;
+    let last = last_id(plan.userns.is_some(), plan.privilege);
+    let person = plan.run_as.find(last)?;
+    plan.run_as.enter_directory()?;
+    let env = environment(plan, person.as_ref());
     match plan.rights {
         Rights::Unfiltered | Rights::Strict => {
+            confine::lock_capabilities()?;
+            if let Some(person) = &person {
+                let stdin = std::io::stdin();
+                let terminal = (plan.stdio == Stdio::Terminal).then(|| stdin.as_fd());
+                person.become_them(terminal, plan.privilege)?;
+            }
+            let call = plan.run_as.call(person.as_ref());
+            if !call.is_empty() {
+                steps.done(StepName::RunAs, call);
+            }
             confine::drop_capabilities()?;
             let call = "capset(0); prctl(PR_SET_SECUREBITS); prctl(PR_SET_NO_NEW_PRIVS)";
             steps.done(StepName::Capabilities, call);
@@ -219,6 +229,8 @@ fn finish(
             steps.done(StepName::Capabilities, call);
         }
     }
+    // As whoever it runs as now: what they cannot reach is not there for them.
+    let (path, argv) = resolve(&plan.program, search_path(&env))?;
     confine::limit_process(plan.into.is_some(), plan.privilege)?;
     steps.done(StepName::Rlimits, "setrlimit; keyctl; prctl(PR_SET_PDEATHSIG, SIGKILL)");
     umask(Mode::from_bits_truncate(0o022));
@@ -336,99 +348,4 @@ fn terminal(plan: &Plan<'_>, root: &Path, steps: &mut Steps) -> Result<Option<Ow
     confine::set_stdio(slave.as_fd()).at(StepName::Pty, "dup2")?;
     steps.done(StepName::Pty, "open(/dev/pts/ptmx); ioctl(TIOCGPTPEER); ioctl(TIOCSCTTY)");
     Ok(Some(master))
-}
-
-/// What is given here, and above that what the plan says: a name is there once.
-fn environment(plan: &Plan<'_>) -> Vec<(String, String)> {
-    let mut env = vec![
-        ("PATH".to_string(), DEFAULT_PATH.to_string()),
-        ("HOME".to_string(), HOME.to_string()),
-    ];
-    if plan.stdio == Stdio::Terminal {
-        env.push(("TERM".into(), "xterm-256color".into()));
-    }
-    for (name, value) in &plan.env {
-        env.retain(|(other, _)| other != name);
-        env.push((name.clone(), value.clone()));
-    }
-    env
-}
-
-/// Where programs are looked for, as a shell with this environment would.
-fn search_path(env: &[(String, String)]) -> &str {
-    env.iter().find(|(name, _)| name == "PATH").map_or(DEFAULT_PATH, |(_, value)| value)
-}
-
-fn lines(env: &[(String, String)]) -> Vec<CString> {
-    let lines = env.iter().map(|(name, value)| format!("{name}={value}"));
-    lines.filter_map(|line| CString::new(line).ok()).collect()
-}
-
-/// Finds the program in its own root, as a shell would; with an init it is the init's argument.
-fn resolve(
-    program: &Program<'_>,
-    path: &str,
-) -> Result<(Option<CString>, Vec<CString>), StepError> {
-    let step = StepName::Execve;
-    let words = match program {
-        Program::Argv(words) | Program::Init(_, words) => *words,
-    };
-    let c = |word: &str| {
-        CString::new(word).map_err(|_| StepError::new(step, "a NUL in argv", Errno::EINVAL))
-    };
-    let mut argv = words.iter().map(|word| c(word)).collect::<Result<Vec<_>, _>>()?;
-    let found = match words.first() {
-        None => None,
-        Some(name) => Some(c(&find(name, path).at(step, format!("execve({name:?})"))?)?),
-    };
-    match program {
-        Program::Argv(_) => Ok((found, argv)),
-        Program::Init(..) => {
-            if let (Some(first), Some(path)) = (argv.first_mut(), found) {
-                *first = path;
-            }
-            argv.insert(0, c"init".into());
-            Ok((None, argv))
-        }
-    }
-}
-
-fn find(name: &str, path: &str) -> nix::Result<String> {
-    if name.contains('/') {
-        return access(name, AccessFlags::F_OK).map(|()| name.to_string());
-    }
-    let mut refused = Errno::ENOENT;
-    for dir in path.split(':') {
-        let path = format!("{dir}/{name}");
-        match access(path.as_str(), AccessFlags::X_OK) {
-            Ok(()) => return Ok(path),
-            Err(Errno::EACCES) => refused = Errno::EACCES,
-            Err(_) => {}
-        }
-    }
-    Err(refused)
-}
-
-fn execute(
-    plan: &Plan<'_>,
-    talk: &Talk,
-    path: Option<&std::ffi::CStr>,
-    argv: &[CString],
-    env: &[CString],
-) -> Result<std::convert::Infallible, StepError> {
-    let step = StepName::Execve;
-    let mut keep = vec![0, 1, 2, talk.as_raw_fd()];
-    match (&plan.program, path) {
-        (Program::Init(init, _), _) => {
-            // Both stay open until the moment of execve, which closes them.
-            keep.push(init.as_raw_fd());
-            sys::close_all_but(&keep).at(step, "close_range")?;
-            memfd::execute(init.as_fd(), argv, env).at(step, "execveat(init)")
-        }
-        (Program::Argv(_), Some(path)) => {
-            sys::close_all_but(&keep).at(step, "close_range")?;
-            execve(path, argv, env).at(step, format!("execve({})", path.to_string_lossy()))
-        }
-        (Program::Argv(_), None) => Err(StepError::new(step, "no program", Errno::ENOENT)),
-    }
 }

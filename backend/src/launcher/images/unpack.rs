@@ -73,9 +73,9 @@ pub(crate) struct Config {
     pub(crate) entrypoint: Vec<String>,
     /// The words after them, or the program.
     pub(crate) cmd: Vec<String>,
-    /// Kept and shown; containers start in `/`.
+    /// Where it begins.
     pub(crate) working_dir: String,
-    /// Kept and shown; containers start as root of their own user namespace.
+    /// Whom it runs as: `USER[:GROUP]`, names or numbers of its own lists.
     pub(crate) user: String,
 }
 

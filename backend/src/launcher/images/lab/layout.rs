@@ -12,6 +12,8 @@ use super::{libraries, tools};
 /// An image that is being filled.
 pub(super) struct Layout<'a> {
     root: &'a Path,
+    /// Where the files come from: `/`, but in tests.
+    host: PathBuf,
     /// Files of the host that were copied: size and time of change.
     pub(super) sources: BTreeMap<PathBuf, (u64, i64)>,
     /// Bytes that were copied.
@@ -30,7 +32,12 @@ impl<'a> Layout<'a> {
             skeleton::directory(&root.join("usr").join(name))?;
             skeleton::link(&Path::new("usr").join(name), &root.join(name))?;
         }
-        Ok(Layout { root, sources: BTreeMap::new(), bytes: 0, files: 0, home: None })
+        let host = PathBuf::from("/");
+        Ok(Layout { root, host, sources: BTreeMap::new(), bytes: 0, files: 0, home: None })
+    }
+
+    fn place_of(&self, path: &Path) -> PathBuf {
+        place_of(&self.host, path)
     }
 
     /// Copies a program, under the name that it has there, with all that it needs. False: it does not run here.
@@ -55,7 +62,7 @@ impl<'a> Layout<'a> {
         };
         self.needed(&needed)?;
         let place = self.copy(&program, 0o755)?;
-        self.link(&place, &place_of(path))?;
+        self.link(&place, &self.place_of(path))?;
         Ok(true)
     }
 
@@ -64,7 +71,7 @@ impl<'a> Layout<'a> {
             let file = fs::canonicalize(&library.path).map_err(at(&library.path))?;
             let place = self.copy(&file, 0o755)?;
             // Where it was found, by the name that it was asked for.
-            let found = place_of(&library.path);
+            let found = self.place_of(&library.path);
             self.link(&place, &found)?;
             if library.name == "libc.so.6" && self.home.is_none() {
                 self.home = found.parent().map(Path::to_path_buf);
@@ -86,7 +93,7 @@ impl<'a> Layout<'a> {
     fn by_name(&mut self) -> Result<(), ImageError> {
         let Some(home) = self.home.clone() else { return Ok(()) };
         for name in tools::LOADED_BY_NAME {
-            let path = Path::new("/").join(&home).join(name);
+            let path = self.host.join(&home).join(name);
             if let Ok(file) = fs::canonicalize(&path) {
                 let place = self.copy(&file, 0o755)?;
                 self.link(&place, &home.join(name))?;
@@ -121,7 +128,7 @@ impl<'a> Layout<'a> {
                     let path = Path::new(directory).join(letter).join(name);
                     if let Ok(file) = fs::canonicalize(&path) {
                         let place = self.copy(&file, 0o644)?;
-                        self.link(&place, &place_of(&path))?;
+                        self.link(&place, &self.place_of(&path))?;
                     }
                 }
             }
@@ -140,7 +147,7 @@ impl<'a> Layout<'a> {
             } else if meta.is_file() {
                 let file = fs::canonicalize(&path).map_err(at(&path))?;
                 let place = self.copy(&file, 0o644)?;
-                self.link(&place, &place_of(&path))?;
+                self.link(&place, &self.place_of(&path))?;
             }
         }
         Ok(())
@@ -148,12 +155,19 @@ impl<'a> Layout<'a> {
 
     /// Copies a file of the host, once, to its place in the image; gives that.
     fn copy(&mut self, file: &Path, mode: u32) -> Result<PathBuf, ImageError> {
-        let place = place_of(file);
+        let place = self.place_of(file);
         if self.sources.contains_key(file) {
             return Ok(place);
         }
         let stamp = store::stamp(file).map_err(at(file))?;
         let target = self.room(&place)?;
+        if fs::symlink_metadata(&target).is_ok() {
+            // A host whose `/lib` is not its `/usr/lib` can have a library of this name in both,
+            // and here they are one directory: the first that a program has asked for stays. The
+            // other is a source all the same.
+            self.sources.insert(file.to_path_buf(), stamp);
+            return Ok(place);
+        }
         skeleton::copy(file, &target, mode)?;
         self.bytes += stamp.0;
         self.files += 1;
@@ -193,14 +207,14 @@ impl<'a> Layout<'a> {
 const MERGED: &[&str] = &["bin", "sbin", "lib", "lib32", "lib64"];
 
 /// Where the image has what the host has at `path`.
-fn place_of(path: &Path) -> PathBuf {
+fn place_of(host: &Path, path: &Path) -> PathBuf {
     // Host directories that are links (`/bin`, or `/usr/sbin` where it is one) count as such.
     let directory = path.parent().and_then(|parent| fs::canonicalize(parent).ok());
     let path = match (&directory, path.file_name()) {
         (Some(directory), Some(name)) => directory.join(name),
         _ => path.to_path_buf(),
     };
-    let place = path.strip_prefix("/").unwrap_or(&path);
+    let place = path.strip_prefix(host).unwrap_or(&path);
     if MERGED.iter().any(|name| place.starts_with(name)) {
         Path::new("usr").join(place)
     } else {
@@ -215,6 +229,7 @@ mod tests {
     #[test]
     fn the_image_is_merged_whatever_the_host_is() {
         let dir = tempfile::tempdir().unwrap();
+        let place_of = |path: &Path| place_of(Path::new("/"), path);
         assert_eq!(place_of(Path::new("/nowhere/x")), Path::new("nowhere/x"));
         assert_eq!(place_of(Path::new("/lib64/nowhere/x")), Path::new("usr/lib64/nowhere/x"));
         // A directory that is a link.
@@ -223,5 +238,50 @@ mod tests {
         std::os::unix::fs::symlink(&real, dir.path().join("link")).unwrap();
         let placed = place_of(&dir.path().join("link/x"));
         assert!(placed.ends_with("real/x"), "{}", placed.display());
+    }
+
+    /// A host with files of these texts, and the image of the libraries in this order.
+    fn image_of(files: &[&str], libraries: &[&str]) -> (tempfile::TempDir, usize) {
+        let dir = tempfile::tempdir().unwrap();
+        // As `fs::canonicalize` will say it.
+        let host = fs::canonicalize(dir.path()).unwrap().join("host");
+        let root = dir.path().join("root");
+        fs::create_dir(&root).unwrap();
+        for file in files {
+            fs::create_dir_all(host.join(file).parent().unwrap()).unwrap();
+            fs::write(host.join(file), file).unwrap();
+        }
+        let mut layout = Layout { host: host.clone(), ..Layout::begin(&root).unwrap() };
+        let library = |path: &&str| {
+            let name = path.rsplit('/').next().unwrap().into();
+            libraries::Library { name, path: host.join(path) }
+        };
+        let libraries: Vec<_> = libraries.iter().map(library).collect();
+        layout.needed(&libraries).unwrap();
+        let sources = layout.sources.len();
+        (dir, sources)
+    }
+
+    #[test]
+    fn two_libraries_of_one_name_are_the_one_that_was_asked_for_first() {
+        let (old, new) = ("lib/x86/libtinfo.so.6", "usr/lib/x86/libtinfo.so.6");
+        for (first, second) in [(old, new), (new, old)] {
+            let (dir, sources) = image_of(&[old, new], &[first, second, first]);
+            for path in ["root/usr/lib/x86/libtinfo.so.6", "root/lib/x86/libtinfo.so.6"] {
+                assert_eq!(fs::read_to_string(dir.path().join(path)).unwrap(), first);
+            }
+            // A change of either makes another image.
+            assert_eq!(sources, 2);
+        }
+    }
+
+    #[test]
+    fn a_library_may_have_the_name_of_a_link_beside_the_c_library() {
+        let (libc, away) = ("usr/lib/x86/libc.so.6", "opt/lib/libz.so.1");
+        let there = "lib/x86/libz.so.1";
+        let (dir, sources) = image_of(&[libc, away, there], &[libc, away, there]);
+        let path = dir.path().join("root/usr/lib/x86/libz.so.1");
+        assert_eq!(fs::read_link(path).unwrap(), Path::new("/opt/lib/libz.so.1"));
+        assert_eq!(sources, 3);
     }
 }
