@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  launcher ── Machine, MachineGone, Web ──►┐            ┌── Watch { machine, hertz } ◄── web
-//!           ◄────────────── OomKilled ──────┤  observer  ├── Sample, Cpu, Use ─────────►
+//!           ◄─── OomKilled, Throttled ──────┤  observer  ├── Sample, Cpu, Use ─────────►
 //!                                           └─────┬──────┘
 //!                                                 │ what is read, and when
 //!  each tick, for each machine due                │
@@ -29,6 +29,7 @@
 //!    memory.stat, pids.events, io.stat … open ────┤  what else it uses, and what it met
 //!  each second, for all machines                  │
 //!    memory.oom_control | .events kept, pread ────┤  where something was killed for memory
+//!    cpu.stat                     kept, pread ────┤  who is throttled, and who not any more
 //!  when something was                             │
 //!    /dev/kmsg                    kept, read ─────┘  who it was
 //! ```
@@ -40,7 +41,7 @@
 //! launcher confines it before [`run`], and it opens nothing but for reading.
 //!
 //! In reading order: [`Reader`] (a machine in, a sample out), then `process`, `group` and `oom`
-//! (what is kept of each), `made` and `standing` (groups that somebody made, and who is in which),
+//! (what is kept of each), `throttle`, `made` and `standing` (groups that somebody made, and who is in which),
 //! `roots` (an ordinary user's machines), `command_line` (the reads that may block),
 //! `discover` (a close look at namespaces; `namespace` and `mountinfo` are shared with the views), `parse` (bytes to numbers),
 //! `schedule`, `focus` (one group's CPU, some twenty times a second), `uses` (what else it uses), `clock` and `file`.
@@ -61,6 +62,7 @@ mod reader;
 pub(crate) mod roots;
 mod schedule;
 mod standing;
+mod throttle;
 mod uses;
 
 use std::collections::VecDeque;
@@ -72,6 +74,7 @@ use anyhow::Context as _;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use vitrine_shared::cgroup::{Dialect, GroupId};
 use vitrine_shared::focus::Look;
 use vitrine_shared::id::MachineId;
 use vitrine_shared::message::Victim;
@@ -81,6 +84,7 @@ use self::focus::Focuses;
 pub use self::oom::Killed;
 pub use self::reader::Reader;
 use self::schedule::Schedule;
+use self::throttle::Turn;
 use self::uses::Uses;
 use crate::ipc::{Channel, FromObserver, Inbox, ObserverToWeb, ToObserver, WebToObserver};
 use crate::kernel_log::KernelLog;
@@ -262,6 +266,37 @@ impl Observer {
         for (machine, killed) in self.reader.oom_kills() {
             self.note_kills(machine, vec![killed]);
         }
+        self.note_kills_in_made_groups();
+        for (machine, Turn { group, ended }) in self.reader.throttled() {
+            self.note(FromObserver::Throttled { machine, group, ended });
+        }
+    }
+
+    fn note(&mut self, news: FromObserver) {
+        if self.news.len() < MAX_NEWS {
+            self.news.push_back(news);
+        }
+    }
+
+    /// In v1 a kill is counted in the victim's group only, and of the groups that somebody made no
+    /// counter is kept here: the log tells of them by itself.
+    fn note_kills_in_made_groups(&mut self) {
+        let Some(log) = &mut self.log else { return };
+        let roots = self.reader.with_made_groups();
+        let roots: Vec<_> =
+            roots.into_iter().filter(|(_, root)| root.dialect == Dialect::V1).collect();
+        if !roots.is_empty() {
+            log.catch_up();
+        }
+        let mut found = Vec::new();
+        for (machine, root) in roots {
+            while let Some((group, victim)) =
+                log.take_below(&root.directory, |path| root.made(path))
+            {
+                found.push(FromObserver::OomKilled { machine, group, victim: Some(victim) });
+            }
+        }
+        found.into_iter().for_each(|news| self.note(news));
     }
 
     fn note_kills(&mut self, machine: MachineId, kills: Vec<Killed>) {
@@ -269,15 +304,36 @@ impl Observer {
             log.catch_up();
         }
         for Killed { group, directory } in kills {
-            let victims = std::iter::from_fn(|| self.log.as_mut()?.take(&directory));
-            let mut victims: Vec<Option<Victim>> = victims.map(Some).collect();
+            let mut victims = self.victims(machine, group, &directory);
             if victims.is_empty() {
-                victims.push(None);
+                victims.push((group, None));
             }
-            let room = MAX_NEWS.saturating_sub(self.news.len());
-            let news = victims.into_iter().take(room);
-            self.news.extend(news.map(|victim| FromObserver::OomKilled { machine, group, victim }));
+            for (group, victim) in victims {
+                self.note(FromObserver::OomKilled { machine, group, victim });
+            }
         }
+    }
+
+    /// Who was killed there, by the log. v2 counts a kill in a group that somebody made as one of
+    /// the machine's root.
+    fn victims(
+        &mut self,
+        machine: MachineId,
+        group: GroupId,
+        directory: &Path,
+    ) -> Vec<(GroupId, Option<Victim>)> {
+        let Some(log) = &mut self.log else { return Vec::new() };
+        let own = std::iter::from_fn(|| log.take(directory));
+        let mut victims: Vec<_> = own.map(|victim| (group, Some(victim))).collect();
+        let mut roots = self.reader.with_made_groups();
+        roots.retain(|(id, root)| {
+            *id == machine && group == GroupId::Root && root.dialect == Dialect::V2
+        });
+        for (_, root) in roots {
+            let made = std::iter::from_fn(|| log.take_below(directory, |path| root.made(path)));
+            victims.extend(made.map(|(made, victim)| (made, Some(victim))));
+        }
+        victims
     }
 
     /// `false` when the launcher has gone.

@@ -4,6 +4,7 @@ pub(crate) mod about;
 pub(crate) mod about_server;
 pub(crate) mod bar;
 pub(crate) mod birth;
+pub(crate) mod birth_lens;
 pub(crate) mod busy;
 pub(crate) mod cpu;
 pub(crate) mod cpu_lens;

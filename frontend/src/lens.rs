@@ -53,6 +53,8 @@ pub(crate) enum Lens {
     Rosetta,
     /// A group's CPU: a minute of it, and its last periods.
     Cpu,
+    /// A birth, step by step.
+    Birth,
 }
 
 impl Lens {
@@ -84,7 +86,7 @@ pub(crate) struct Button {
 }
 
 /// The lenses of the bar, in its order; the first view, two eyes, stands before them.
-pub(crate) fn on_the_bar(lang: Lang) -> [Button; 5] {
+pub(crate) fn on_the_bar(lang: Lang) -> [Button; 6] {
     let button = |lens, name, word, question| Button { lens, name, word, question };
     [
         button(
@@ -116,6 +118,12 @@ pub(crate) fn on_the_bar(lang: Lang) -> [Button; 5] {
             "rosetta",
             "v1 ↔ v2",
             lang.pick("How is it written?", "两种写法是什么？"),
+        ),
+        button(
+            Lens::Birth,
+            "birth",
+            lang.pick("Birth", "诞生"),
+            lang.pick("How did it come to be?", "它是怎样一步步诞生的？"),
         ),
     ]
 }

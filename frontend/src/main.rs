@@ -14,6 +14,7 @@
 #![deny(unsafe_code)]
 
 mod app;
+mod birth;
 mod chart;
 mod clipboard;
 mod close;
@@ -22,6 +23,7 @@ mod components;
 mod draw;
 mod early;
 mod eyes;
+mod feed;
 #[cfg(test)]
 mod fixture;
 mod format;

@@ -22,6 +22,8 @@ pub(crate) enum Fragment {
 pub(crate) const LAB: &str = "#/lab";
 /// Periods that the CPU lens shows: fewest, at first, most.
 const PERIODS: (u32, u32, u32) = (5, 10, 20);
+/// No birth has more steps.
+const MOST_FRAMES: usize = 99;
 /// Longest name in a fragment, in bytes; ours are shorter.
 const NAME_BYTES: usize = 40;
 
@@ -38,11 +40,22 @@ pub(crate) struct Spot {
     pub(crate) group: Option<String>,
     /// Time window of the CPU lens, in periods.
     pub(crate) periods: u32,
+    /// Whose birth is looked at: `machine`, `c1`, `try-7`.
+    pub(crate) birth: Option<String>,
+    /// After which of its steps, from 1; the last when it is not said.
+    pub(crate) frame: Option<usize>,
 }
 
 impl Default for Spot {
     fn default() -> Self {
-        Spot { view: None, machine: None, group: None, periods: PERIODS.1 }
+        Spot {
+            view: None,
+            machine: None,
+            group: None,
+            periods: PERIODS.1,
+            birth: None,
+            frame: None,
+        }
     }
 }
 
@@ -59,6 +72,11 @@ impl Spot {
             match key {
                 "m" => spot.machine = name(value),
                 "g" => spot.group = name(value),
+                "b" => spot.birth = name(value),
+                "f" => {
+                    spot.frame =
+                        value.parse().ok().filter(|frame| (1..=MOST_FRAMES).contains(frame))
+                }
                 "w" => spot.periods = clamp_periods(value.parse().ok()),
                 _ => {}
             }
@@ -69,9 +87,11 @@ impl Spot {
     /// The fragment; what is as it would be anyway is left out.
     fn hash(&self) -> String {
         let mut pairs = Vec::new();
-        for (key, value) in [("m", &self.machine), ("g", &self.group)] {
+        let names = [("m", &self.machine), ("g", &self.group), ("b", &self.birth)];
+        for (key, value) in names {
             pairs.extend(value.as_ref().map(|value| format!("{key}={value}")));
         }
+        pairs.extend(self.frame.map(|frame| format!("f={frame}")));
         if self.periods != PERIODS.1 {
             pairs.push(format!("w={}", self.periods));
         }
@@ -128,6 +148,16 @@ pub(crate) fn keep(change: impl FnOnce(&mut Spot)) {
     }
 }
 
+/// Goes to another place in the lab, with a step in the history.
+pub(crate) fn to_spot(change: impl FnOnce(&mut Spot)) {
+    let mut spot = spot();
+    change(&mut spot);
+    if let Some(window) = web_sys::window() {
+        // A fragment of our own is always a valid one.
+        let _ = window.location().set_hash(&spot.hash());
+    }
+}
+
 /// The fragment now.
 pub(crate) fn current() -> Fragment {
     parse(&hash_now())
@@ -180,6 +210,9 @@ mod tests {
         assert_eq!(spot.hash(), "#/lab/cpu?m=9a4e1d3a6f0b&g=c1&w=15");
         assert_eq!(Spot::parse(&spot.hash()), Some(spot));
         assert_eq!(Spot::default().hash(), LAB);
+        let birth = Spot::parse("#/lab/birth?m=9a4e1d3a6f0b&b=try-7&f=12").unwrap();
+        assert_eq!((birth.birth.as_deref(), birth.frame), (Some("try-7"), Some(12)));
+        assert_eq!(birth.hash(), "#/lab/birth?m=9a4e1d3a6f0b&b=try-7&f=12");
     }
 
     #[test]
@@ -188,6 +221,9 @@ mod tests {
             [("w=0", 5), ("w=99999", 20), ("w=-1", 10), ("w=99999999999", 10), ("w=", 10)]
         {
             assert_eq!(Spot::parse(&format!("#/lab/cpu?{hash}")).unwrap().periods, w, "{hash}");
+        }
+        for bad in ["0", "100", "-1", "x", "", "99999999999999999999"] {
+            assert_eq!(Spot::parse(&format!("#/lab/birth?f={bad}")).unwrap().frame, None, "{bad}");
         }
         let long = "x".repeat(41);
         for bad in ["<script>", "../..", "C1", "%63", "a b", long.as_str(), ""] {

@@ -20,12 +20,14 @@
 //! 16. [`uses`]: its memory, processes and devices, four times a second
 //! 17. [`cpu`]: what readings of the CPU tell, measured and modelled
 //! 18. [`truth`]: which numbers in a container are the host's, and what mends them
-//! 19. [`sim`]: the model of CFS bandwidth control that plays on the start page
+//! 19. [`birth`]: what there was after each step of a birth
+//! 20. [`sim`]: the model of CFS bandwidth control that plays on the start page
 //!
 //! **Invariant:** nothing here does I/O, reads a clock or depends on a platform.
 
 #![forbid(unsafe_code)]
 
+pub mod birth;
 pub mod cgroup;
 pub mod cpu;
 pub mod discovery;

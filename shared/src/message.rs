@@ -8,6 +8,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::birth::{Attempt, Newborn};
 use crate::cgroup::{CgroupSample, Dialect, GroupId, Knob};
 use crate::discovery::Discovery;
 use crate::focus::{CpuSample, Focus};
@@ -314,6 +315,9 @@ pub struct Machine {
     pub born_msec: u64,
     /// How it was born.
     pub steps: Vec<Step>,
+    /// What the kernel said of its PID 1 then.
+    #[serde(default)]
+    pub newborn: Newborn,
     /// Its containers, oldest first; a few that have ended among them.
     pub containers: Vec<Container>,
 }
@@ -350,6 +354,9 @@ pub struct Container {
     pub born_msec: u64,
     /// How it was born.
     pub steps: Vec<Step>,
+    /// What the kernel said of its first process then.
+    #[serde(default)]
+    pub newborn: Newborn,
 }
 
 /// Alive or not.
@@ -473,6 +480,8 @@ pub enum Happening {
         /// How long it took, in microseconds.
         took_usec: u32,
     },
+    /// The birth of a container failed, and what it had made was undone.
+    BirthFailed(Box<Attempt>),
     /// A container ended.
     ContainerExited {
         /// Its name.
@@ -535,6 +544,30 @@ pub enum Happening {
         /// Whom, where the kernel's log says it and can be read.
         victim: Option<Victim>,
     },
+    /// A group had used up its quota before a period was over, for the first time in a while.
+    ThrottleBegan {
+        /// The container's name; empty for the machine.
+        name: String,
+    },
+    /// For three seconds no period of it was throttled.
+    ThrottleEnded {
+        /// The container's name; empty for the machine.
+        name: String,
+        /// How it was until then.
+        spell: Spell,
+    },
+}
+
+/// A time in which a group was throttled, by the counters of its `cpu.stat`, read once a second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Spell {
+    /// From the first to the last reading that had throttled periods, in milliseconds.
+    pub lasted_msec: u64,
+    /// Periods that passed in it.
+    pub periods: u64,
+    /// Of these, the throttled ones.
+    pub throttled: u64,
 }
 
 /// Who was killed for memory, as the kernel's log has it.

@@ -5,6 +5,7 @@
 
 mod container;
 mod view;
+mod witness;
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
@@ -40,6 +41,8 @@ use super::userns;
 const DEATH: Duration = Duration::from_secs(5);
 /// Entries of a feed that are kept.
 const FEED: usize = 64;
+/// Of these, how many may tell of throttling.
+const FEED_THROTTLES: usize = 16;
 
 /// What machines are made of on this host.
 #[derive(Debug)]
@@ -149,6 +152,7 @@ impl Machine {
                     uid_base: host.privilege.on_host(uids.base()),
                     cgroup_path: path,
                     born_msec: unix_msec(),
+                    newborn: witness::look(born.pid, host.privilege),
                     steps: born.steps,
                     containers: Vec::new(),
                 };
@@ -392,6 +396,13 @@ impl Machine {
         let seq = self.feed.last().map_or(0, |entry| entry.seq) + 1;
         let entry = FeedEntry { seq, at_msec: unix_msec(), what };
         self.feed.push(entry.clone());
+        // One that is throttled now and then does not push everything else out.
+        let of_throttling = self.feed.iter().filter(|entry| is_of_throttling(entry)).count();
+        if of_throttling > FEED_THROTTLES
+            && let Some(oldest) = self.feed.iter().position(is_of_throttling)
+        {
+            self.feed.remove(oldest);
+        }
         if self.feed.len() > FEED {
             self.feed.remove(0);
         }
@@ -484,15 +495,25 @@ fn total(steps: &[vitrine_shared::message::Step]) -> u32 {
     steps.iter().fold(0, |sum, step| sum.saturating_add(step.took_usec))
 }
 
+fn is_of_throttling(entry: &FeedEntry) -> bool {
+    matches!(entry.what, Happening::ThrottleBegan { .. } | Happening::ThrottleEnded { .. })
+}
+
 /// Cuts what a participant has written: a feed is short, and is told to every new web.
 fn cut(what: &mut Happening) {
     const LONGEST: usize = 200;
+    const WORDS: usize = 16;
     let texts: Vec<&mut String> = match what {
         Happening::ExecStarted { command, .. } => vec![command],
         Happening::KernelRefused { text, path, .. } => vec![text, path],
         Happening::Wrote { old, new, shell, path } => vec![old, new, shell, path],
         Happening::ProcessMoved { from, to, .. } => vec![from, to],
         Happening::GroupMade { path } | Happening::GroupRemoved { path } => vec![path],
+        Happening::BirthFailed(attempt) => {
+            attempt.spec.argv.truncate(WORDS);
+            let calls = attempt.steps.iter_mut().map(|step| &mut step.call);
+            attempt.spec.argv.iter_mut().chain(calls).collect()
+        }
         _ => Vec::new(),
     };
     for text in texts {

@@ -29,7 +29,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signalfd::SignalFd;
 use vitrine_shared::cgroup::{Controller, Dialect, GroupId};
 use vitrine_shared::id::{ContainerId, MachineId, ParticipantId};
-use vitrine_shared::message::{Command, Happening, HostInfo, Profile, Victim};
+use vitrine_shared::message::{Command, Happening, HostInfo, Profile};
 
 use tell::{observed, tell_web_all};
 
@@ -522,7 +522,14 @@ impl Server {
         let Some(service) = &mut self.observer.service else { return };
         match service.channel.recv::<FromObserver>(&mut service.inbox) {
             Ok(Some((FromObserver::OomKilled { machine, group, victim }, _))) => {
-                self.oom_killed(machine, group, victim);
+                let what = |name| Happening::OomKilled { name, victim };
+                self.happened_in(machine, group, what);
+            }
+            Ok(Some((FromObserver::Throttled { machine, group, ended }, _))) => {
+                self.happened_in(machine, group, |name| match ended {
+                    None => Happening::ThrottleBegan { name },
+                    Some(spell) => Happening::ThrottleEnded { name, spell },
+                });
             }
             Ok(None) => self.observer.died(),
             Err(err) if err.kind() == std::io::ErrorKind::WouldBlock => {}
@@ -533,7 +540,13 @@ impl Server {
         }
     }
 
-    fn oom_killed(&mut self, id: MachineId, group: GroupId, victim: Option<Victim>) {
+    /// Enters in a machine's feed what happened to one of its groups.
+    fn happened_in(
+        &mut self,
+        id: MachineId,
+        group: GroupId,
+        what: impl FnOnce(String) -> Happening,
+    ) {
         let Some(machine) = self.state.machines.iter_mut().find(|m| m.record.id == id) else {
             return;
         };
@@ -542,7 +555,7 @@ impl Server {
             GroupId::Cap | GroupId::Root | GroupId::Shell => String::new(),
             GroupId::Made(path) => path.to_string(),
         };
-        machine.happened(Happening::OomKilled { name, victim });
+        machine.happened(what(name));
         self.state.news.push(News::Machine(id));
     }
 

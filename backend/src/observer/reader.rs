@@ -20,11 +20,12 @@ use super::file::{self, Ledger};
 use super::focus::Focuses;
 use super::group::{self, Depth, Group};
 use super::made::Made;
-use super::oom::{Killed, OomWatch};
+use super::oom::{Killed, MemoryRoot, OomWatch};
 use super::parse;
 use super::process::{Means, Processes};
 use super::roots::{self, OwnIds, Roots};
 use super::standing::Standings;
+use super::throttle::{ThrottleWatch, Turn};
 use super::uses::Uses;
 use crate::ipc::ObservedMachine;
 
@@ -63,6 +64,7 @@ struct Machine {
     standings: Standings,
     processes: Processes,
     oom: OomWatch,
+    throttle: ThrottleWatch,
     /// Processes that are not this machine's; kept between two listings, because a new number of
     /// ours and an old number of all give a wrong difference.
     others: Option<u32>,
@@ -105,7 +107,9 @@ impl Reader {
             let mut oom = OomWatch::default();
             oom.follow(&observed);
             oom.check(&mut self.buffer);
-            self.machines.insert(observed.machine, Machine::new(observed, oom));
+            let mut machine = Machine::new(observed, oom);
+            machine.throttle.follow(&machine.observed);
+            self.machines.insert(machine.observed.machine, machine);
             return Vec::new();
         };
         let mut killed = machine.oom.check(&mut self.buffer);
@@ -113,7 +117,9 @@ impl Reader {
             machine.groups.clear();
             machine.made_groups.clear();
             machine.oom = OomWatch::default();
+            machine.throttle = ThrottleWatch::default();
         }
+        machine.throttle.follow(&observed);
         machine.oom.follow(&observed);
         machine.observed = observed;
         killed.extend(machine.oom.check(&mut self.buffer));
@@ -159,6 +165,23 @@ impl Reader {
     /// Forgets what web asked for.
     pub(super) fn show_no_files(&mut self) {
         self.shown.clear();
+    }
+
+    /// Groups that are throttled since the last look, or have not been for a while.
+    pub(super) fn throttled(&mut self) -> Vec<(MachineId, Turn)> {
+        let now_nsec = clock::monotonic_nsec();
+        let mut turns = Vec::new();
+        for (&id, machine) in &mut self.machines {
+            let told = machine.throttle.check(now_nsec, &mut self.buffer);
+            turns.extend(told.into_iter().map(|turn| (id, turn)));
+        }
+        turns
+    }
+
+    /// The machines in which somebody may have made groups, and where their memory is counted.
+    pub(super) fn with_made_groups(&self) -> Vec<(MachineId, MemoryRoot)> {
+        let made = self.machines.iter().filter(|(_, machine)| machine.observed.delegated);
+        made.filter_map(|(&id, machine)| Some((id, MemoryRoot::of(&machine.observed)?))).collect()
     }
 
     /// What was killed for memory since the last look, in all machines.
@@ -241,6 +264,7 @@ impl Machine {
             standings: Standings::default(),
             processes: Processes::default(),
             oom,
+            throttle: ThrottleWatch::default(),
             others: None,
         }
     }

@@ -7,6 +7,7 @@ use nix::errno::Errno;
 use nix::mount::{MntFlags, umount2};
 use nix::sched::{CloneFlags, setns};
 use nix::unistd::{UnlinkatFlags, fchdir, unlinkat};
+use vitrine_shared::birth::Attempt;
 use vitrine_shared::id::{ContainerId, TerminalId};
 use vitrine_shared::limits;
 use vitrine_shared::message::{Container, ContainerState, FeedEntry, Happening, Profile, StepName};
@@ -14,16 +15,16 @@ use vitrine_shared::namespace::{Namespace, NamespaceSet};
 use vitrine_shared::spec::{ContainerSpec, Rootfs};
 
 use super::super::birth::{self, Born, Destination, Plan, Program, Rights, Root, Stage, Stdio};
-use super::super::cgroup::Cgroup;
+use super::super::cgroup::{Cgroup, Wrote};
 use super::super::images::Image;
 use super::super::kill::{self, RootId};
 use super::super::mounts::{self, ProcView};
-use super::super::step::{At as _, StepError, Steps};
+use super::super::step::{At as _, StepError, Steps, errno_name};
 use super::super::sys::{self, Ended, Side};
 use super::super::truth::Own;
 use super::super::{memfd, userns};
-use super::view;
 use super::{DEATH, Host, Machine, cannot, rights_of, root_of, total, unix_msec};
+use super::{view, witness};
 use crate::ipc::RING_FILE_BYTES;
 
 /// How long the processes of a shell may take to die.
@@ -89,7 +90,7 @@ impl Machine {
         terminal: TerminalId,
         spec: ContainerSpec,
     ) -> Result<(), StepError> {
-        let (steps, began) = (Steps::begin(), Instant::now());
+        let (mut steps, began) = (Steps::begin(), Instant::now());
         let is_shell = spec.rootfs == Rootfs::Machine;
         let (name, group) =
             if is_shell { (self.next_shell(), self.shell.clone()) } else { self.next_group()? };
@@ -97,9 +98,9 @@ impl Machine {
         let ring = ring.transpose().at(StepName::Pty, "memfd");
         let started = ring.and_then(|ring| {
             let started = if is_shell {
-                self.start_shell_in(&spec, steps)?
+                self.start_shell_in(&spec, &mut steps)?
             } else {
-                self.start_container_in(host, &name, &group, &spec, steps)?
+                self.start_container_in(host, &name, &group, &spec, &mut steps)?
             };
             Ok((started, ring))
         });
@@ -131,22 +132,32 @@ impl Machine {
                     proc_depth: proc_depth(&spec),
                     spec,
                     born_msec: unix_msec(),
+                    newborn: witness::look(born.pid, self.privilege),
                     steps: born.steps,
                 });
                 self.containers.push(live);
                 self.happened(Happening::ContainerBorn { name, took_usec });
                 Ok(())
             }
-            // A birth that fails takes its process with it; the group is the machine's own.
-            Err(err) if is_shell => Err(err),
             Err(err) => {
-                // The first error is the one to tell.
-                let _ = group.kill_all(DEATH);
-                let _ = self.unstage(&name);
-                let _ = group.remove();
+                // A birth that fails takes its process with it; a shell's group is the machine's own.
+                if !is_shell {
+                    // The first error is the one to tell.
+                    let _ = group.kill_all(DEATH);
+                    let _ = self.unstage(&name);
+                    let _ = group.remove();
+                }
+                let err = steps.failed(err);
+                self.birth_failed(name, spec, &err);
                 Err(err)
             }
         }
+    }
+
+    fn birth_failed(&mut self, name: String, spec: ContainerSpec, err: &StepError) {
+        let (steps, errno) = (err.steps.clone(), errno_name(err.errno()));
+        let attempt = Attempt { name, spec, steps, errno };
+        self.happened(Happening::BirthFailed(Box::new(attempt)));
     }
 
     /// A name that no living shell of the machine has: `shell`, `shell2` …
@@ -174,7 +185,11 @@ impl Machine {
     }
 
     /// A shell in the machine itself: its root, all of its namespaces, beside its PID 1.
-    fn start_shell_in(&self, spec: &ContainerSpec, steps: Steps) -> Result<Started, StepError> {
+    fn start_shell_in(
+        &self,
+        spec: &ContainerSpec,
+        steps: &mut Steps,
+    ) -> Result<Started, StepError> {
         awake(&[&self.root, &self.shell])?;
         let _lifted = [self.root.lift_quota(), self.shell.lift_quota()];
         let root = root_of(self.record.init_pid.cast_signed())?;
@@ -199,7 +214,7 @@ impl Machine {
             env: Vec::new(),
             rights: rights_of(self.record.profile),
         };
-        let born = birth::start(&plan, steps)?;
+        let born = birth::start(&plan, std::mem::replace(steps, Steps::begin()))?;
         Ok(Started { born, userns: None, stage: None, image: None, own: None })
     }
 
@@ -209,12 +224,14 @@ impl Machine {
         name: &str,
         group: &Cgroup,
         spec: &ContainerSpec,
-        mut steps: Steps,
+        steps: &mut Steps,
     ) -> Result<Started, StepError> {
+        let mut calls = vec![format!("mkdir(…/{})", group.path())];
         for knob in spec.limits.knobs() {
-            group.set(&knob)?.ok_or_else(|| cannot(group, &knob))?;
+            let wrote = group.set(&knob)?.ok_or_else(|| cannot(group, &knob))?;
+            calls.extend(wrote.iter().map(write_call));
         }
-        steps.done(StepName::Cgroup, format!("mkdir(…/{})", group.path()));
+        steps.done(StepName::Cgroup, calls.join("; "));
         awake(&[&self.root])?;
         // Before the quota is lifted: it is told in there.
         let (files, cover) = view::make(spec.proc_view, group, Instant::now())?;
@@ -273,7 +290,7 @@ impl Machine {
             // Containers of the page's are strict, wherever they are.
             rights: Rights::Strict,
         };
-        let born = birth::start(&plan, steps)?;
+        let born = birth::start(&plan, std::mem::replace(steps, Steps::begin()))?;
         Ok(Started {
             born,
             userns: own,
@@ -557,6 +574,12 @@ fn awake(groups: &[&Cgroup]) -> Result<(), StepError> {
             Err(StepError::new(StepName::EnterCgroup, what, Errno::EBUSY))
         }
     }
+}
+
+/// A write to a file of a group, as `strace` would write it.
+fn write_call(wrote: &Wrote) -> String {
+    let file = wrote.path.file_name().unwrap_or_default().to_string_lossy();
+    format!("write({file}, {:?})", wrote.text)
 }
 
 /// Which level of PIDs the container's `/proc` shows.
