@@ -44,7 +44,7 @@
 //! (what is kept of each), `throttle`, `made` and `standing` (groups that somebody made, and who is in which),
 //! `roots` (an ordinary user's machines), `command_line` (the reads that may block),
 //! `discover` (a close look at namespaces; `namespace` and `mountinfo` are shared with the views), `parse` (bytes to numbers),
-//! `schedule`, `focus` (one group's CPU, some twenty times a second), `uses` (what else it uses), `clock` and `file`.
+//! `news` (what the launcher is told), `schedule`, `focus` (one group's CPU, some twenty times a second), `uses` (what else it uses), `clock` and `file`.
 
 pub(crate) mod clock;
 pub(crate) mod command_line;
@@ -55,6 +55,7 @@ pub(crate) mod group;
 mod made;
 pub(crate) mod mountinfo;
 pub(crate) mod namespace;
+mod news;
 mod oom;
 pub(crate) mod parse;
 pub(crate) mod process;
@@ -74,27 +75,21 @@ use anyhow::Context as _;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use vitrine_shared::cgroup::{Dialect, GroupId};
 use vitrine_shared::focus::Look;
 use vitrine_shared::id::MachineId;
-use vitrine_shared::message::Victim;
 
 use self::discover::Looks;
 use self::focus::Focuses;
 pub use self::oom::Killed;
 pub use self::reader::Reader;
 use self::schedule::Schedule;
-use self::throttle::Turn;
 use self::uses::Uses;
 use crate::ipc::{Channel, FromObserver, Inbox, ObserverToWeb, ToObserver, WebToObserver};
 use crate::kernel_log::KernelLog;
 
-const SEC_NSEC: u64 = 1_000_000_000;
 const MSEC_NSEC: u64 = 1_000_000;
 /// Messages taken from one channel before the clock is looked at again.
 const BATCH: usize = 64;
-/// News for the launcher that waits for room; the launcher reads at once or is broken.
-const MAX_NEWS: usize = 1_024;
 
 /// Observes until the launcher closes its channel.
 pub(crate) fn run(channel: Channel, log: Option<KernelLog>) -> anyhow::Result<()> {
@@ -113,7 +108,7 @@ fn observe(launcher: Channel, proc: &Path, log: Option<KernelLog>) -> anyhow::Re
         uses: Uses::default(),
         looks: Looks::default(),
         log,
-        oom_due_nsec: 0,
+        news_due_nsec: 0,
         news: VecDeque::new(),
     };
     loop {
@@ -122,7 +117,7 @@ fn observe(launcher: Channel, proc: &Path, log: Option<KernelLog>) -> anyhow::Re
             return Ok(());
         }
         observer.hear_web();
-        observer.look_for_kills();
+        observer.look_for_news();
         observer.read_focused();
         observer.read_due();
         observer.look_closer();
@@ -154,7 +149,7 @@ struct Observer {
     looks: Looks,
     /// Where the kernel says whom it killed, if it may be read.
     log: Option<KernelLog>,
-    oom_due_nsec: u64,
+    news_due_nsec: u64,
     news: VecDeque<FromObserver>,
 }
 
@@ -168,7 +163,7 @@ impl Observer {
             self.uses.next_nsec(),
             self.looks.next_nsec(now_nsec),
         ];
-        let due_nsec = next.into_iter().flatten().fold(self.oom_due_nsec, u64::min);
+        let due_nsec = next.into_iter().flatten().fold(self.news_due_nsec, u64::min);
         let wait_msec = due_nsec.saturating_sub(now_nsec).div_ceil(MSEC_NSEC);
         let timeout = PollTimeout::from(u16::try_from(wait_msec).unwrap_or(u16::MAX));
         let listen = |peer| PollFd::new(peer, PollFlags::POLLIN);
@@ -255,85 +250,6 @@ impl Observer {
 
     fn release(&mut self) {
         self.reader.release(|machine| self.schedule.is_watched(machine));
-    }
-
-    fn look_for_kills(&mut self) {
-        let now_nsec = clock::monotonic_nsec();
-        if now_nsec < self.oom_due_nsec {
-            return;
-        }
-        self.oom_due_nsec = now_nsec + SEC_NSEC;
-        for (machine, killed) in self.reader.oom_kills() {
-            self.note_kills(machine, vec![killed]);
-        }
-        self.note_kills_in_made_groups();
-        for (machine, Turn { group, ended }) in self.reader.throttled() {
-            self.note(FromObserver::Throttled { machine, group, ended });
-        }
-    }
-
-    fn note(&mut self, news: FromObserver) {
-        if self.news.len() < MAX_NEWS {
-            self.news.push_back(news);
-        }
-    }
-
-    /// In v1 a kill is counted in the victim's group only, and of the groups that somebody made no
-    /// counter is kept here: the log tells of them by itself.
-    fn note_kills_in_made_groups(&mut self) {
-        let Some(log) = &mut self.log else { return };
-        let roots = self.reader.with_made_groups();
-        let roots: Vec<_> =
-            roots.into_iter().filter(|(_, root)| root.dialect == Dialect::V1).collect();
-        if !roots.is_empty() {
-            log.catch_up();
-        }
-        let mut found = Vec::new();
-        for (machine, root) in roots {
-            while let Some((group, victim)) =
-                log.take_below(&root.directory, |path| root.made(path))
-            {
-                found.push(FromObserver::OomKilled { machine, group, victim: Some(victim) });
-            }
-        }
-        found.into_iter().for_each(|news| self.note(news));
-    }
-
-    fn note_kills(&mut self, machine: MachineId, kills: Vec<Killed>) {
-        if let Some(log) = self.log.as_mut().filter(|_| !kills.is_empty()) {
-            log.catch_up();
-        }
-        for Killed { group, directory } in kills {
-            let mut victims = self.victims(machine, group, &directory);
-            if victims.is_empty() {
-                victims.push((group, None));
-            }
-            for (group, victim) in victims {
-                self.note(FromObserver::OomKilled { machine, group, victim });
-            }
-        }
-    }
-
-    /// Who was killed there, by the log. v2 counts a kill in a group that somebody made as one of
-    /// the machine's root.
-    fn victims(
-        &mut self,
-        machine: MachineId,
-        group: GroupId,
-        directory: &Path,
-    ) -> Vec<(GroupId, Option<Victim>)> {
-        let Some(log) = &mut self.log else { return Vec::new() };
-        let own = std::iter::from_fn(|| log.take(directory));
-        let mut victims: Vec<_> = own.map(|victim| (group, Some(victim))).collect();
-        let mut roots = self.reader.with_made_groups();
-        roots.retain(|(id, root)| {
-            *id == machine && group == GroupId::Root && root.dialect == Dialect::V2
-        });
-        for (_, root) in roots {
-            let made = std::iter::from_fn(|| log.take_below(directory, |path| root.made(path)));
-            victims.extend(made.map(|(made, victim)| (made, Some(victim))));
-        }
-        victims
     }
 
     /// `false` when the launcher has gone.

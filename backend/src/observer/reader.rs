@@ -1,5 +1,7 @@
 //! Reads machines: from what the launcher said of them to samples, with no channel in between.
 
+mod watched;
+
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -20,12 +22,12 @@ use super::file::{self, Ledger};
 use super::focus::Focuses;
 use super::group::{self, Depth, Group};
 use super::made::Made;
-use super::oom::{Killed, MemoryRoot, OomWatch};
+use super::oom::{Killed, OomWatch};
 use super::parse;
 use super::process::{Means, Processes};
 use super::roots::{self, OwnIds, Roots};
 use super::standing::Standings;
-use super::throttle::{ThrottleWatch, Turn};
+use super::throttle::ThrottleWatch;
 use super::uses::Uses;
 use crate::ipc::ObservedMachine;
 
@@ -165,33 +167,6 @@ impl Reader {
     /// Forgets what web asked for.
     pub(super) fn show_no_files(&mut self) {
         self.shown.clear();
-    }
-
-    /// Groups that are throttled since the last look, or have not been for a while.
-    pub(super) fn throttled(&mut self) -> Vec<(MachineId, Turn)> {
-        let now_nsec = clock::monotonic_nsec();
-        let mut turns = Vec::new();
-        for (&id, machine) in &mut self.machines {
-            let told = machine.throttle.check(now_nsec, &mut self.buffer);
-            turns.extend(told.into_iter().map(|turn| (id, turn)));
-        }
-        turns
-    }
-
-    /// The machines in which somebody may have made groups, and where their memory is counted.
-    pub(super) fn with_made_groups(&self) -> Vec<(MachineId, MemoryRoot)> {
-        let made = self.machines.iter().filter(|(_, machine)| machine.observed.delegated);
-        made.filter_map(|(&id, machine)| Some((id, MemoryRoot::of(&machine.observed)?))).collect()
-    }
-
-    /// What was killed for memory since the last look, in all machines.
-    pub fn oom_kills(&mut self) -> Vec<(MachineId, Killed)> {
-        let mut kills = Vec::new();
-        for (&id, machine) in &mut self.machines {
-            let killed = machine.oom.check(&mut self.buffer);
-            kills.extend(killed.into_iter().map(|killed| (id, killed)));
-        }
-        kills
     }
 
     /// Reads the groups that are looked at closely, when it is time.

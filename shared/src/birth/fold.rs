@@ -93,7 +93,7 @@ impl World<'_> {
     }
 
     /// Into the group, made in this birth or before it.
-    fn into_group(&mut self) {
+    fn join_group(&mut self) {
         let wrote = match self.state(What::Group) {
             Some(State::Group { wrote, .. }) => wrote.clone(),
             _ => Vec::new(),
@@ -168,16 +168,14 @@ impl World<'_> {
         self.set_clocks(call);
         Namespace::ALL.into_iter().for_each(|kind| self.stay(kind));
         // A time namespace is for the children of whoever makes it: this is the first of them.
-        let so_far = self.story.steps.iter().take(at + 1);
-        let time = so_far.fold(false, |time, step| {
-            time || calls::namespaces(&step.call, "unshare").has(Namespace::Time)
-        });
+        let mut so_far = self.story.steps.iter().take(at + 1);
+        let time = so_far.any(|step| calls::namespaces(&step.call, "unshare").has(Namespace::Time));
         self.make(at, calls::namespaces(call, "clone3").with(Namespace::Time, time));
         // What it begins with is the launcher's: nobody else could have given it away.
         self.put(What::Capabilities, State::Launchers, Origin::Modelled);
         self.put(What::Seccomp, State::Launchers, Origin::Modelled);
         if calls::has_flag(call, "CLONE_INTO_CGROUP") {
-            self.into_group();
+            self.join_group();
         }
     }
 
@@ -190,7 +188,7 @@ impl World<'_> {
     }
 
     fn enter_group(&mut self, at: usize, call: &str) {
-        self.into_group();
+        self.join_group();
         self.make(at, calls::namespaces(call, "unshare"));
         calls::namespaces(call, "setns").iter().for_each(|kind| self.share(kind));
     }
