@@ -20,8 +20,9 @@ use crate::lens::Scene;
 use crate::place::Trouble;
 use crate::prefs;
 use crate::route;
+use crate::state::Action;
 use crate::text::{birth as words, refusal, step};
-use crate::ui::{Ui, select_value, use_ui};
+use crate::ui::{Desk, Ui, select_value, use_desk, use_ui};
 
 /// How long a step stands while it plays, in milliseconds.
 const PLAY_MSEC: u32 = 1_100;
@@ -71,17 +72,16 @@ enum Go {
 
 #[component]
 fn View(props: &Props) -> Html {
-    let ui = use_ui();
-    let t = words::words(ui.lang);
+    let (ui, desk) = (use_ui(), use_desk());
     let spot = use_spot();
+    use_following(&spot, props.chosen.clone());
     let playing = use_state_eq(|| false);
     let logarithmic = use_state_eq(|| false);
     let region = use_node_ref();
     let width = use_width(&region);
     let births = Birth::all(&props.machine, &props.failed);
-    let Some(birth) = meant(&births, &spot, props.chosen.as_deref()) else {
-        return html! { <p class="muted birth-none">{t.nothing}</p> };
-    };
+    let birth = meant(&births, &spot, props.chosen.as_deref());
+    let birth = &birth.unwrap_or(Birth::Machine(&props.machine));
     let mut group = String::new();
     let story = birth.story(&mut group);
     let frames = frames(&story);
@@ -92,14 +92,14 @@ fn View(props: &Props) -> Html {
     let Some(frame) = frames.get(at) else {
         return html! {
             <section class="birth-lens" data-test="birth">
-                {head(&ui, &births, birth, &spot)}
+                {head(&ui, &desk, &births, birth, &spot)}
                 <p class="muted" ref={region}>{ui.lab().steps_empty}</p>
             </section>
         };
     };
     html! {
         <section class="birth-lens" data-test="birth" onkeydown={keys(go.clone())}>
-            {head(&ui, &births, birth, &spot)}
+            {head(&ui, &desk, &births, birth, &spot)}
             <div class="birth-line" ref={region}>
                 {line(&ui, &frames, at, (width, *logarithmic), &go)}
             </div>
@@ -110,14 +110,11 @@ fn View(props: &Props) -> Html {
     }
 }
 
-/// The birth that the address names, else that of the container that is looked at, else the first.
-fn meant<'b, 'a>(
-    births: &'b [Birth<'a>],
-    spot: &Spot,
-    chosen: Option<&str>,
-) -> Option<&'b Birth<'a>> {
-    let named = |name: Option<&str>| births.iter().find(|one| Some(one.link().as_str()) == name);
-    named(spot.birth.as_deref()).or_else(|| named(chosen)).or_else(|| births.first())
+/// The birth that the address names, else that of the container that is looked at.
+fn meant<'a>(births: &[Birth<'a>], spot: &Spot, chosen: Option<&str>) -> Option<Birth<'a>> {
+    let named =
+        |name: Option<&str>| births.iter().find(|one| Some(one.link().as_str()) == name).copied();
+    named(spot.birth.as_deref()).or_else(|| named(chosen))
 }
 
 /// What the address says; it may be changed by hand, by the feed and by the back button.
@@ -135,6 +132,20 @@ fn use_spot() -> UseStateHandle<Spot> {
         move || drop(listener)
     });
     spot
+}
+
+/// Who looks at one container's birth and then chooses another container, wants that one's.
+#[hook]
+fn use_following(spot: &UseStateHandle<Spot>, chosen: Option<String>) {
+    let before = use_mut_ref(|| chosen.clone());
+    let spot = spot.clone();
+    use_effect_with(chosen, move |chosen| {
+        let before = std::mem::replace(&mut *before.borrow_mut(), chosen.clone());
+        if before != *chosen && before.is_some() && spot.birth == before {
+            spot.set(Spot::default());
+            route::keep(|spot| (spot.birth, spot.frame) = (None, None));
+        }
+    });
 }
 
 /// Goes to a frame, and says so in the address.
@@ -206,12 +217,30 @@ fn keys(go: Callback<Go>) -> Callback<KeyboardEvent> {
 }
 
 /// Which birth.
-fn head(ui: &Ui, births: &[Birth<'_>], shown: &Birth<'_>, spot: &UseStateHandle<Spot>) -> Html {
+fn head(
+    ui: &Ui,
+    desk: &Desk,
+    births: &[Birth<'_>],
+    shown: &Birth<'_>,
+    spot: &UseStateHandle<Spot>,
+) -> Html {
     let t = words::words(ui.lang);
+    let containers: Vec<_> = births
+        .iter()
+        .filter_map(|one| match one {
+            Birth::Container(_, container) => Some((one.link(), container.id)),
+            _ => None,
+        })
+        .collect();
     let change = {
-        let spot = spot.clone();
+        let (spot, act) = (spot.clone(), desk.act.clone());
         Callback::from(move |event: Event| {
-            let birth = Some(select_value(&event));
+            let link = select_value(&event);
+            // The rest of the lab looks at the same container.
+            if let Some((_, id)) = containers.iter().find(|(known, _)| *known == link) {
+                act.emit(Action::Choose(*id));
+            }
+            let birth = Some(link);
             route::keep(|at| (at.birth, at.frame) = (birth.clone(), None));
             spot.set(Spot { birth, frame: None });
         })
