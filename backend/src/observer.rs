@@ -76,7 +76,6 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use vitrine_shared::focus::Look;
-use vitrine_shared::id::MachineId;
 
 use self::discover::Looks;
 use self::focus::Focuses;

@@ -327,7 +327,7 @@ fn now(ui: &Ui, frame: &Frame<'_>, birth: &Birth<'_>, (at, count): (usize, usize
             <ul class="birth-calls" aria-label={t.call} data-test="birth-calls">
                 {for calls.enumerate().map(|(at, call)| html! { <li key={at}><code>{call}</code></li> })}
             </ul>
-            {frame.failed.then(|| failure(ui, frame, birth)).unwrap_or_default()}
+            {if frame.failed { failure(ui, frame, birth) } else { Html::default() }}
         </div>
     }
 }

@@ -27,7 +27,6 @@ words! {
     still: "Your system asks for less motion: steps change only when you change them." / "系统要求减少动态效果：只有你操作时才换步骤。";
     call: "The calls of this step" / "这一步的系统调用";
     failed: "This step failed, and the birth ended here." / "这一步失败了，诞生到此结束。";
-    undone: "What the steps before had made was released." / "之前各步建立的东西都已释放。";
     world: "What there is after this step" / "这一步之后有什么";
     who: "The process" / "进程";
     sees: "What it sees: its namespaces" / "它看到什么：命名空间";

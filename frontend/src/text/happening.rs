@@ -57,6 +57,13 @@ pub(crate) fn happening(lang: Lang, what: &Happening) -> String {
             format!("the kernel refused {text} in {path}: {errno}"),
             format!("内核拒绝把 {text} 写入 {path}：{errno}"),
         ),
+        other => at_a_limit(lang, other),
+    }
+}
+
+/// What befell a group at its limits.
+fn at_a_limit(lang: Lang, what: &Happening) -> String {
+    match what {
         Happening::ThrottleBegan { name } => {
             let of = party(lang, name);
             lang.pick(
@@ -89,6 +96,8 @@ pub(crate) fn happening(lang: Lang, what: &Happening) -> String {
                 ),
             }
         }
+        // The others are told above.
+        _ => String::new(),
     }
 }
 

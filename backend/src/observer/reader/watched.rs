@@ -9,7 +9,7 @@ use super::Reader;
 
 impl Reader {
     /// Groups that are throttled since the last look, or have not been for a while.
-    pub(super) fn throttled(&mut self) -> Vec<(MachineId, Turn)> {
+    pub(in crate::observer) fn throttled(&mut self) -> Vec<(MachineId, Turn)> {
         let now_nsec = clock::monotonic_nsec();
         let mut turns = Vec::new();
         for (&id, machine) in &mut self.machines {
@@ -20,7 +20,7 @@ impl Reader {
     }
 
     /// The machines in which somebody may have made groups, and where their memory is counted.
-    pub(super) fn with_made_groups(&self) -> Vec<(MachineId, MemoryRoot)> {
+    pub(in crate::observer) fn with_made_groups(&self) -> Vec<(MachineId, MemoryRoot)> {
         let made = self.machines.iter().filter(|(_, machine)| machine.observed.delegated);
         made.filter_map(|(&id, machine)| Some((id, MemoryRoot::of(&machine.observed)?))).collect()
     }

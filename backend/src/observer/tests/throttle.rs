@@ -52,7 +52,7 @@ fn the_groups_of_a_machine_are_followed_by_their_files() {
         let mut without = machine.clone();
         without.groups.pop();
         watch.follow(&without);
-        let mut check = |watch: &mut ThrottleWatch, second: u64| {
+        let check = |watch: &mut ThrottleWatch, second: u64| {
             let turns = watch.check(second * SEC, &mut Vec::new());
             turns.into_iter().map(|turn| (turn.group, turn.ended.is_some())).collect::<Vec<_>>()
         };

@@ -51,7 +51,7 @@ pub(super) fn line(
                                 <rect x={px(bar.x)} y="4" width={px(bar.width)} height={px(HEIGHT)} rx="2" />
                                 {(bar.width >= NUMBERED).then(|| html! {
                                     <text x={px(bar.x + bar.width / 2.0)} y={px(HEIGHT / 2.0 + 9.0)} text-anchor="middle">{index + 1}</text>
-                                }).unwrap_or_default()}
+                                })}
                             </g>
                         }
                     })}

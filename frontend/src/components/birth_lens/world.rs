@@ -137,10 +137,10 @@ fn marks(ui: &Ui, object: &Object) -> Html {
         <>
             {told.then(|| html! {
                 <span class="tile-change"><span aria-hidden="true">{sign}</span>{words::change(ui.lang, object.change)}</span>
-            }).unwrap_or_default()}
+            })}
             {(object.origin == Origin::Modelled).then(|| html! {
                 <span class="tile-origin">{words::origin(ui.lang, object.origin)}</span>
-            }).unwrap_or_default()}
+            })}
         </>
     }
 }
