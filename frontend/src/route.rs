@@ -24,6 +24,8 @@ pub(crate) const LAB: &str = "#/lab";
 const PERIODS: (u32, u32, u32) = (5, 10, 20);
 /// No birth has more steps.
 const MOST_FRAMES: usize = 99;
+/// Samples a second of the machine that is looked at: fewest, at first, most.
+const HERTZ: (u8, u8, u8) = (1, 4, 10);
 /// Longest name in a fragment, in bytes; ours are shorter.
 const NAME_BYTES: usize = 40;
 
@@ -44,6 +46,8 @@ pub(crate) struct Spot {
     pub(crate) birth: Option<String>,
     /// After which of its steps, from 1; the last when it is not said.
     pub(crate) frame: Option<usize>,
+    /// Samples a second; more than it does by itself is asked for by hand, or by a measurement.
+    pub(crate) hertz: u8,
 }
 
 impl Default for Spot {
@@ -53,6 +57,7 @@ impl Default for Spot {
             machine: None,
             group: None,
             periods: PERIODS.1,
+            hertz: HERTZ.1,
             birth: None,
             frame: None,
         }
@@ -78,6 +83,7 @@ impl Spot {
                         value.parse().ok().filter(|frame| (1..=MOST_FRAMES).contains(frame))
                 }
                 "w" => spot.periods = clamp_periods(value.parse().ok()),
+                "hz" => spot.hertz = value.parse().unwrap_or(HERTZ.1).clamp(HERTZ.0, HERTZ.2),
                 _ => {}
             }
         }
@@ -94,6 +100,9 @@ impl Spot {
         pairs.extend(self.frame.map(|frame| format!("f={frame}")));
         if self.periods != PERIODS.1 {
             pairs.push(format!("w={}", self.periods));
+        }
+        if self.hertz != HERTZ.1 {
+            pairs.push(format!("hz={}", self.hertz));
         }
         let view = self.view.as_ref().map_or_else(String::new, |view| format!("/{view}"));
         let mark = if pairs.is_empty() { "" } else { "?" };
@@ -213,6 +222,7 @@ mod tests {
         let birth = Spot::parse("#/lab/birth?m=9a4e1d3a6f0b&b=try-7&f=12").unwrap();
         assert_eq!((birth.birth.as_deref(), birth.frame), (Some("try-7"), Some(12)));
         assert_eq!(birth.hash(), "#/lab/birth?m=9a4e1d3a6f0b&b=try-7&f=12");
+        assert_eq!(Spot::parse("#/lab?hz=10").unwrap().hash(), "#/lab?hz=10");
     }
 
     #[test]
@@ -224,6 +234,9 @@ mod tests {
         }
         for bad in ["0", "100", "-1", "x", "", "99999999999999999999"] {
             assert_eq!(Spot::parse(&format!("#/lab/birth?f={bad}")).unwrap().frame, None, "{bad}");
+        }
+        for (hash, hertz) in [("hz=0", 1), ("hz=200", 10), ("hz=256", 4), ("hz=x", 4)] {
+            assert_eq!(Spot::parse(&format!("#/lab?{hash}")).unwrap().hertz, hertz, "{hash}");
         }
         let long = "x".repeat(41);
         for bad in ["<script>", "../..", "C1", "%63", "a b", long.as_str(), ""] {
