@@ -1,5 +1,6 @@
 //! Vitrine against the real kernel: the built program, as root, from the outside.
 //!
+//! - [`births`]: what is told of a birth, of one that fails, and of what befalls a container then
 //! - [`config`], [`doctor`]: settings of `vitrine serve`; what the host can do
 //! - [`cli`], [`tty`], [`limits`], [`flags`], [`images`], [`run_as`]: `vitrine run` as people
 //!   use it
@@ -27,6 +28,7 @@
 mod harness;
 
 mod beyond;
+mod births;
 mod both;
 mod cgroups;
 mod cli;

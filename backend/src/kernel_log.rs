@@ -88,6 +88,26 @@ impl KernelLog {
         let at = self.kills.iter().position(is_it)?;
         Some(self.kills.remove(at).victim)
     }
+
+    /// The same for a group below this directory that `wanted` knows by its path from there.
+    pub(crate) fn take_below<T>(
+        &mut self,
+        directory: &Path,
+        wanted: impl Fn(&str) -> Option<T>,
+    ) -> Option<(T, Victim)> {
+        let find = |kill: &Kill| wanted(below(&kill.group, directory)?);
+        let (at, found) =
+            self.kills.iter().enumerate().find_map(|(at, kill)| Some((at, find(kill)?)))?;
+        Some((found, self.kills.remove(at).victim))
+    }
+}
+
+/// The rest of a group's path from the hierarchy's root, below this directory.
+fn below<'a>(group: &'a str, directory: &Path) -> Option<&'a str> {
+    let path = Path::new(group.trim_start_matches('/'));
+    let is_it = |above: &&Path| above.components().nth(1).is_some() && directory.ends_with(above);
+    let above = path.ancestors().skip(1).find(is_it)?;
+    path.strip_prefix(above).ok()?.to_str()
 }
 
 /// The kill in a record: `PRIORITY,NUMBER,TIME,FLAGS;TEXT` and lines of properties.
@@ -125,6 +145,21 @@ mod tests {
         let directory = Path::new("/sys/fs/cgroup/memory/vitrine/m/root/c1");
         assert_eq!(log.take(directory), Some(victim));
         assert_eq!(log.take(directory), None, "a kill is told once");
+    }
+
+    #[test]
+    fn a_group_below_is_found_by_its_path_from_there() {
+        let line =
+            LINE.replace("task_memcg=/vitrine/m/root/c1", "task_memcg=/vitrine/m/root/shell/web");
+        let mut log = log(&[&format!("6,1,1,-;{LINE}"), &format!("6,1,1,-;{line}")]);
+        let wanted = |path: &str| (path != "c1").then(|| path.to_owned());
+        let other = Path::new("/sys/fs/cgroup/memory/vitrine/n/root");
+        assert_eq!(log.take_below(other, wanted), None);
+        let root = Path::new("/sys/fs/cgroup/memory/vitrine/m/root");
+        let victim = Victim { pid: 27_397, name: "dd".into() };
+        assert_eq!(log.take_below(root, wanted), Some(("shell/web".into(), victim.clone())));
+        assert_eq!(log.take_below(root, wanted), None, "once");
+        assert_eq!(log.take(&root.join("c1")), Some(victim), "the container's own is still there");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  launcher ── Machine, MachineGone, Web ──►┐            ┌── Watch { machine, hertz } ◄── web
-//!           ◄────────────── OomKilled ──────┤  observer  ├── Sample, Cpu, Use ─────────►
+//!           ◄─── OomKilled, Throttled ──────┤  observer  ├── Sample, Cpu, Use ─────────►
 //!                                           └─────┬──────┘
 //!                                                 │ what is read, and when
 //!  each tick, for each machine due                │
@@ -29,6 +29,7 @@
 //!    memory.stat, pids.events, io.stat … open ────┤  what else it uses, and what it met
 //!  each second, for all machines                  │
 //!    memory.oom_control | .events kept, pread ────┤  where something was killed for memory
+//!    cpu.stat                     kept, pread ────┤  who is throttled, and who not any more
 //!  when something was                             │
 //!    /dev/kmsg                    kept, read ─────┘  who it was
 //! ```
@@ -40,10 +41,10 @@
 //! launcher confines it before [`run`], and it opens nothing but for reading.
 //!
 //! In reading order: [`Reader`] (a machine in, a sample out), then `process`, `group` and `oom`
-//! (what is kept of each), `made` and `standing` (groups that somebody made, and who is in which),
+//! (what is kept of each), `throttle`, `made` and `standing` (groups that somebody made, and who is in which),
 //! `roots` (an ordinary user's machines), `command_line` (the reads that may block),
 //! `discover` (a close look at namespaces; `namespace` and `mountinfo` are shared with the views), `parse` (bytes to numbers),
-//! `schedule`, `focus` (one group's CPU, some twenty times a second), `uses` (what else it uses), `clock` and `file`.
+//! `news` (what the launcher is told), `schedule`, `focus` (one group's CPU, some twenty times a second), `uses` (what else it uses), `clock` and `file`.
 
 pub(crate) mod clock;
 pub(crate) mod command_line;
@@ -54,6 +55,7 @@ pub(crate) mod group;
 mod made;
 pub(crate) mod mountinfo;
 pub(crate) mod namespace;
+mod news;
 mod oom;
 pub(crate) mod parse;
 pub(crate) mod process;
@@ -61,6 +63,7 @@ mod reader;
 pub(crate) mod roots;
 mod schedule;
 mod standing;
+mod throttle;
 mod uses;
 
 use std::collections::VecDeque;
@@ -73,8 +76,6 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use vitrine_shared::focus::Look;
-use vitrine_shared::id::MachineId;
-use vitrine_shared::message::Victim;
 
 use self::discover::Looks;
 use self::focus::Focuses;
@@ -85,12 +86,9 @@ use self::uses::Uses;
 use crate::ipc::{Channel, FromObserver, Inbox, ObserverToWeb, ToObserver, WebToObserver};
 use crate::kernel_log::KernelLog;
 
-const SEC_NSEC: u64 = 1_000_000_000;
 const MSEC_NSEC: u64 = 1_000_000;
 /// Messages taken from one channel before the clock is looked at again.
 const BATCH: usize = 64;
-/// News for the launcher that waits for room; the launcher reads at once or is broken.
-const MAX_NEWS: usize = 1_024;
 
 /// Observes until the launcher closes its channel.
 pub(crate) fn run(channel: Channel, log: Option<KernelLog>) -> anyhow::Result<()> {
@@ -109,7 +107,7 @@ fn observe(launcher: Channel, proc: &Path, log: Option<KernelLog>) -> anyhow::Re
         uses: Uses::default(),
         looks: Looks::default(),
         log,
-        oom_due_nsec: 0,
+        news_due_nsec: 0,
         news: VecDeque::new(),
     };
     loop {
@@ -118,7 +116,7 @@ fn observe(launcher: Channel, proc: &Path, log: Option<KernelLog>) -> anyhow::Re
             return Ok(());
         }
         observer.hear_web();
-        observer.look_for_kills();
+        observer.look_for_news();
         observer.read_focused();
         observer.read_due();
         observer.look_closer();
@@ -150,7 +148,7 @@ struct Observer {
     looks: Looks,
     /// Where the kernel says whom it killed, if it may be read.
     log: Option<KernelLog>,
-    oom_due_nsec: u64,
+    news_due_nsec: u64,
     news: VecDeque<FromObserver>,
 }
 
@@ -164,7 +162,7 @@ impl Observer {
             self.uses.next_nsec(),
             self.looks.next_nsec(now_nsec),
         ];
-        let due_nsec = next.into_iter().flatten().fold(self.oom_due_nsec, u64::min);
+        let due_nsec = next.into_iter().flatten().fold(self.news_due_nsec, u64::min);
         let wait_msec = due_nsec.saturating_sub(now_nsec).div_ceil(MSEC_NSEC);
         let timeout = PollTimeout::from(u16::try_from(wait_msec).unwrap_or(u16::MAX));
         let listen = |peer| PollFd::new(peer, PollFlags::POLLIN);
@@ -251,33 +249,6 @@ impl Observer {
 
     fn release(&mut self) {
         self.reader.release(|machine| self.schedule.is_watched(machine));
-    }
-
-    fn look_for_kills(&mut self) {
-        let now_nsec = clock::monotonic_nsec();
-        if now_nsec < self.oom_due_nsec {
-            return;
-        }
-        self.oom_due_nsec = now_nsec + SEC_NSEC;
-        for (machine, killed) in self.reader.oom_kills() {
-            self.note_kills(machine, vec![killed]);
-        }
-    }
-
-    fn note_kills(&mut self, machine: MachineId, kills: Vec<Killed>) {
-        if let Some(log) = self.log.as_mut().filter(|_| !kills.is_empty()) {
-            log.catch_up();
-        }
-        for Killed { group, directory } in kills {
-            let victims = std::iter::from_fn(|| self.log.as_mut()?.take(&directory));
-            let mut victims: Vec<Option<Victim>> = victims.map(Some).collect();
-            if victims.is_empty() {
-                victims.push(None);
-            }
-            let room = MAX_NEWS.saturating_sub(self.news.len());
-            let news = victims.into_iter().take(room);
-            self.news.extend(news.map(|victim| FromObserver::OomKilled { machine, group, victim }));
-        }
     }
 
     /// `false` when the launcher has gone.

@@ -5,6 +5,7 @@ pub(crate) mod about_server;
 pub(crate) mod asking;
 pub(crate) mod bar;
 pub(crate) mod birth;
+pub(crate) mod birth_lens;
 pub(crate) mod both;
 pub(crate) mod busy;
 pub(crate) mod cpu;

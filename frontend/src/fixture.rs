@@ -43,6 +43,7 @@ pub(crate) fn machine() -> Machine {
         cgroup_path: "vitrine/m1".into(),
         born_msec: 0,
         steps: Vec::new(),
+        newborn: Default::default(),
         containers: vec![container(2)],
     }
 }
@@ -57,6 +58,7 @@ pub(crate) fn container(proc_depth: u8) -> Container {
         proc_depth,
         born_msec: 0,
         steps: Vec::new(),
+        newborn: Default::default(),
     }
 }
 

@@ -57,6 +57,8 @@ pub(crate) enum Lens {
     Cpu,
     /// Which numbers in a container are the host's.
     Truth,
+    /// A birth, step by step.
+    Birth,
 }
 
 impl Lens {
@@ -88,7 +90,7 @@ pub(crate) struct Button {
 }
 
 /// The lenses of the bar, in its order; the first view, two eyes, stands before them.
-pub(crate) fn on_the_bar(lang: Lang) -> [Button; 6] {
+pub(crate) fn on_the_bar(lang: Lang) -> [Button; 7] {
     let button = |lens, name, word, question| Button { lens, name, word, question };
     [
         button(
@@ -126,6 +128,12 @@ pub(crate) fn on_the_bar(lang: Lang) -> [Button; 6] {
             "rosetta",
             "v1 ↔ v2",
             lang.pick("How is it written?", "两种写法是什么？"),
+        ),
+        button(
+            Lens::Birth,
+            "birth",
+            lang.pick("Birth", "诞生"),
+            lang.pick("How did it come to be?", "它是怎样一步步诞生的？"),
         ),
     ]
 }

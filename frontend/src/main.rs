@@ -15,6 +15,7 @@
 #![deny(unsafe_code)]
 
 mod app;
+mod birth;
 mod both;
 mod chart;
 mod clipboard;
@@ -24,6 +25,7 @@ mod components;
 mod draw;
 mod early;
 mod eyes;
+mod feed;
 #[cfg(test)]
 mod fixture;
 mod format;

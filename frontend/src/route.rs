@@ -29,6 +29,8 @@ const PERIODS: (u32, u32, u32) = (5, 10, 20);
 /// Two eyes as a tree, and what stands below them.
 const TREE: &str = "tree";
 const BOTH: &str = "both";
+/// No birth has more steps.
+const MOST_FRAMES: usize = 99;
 /// Samples a second of the machine that is looked at: fewest, at first, most.
 const HERTZ: (u8, u8, u8) = (1, 4, 10);
 /// Longest name in a fragment, in bytes; ours are shorter.
@@ -53,6 +55,10 @@ pub(crate) struct Spot {
     pub(crate) both: bool,
     /// How the namespace matrix looks.
     pub(crate) spaces: Spaces,
+    /// Whose birth is looked at: `machine`, `c1`, `try-7`.
+    pub(crate) birth: Option<String>,
+    /// After which of its steps, from 1; the last when it is not said.
+    pub(crate) frame: Option<usize>,
     /// Samples a second; more than it does by itself is asked for by hand, or by a measurement.
     pub(crate) hertz: u8,
 }
@@ -68,6 +74,8 @@ impl Default for Spot {
             both: false,
             spaces: Spaces::default(),
             hertz: HERTZ.1,
+            birth: None,
+            frame: None,
         }
     }
 }
@@ -88,6 +96,11 @@ impl Spot {
                 "g" | "c" => spot.group = name(value),
                 "ps" => spot.tree = value == TREE,
                 "low" => spot.both = value == BOTH,
+                "b" => spot.birth = name(value),
+                "f" => {
+                    spot.frame =
+                        value.parse().ok().filter(|frame| (1..=MOST_FRAMES).contains(frame))
+                }
                 "w" => spot.periods = clamp_periods(value.parse().ok()),
                 "hz" => spot.hertz = value.parse().unwrap_or(HERTZ.1).clamp(HERTZ.0, HERTZ.2),
                 _ => spot.spaces.take(key, value),
@@ -99,9 +112,11 @@ impl Spot {
     /// The fragment; what is as it would be anyway is left out.
     fn hash(&self) -> String {
         let mut pairs = Vec::new();
-        for (key, value) in [("m", &self.machine), ("g", &self.group)] {
+        let names = [("m", &self.machine), ("g", &self.group), ("b", &self.birth)];
+        for (key, value) in names {
             pairs.extend(value.as_ref().map(|value| format!("{key}={value}")));
         }
+        pairs.extend(self.frame.map(|frame| format!("f={frame}")));
         if self.periods != PERIODS.1 {
             pairs.push(format!("w={}", self.periods));
         }
@@ -164,6 +179,16 @@ pub(crate) fn keep(change: impl FnOnce(&mut Spot)) {
     }
 }
 
+/// Goes to another place in the lab, with a step in the history.
+pub(crate) fn to_spot(change: impl FnOnce(&mut Spot)) {
+    let mut spot = spot();
+    change(&mut spot);
+    if let Some(window) = web_sys::window() {
+        // A fragment of our own is always a valid one.
+        let _ = window.location().set_hash(&spot.hash());
+    }
+}
+
 /// The fragment now.
 pub(crate) fn current() -> Fragment {
     parse(&hash_now())
@@ -216,6 +241,9 @@ mod tests {
         assert_eq!(spot.hash(), "#/lab/cpu?m=9a4e1d3a6f0b&g=c1&w=15");
         assert_eq!(Spot::parse(&spot.hash()), Some(spot));
         assert_eq!(Spot::default().hash(), LAB);
+        let birth = Spot::parse("#/lab/birth?m=9a4e1d3a6f0b&b=try-7&f=12").unwrap();
+        assert_eq!((birth.birth.as_deref(), birth.frame), (Some("try-7"), Some(12)));
+        assert_eq!(birth.hash(), "#/lab/birth?m=9a4e1d3a6f0b&b=try-7&f=12");
         assert_eq!(Spot::parse("#/lab?hz=10").unwrap().hash(), "#/lab?hz=10");
     }
 
@@ -236,6 +264,9 @@ mod tests {
             [("w=0", 5), ("w=99999", 20), ("w=-1", 10), ("w=99999999999", 10), ("w=", 10)]
         {
             assert_eq!(Spot::parse(&format!("#/lab/cpu?{hash}")).unwrap().periods, w, "{hash}");
+        }
+        for bad in ["0", "100", "-1", "x", "", "99999999999999999999"] {
+            assert_eq!(Spot::parse(&format!("#/lab/birth?f={bad}")).unwrap().frame, None, "{bad}");
         }
         for (hash, hertz) in [("hz=0", 1), ("hz=200", 10), ("hz=256", 4), ("hz=x", 4)] {
             assert_eq!(Spot::parse(&format!("#/lab?{hash}")).unwrap().hertz, hertz, "{hash}");

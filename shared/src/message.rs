@@ -26,7 +26,7 @@ use crate::uses::UseSample;
 
 pub use self::answer::{Act, Answer, Deed, Made};
 pub use self::birth::{Step, StepName};
-pub use self::feed::{FeedEntry, Happening, Victim};
+pub use self::feed::{FeedEntry, Happening, Spell, Victim};
 pub use self::host::{Because, Feature, HostInfo, Missing};
 pub use self::machine::{Container, ContainerState, Machine, Profile};
 pub use crate::refusal::{Refusal, Why};

@@ -14,6 +14,7 @@ use std::fmt::Debug;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use vitrine_shared::birth::{Attempt, Mounted, Newborn};
 use vitrine_shared::cgroup::{
     CgroupSample, Controller, ControllerSet, CpuBandwidth, Dialect, GroupId, IoMax, Knob, Member,
     Met, RawFile,
@@ -25,8 +26,8 @@ use vitrine_shared::focus::{CpuSample, Focus, Look, ThreadTime};
 use vitrine_shared::id::{ContainerId, MachineId, ParticipantId, TerminalId};
 use vitrine_shared::message::{
     Act, Answer, ClientMessage, Command, Container, ContainerState, Deed, Event, FeedEntry,
-    Happening, HostInfo, Machine, Made, Profile, Refusal, Sample, ServerMessage, Step, StepName,
-    Victim,
+    Happening, HostInfo, Machine, Made, Profile, Refusal, Sample, ServerMessage, Spell, Step,
+    StepName, Victim,
 };
 use vitrine_shared::namespace::{Namespace, NamespaceSet};
 use vitrine_shared::process::Process;
@@ -66,9 +67,9 @@ fn made() -> GroupId {
     GroupId::Made("test_container/根".parse().unwrap())
 }
 
-fn commands() -> Vec<Command> {
-    let (machine, container) = (MACHINE, CONTAINER);
-    let spec = ContainerSpec {
+/// With everything that can be said.
+fn spec() -> ContainerSpec {
+    ContainerSpec {
         namespaces: NamespaceSet::NONE.with(Namespace::Time, true),
         rootfs: Rootfs::Directory("/srv/根".into()),
         limits: Limits {
@@ -87,7 +88,12 @@ fn commands() -> Vec<Command> {
         workdir: Some("/srv/根".into()),
         proc_view: ProcView::Lxcfs,
         ..ContainerSpec::one_click()
-    };
+    }
+}
+
+fn commands() -> Vec<Command> {
+    let (machine, container) = (MACHINE, CONTAINER);
+    let spec = spec();
     let mut commands = vec![
         Command::Ping { token: u64::MAX },
         Command::Subscribe { machine: None, hertz: 4 },
@@ -243,6 +249,12 @@ fn happenings() -> Vec<Happening> {
     vec![
         Happening::MachineBorn { took_usec: 1 },
         Happening::ContainerBorn { name: text(), took_usec: 2 },
+        Happening::BirthFailed(Box::new(Attempt {
+            name: text(),
+            spec: ContainerSpec::one_click(),
+            steps: vec![Step { name: StepName::Execve, call: text(), took_usec: 9 }],
+            errno: text(),
+        })),
         Happening::ContainerExited { name: text(), status: 137 },
         Happening::ExecStarted { name: text(), command: text(), pid: 3 },
         Happening::RanBoth { name: text(), line: text() },
@@ -251,9 +263,30 @@ fn happenings() -> Vec<Happening> {
         Happening::GroupRemoved { path: text() },
         Happening::ProcessMoved { pid: 4, from: text(), to: text() },
         Happening::KernelRefused { path: text(), text: text(), errno: text() },
+        Happening::ThrottleBegan { name: text() },
+        Happening::ThrottleEnded {
+            name: text(),
+            spell: Spell { lasted_msec: u64::MAX, periods: 2, throttled: 1 },
+        },
         Happening::OomKilled { name: text(), victim: None },
         Happening::OomKilled { name: text(), victim: Some(Victim { pid: 4, name: text() }) },
     ]
+}
+
+fn newborn() -> Newborn {
+    Newborn {
+        pids: vec![4821, 3, 1],
+        namespaces: [u64::MAX; 8],
+        host_uid: 2_000_000_000,
+        uids: vec![Extent { inside: 0, outside: 1, count: u32::MAX }],
+        capabilities: u64::MAX,
+        bounding: 1,
+        no_new_privs: true,
+        filters: 3,
+        open_files: 1024,
+        processes: u64::MAX,
+        mounts: vec![Mounted { path: "/".into(), kind: "overlay".into(), read_only: false }],
+    }
 }
 
 fn machine() -> Machine {
@@ -267,6 +300,7 @@ fn machine() -> Machine {
         proc_depth: 2,
         born_msec: 1,
         steps: vec![step.clone()],
+        newborn: newborn(),
     };
     Machine {
         id: MACHINE,
@@ -277,6 +311,7 @@ fn machine() -> Machine {
         cgroup_path: "vitrine/1-2/3".into(),
         born_msec: u64::MAX,
         steps: vec![],
+        newborn: Newborn::default(),
         containers: vec![
             container(ContainerState::Running { pid: 1 }),
             container(ContainerState::Exited { status: 0, cpu_msec: 1, max_rss_bytes: 2 }),
@@ -454,6 +489,7 @@ fn events_survive() {
     let happened = |what: &Happening| match what {
         Happening::MachineBorn { .. } => "machine",
         Happening::ContainerBorn { .. } => "container",
+        Happening::BirthFailed(_) => "not born",
         Happening::ContainerExited { .. } => "exited",
         Happening::ExecStarted { .. } => "exec",
         Happening::RanBoth { .. } => "both",
@@ -463,8 +499,10 @@ fn events_survive() {
         Happening::ProcessMoved { .. } => "moved",
         Happening::KernelRefused { .. } => "refused",
         Happening::OomKilled { .. } => "oom",
+        Happening::ThrottleBegan { .. } => "throttled",
+        Happening::ThrottleEnded { .. } => "not throttled",
     };
-    all(&happenings(), happened, 11);
+    all(&happenings(), happened, 14);
     for event in events() {
         survives(&ServerMessage::Event(event));
     }

@@ -21,6 +21,7 @@ export const VIEWS = [
   linked('truth', '#/lab/truth', 'truth-top', async (page) =>
     /\d\d:\d\d:\d\d/.test(await hook(page, 'truth-status').innerText())),
   linked('rosetta', '#/lab/rosetta', 'rosetta'),
+  linked('birth-lens', '#/lab/birth', 'birth'),
   pressed('birth', 'tab-birth', 'tab-birth'),
   pressed('explain', 'tab-explain', 'tab-explain'),
   pressed('about', 'about-open', 'facts', escape),

@@ -9,7 +9,9 @@ use vitrine_shared::cgroup::{Dialect, GroupId};
 use vitrine_shared::discovery::Discovery;
 use vitrine_shared::focus::{CpuSample, Focus};
 use vitrine_shared::id::{ContainerId, MachineId, ParticipantId, TerminalId};
-use vitrine_shared::message::{Answer, Command, FeedEntry, HostInfo, Machine, Sample, Victim};
+use vitrine_shared::message::{
+    Answer, Command, FeedEntry, HostInfo, Machine, Sample, Spell, Victim,
+};
 use vitrine_shared::role::Identity;
 use vitrine_shared::uses::UseSample;
 
@@ -183,6 +185,15 @@ pub enum FromObserver {
         group: GroupId,
         /// Whom, if the kernel's log says it.
         victim: Option<Victim>,
+    },
+    /// A group is being throttled, or has not been for a while.
+    Throttled {
+        /// Which machine.
+        machine: MachineId,
+        /// Which group.
+        group: GroupId,
+        /// How it was, when it is over.
+        ended: Option<Spell>,
     },
 }
 

@@ -23,6 +23,7 @@
 //! namespace belongs to the user namespace of its creator: made as host root, no capability
 //! inside can undo a mount in it. In a machine of profile `lab` it is meant to: see `delegated`.
 
+mod calls;
 mod delegated;
 mod heard;
 mod newborn;
@@ -45,6 +46,7 @@ use super::step::{At as _, StepError, Steps};
 use super::sys::{self, Side};
 use super::talk::Talk;
 use super::truth::Cover;
+use calls::{clone_call, execve_call, time_calls};
 pub(crate) use heard::pid_of;
 use heard::{Heard, Ready, Word};
 use newborn::{in_child, prepare_time};
@@ -197,6 +199,14 @@ pub(crate) fn start_while(
     mut steps: Steps,
     meanwhile: impl FnOnce(),
 ) -> Result<Born, StepError> {
+    match make(plan, &mut steps, meanwhile) {
+        Ok(born) => Ok(Born { steps: steps.finish(), ..born }),
+        Err(err) => Err(steps.failed(err)),
+    }
+}
+
+/// The same; the steps are told by the caller.
+fn make(plan: &Plan<'_>, steps: &mut Steps, meanwhile: impl FnOnce()) -> Result<Born, StepError> {
     let (here, there) = Talk::pair().at(StepName::Clone, "socketpair")?;
     let first = match &plan.into {
         None => {
@@ -217,7 +227,7 @@ pub(crate) fn start_while(
     drop(there);
     let mut heard = Heard::default();
     if plan.into.is_none() {
-        steps.done(StepName::Clone, clone_call(plan));
+        steps.done(StepName::Clone, [time_calls(plan), clone_call(plan)].concat());
         heard.child = Some(pidfd);
     } else {
         heard.helpers.push(pidfd);
@@ -241,9 +251,9 @@ pub(crate) fn start_while(
     match (born, heard.child) {
         (Ok((pid, ready)), Some(pidfd)) => {
             // What its own clock did not see: its program, and one process waking another.
-            steps.extend_with_rest(ready.steps, StepName::Execve, "execve(…)");
+            steps.extend_with_rest(ready.steps, StepName::Execve, &execve_call(plan));
             let Ready { pty, root, .. } = ready;
-            Ok(Born { pid, pidfd, pty, root, steps: steps.finish() })
+            Ok(Born { pid, pidfd, pty, root, steps: Vec::new() })
         }
         (Err(err), child) => {
             // The first error is the one to tell.
@@ -291,17 +301,4 @@ impl Plan<'_> {
     fn direct_flags(&self) -> u64 {
         self.direct().fold(0, |flags, namespace| flags | namespace.clone_flag())
     }
-}
-
-/// The call as `strace` would write it, for the page.
-fn clone_call(plan: &Plan<'_>) -> String {
-    let mut flags: Vec<_> = plan.direct().map(Namespace::flag_name).collect();
-    flags.push("CLONE_PIDFD");
-    if plan.procs.into.is_some() {
-        flags.push("CLONE_INTO_CGROUP");
-    }
-    if plan.into.is_some() {
-        flags.push("CLONE_PARENT");
-    }
-    format!("clone3({{flags={}}})", flags.join("|"))
 }

@@ -8,6 +8,7 @@ mod container;
 mod feed;
 mod start;
 mod view;
+mod witness;
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;

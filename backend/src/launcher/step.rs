@@ -17,11 +17,13 @@ pub(crate) struct StepError {
     pub(crate) what: String,
     /// The kernel's error number.
     pub(crate) errno: i32,
+    /// In a birth: the steps that were done, and last the one that failed.
+    pub(crate) steps: Vec<Step>,
 }
 
 impl StepError {
     pub(crate) fn new(step: StepName, what: impl Into<String>, errno: Errno) -> Self {
-        StepError { step, what: what.into(), errno: errno as i32 }
+        StepError { step, what: what.into(), errno: errno as i32, steps: Vec::new() }
     }
 
     /// The kernel's error.
@@ -105,8 +107,43 @@ impl Steps {
         }
     }
 
+    /// The error of a birth, with its steps. The side of a birth that failed has told its own part:
+    /// what was done on this one came before it.
+    pub(crate) fn failed(mut self, mut err: StepError) -> StepError {
+        if err.steps.is_empty() {
+            self.done(err.step, err.what.clone());
+        }
+        self.done.append(&mut err.steps);
+        StepError { steps: self.done, ..err }
+    }
+
+    /// Those that are done so far.
+    pub(crate) fn so_far(&self) -> Vec<Step> {
+        self.done.clone()
+    }
+
     /// All of them.
     pub(crate) fn finish(self) -> Vec<Step> {
         self.done
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_birth_tells_the_steps_of_both_sides_and_the_one_that_failed() {
+        let mut here = Steps::begin();
+        here.done(StepName::Cgroup, "mkdir");
+        let mut there = Steps::begin();
+        there.done(StepName::Clone, "clone3");
+        let failed = StepError::new(StepName::Execve, "execve(\"nix\")", Errno::ENOENT);
+        let told = here.failed(there.failed(failed.clone()));
+        let names = |err: &StepError| err.steps.iter().map(|step| step.name).collect::<Vec<_>>();
+        assert_eq!(names(&told), [StepName::Cgroup, StepName::Clone, StepName::Execve]);
+        assert_eq!(told.steps[2].call, "execve(\"nix\")");
+        assert_eq!((told.step, told.errno()), (StepName::Execve, Errno::ENOENT));
+        assert_eq!(names(&Steps::begin().failed(failed)), [StepName::Execve]);
     }
 }

@@ -28,6 +28,35 @@ pub struct Killed {
     pub directory: PathBuf,
 }
 
+/// Where a machine's memory is counted, and what is below it that has a counter of its own here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct MemoryRoot {
+    /// The directory of the machine's root.
+    pub(super) directory: PathBuf,
+    /// Whose counters tell of kills below a group, too.
+    pub(super) dialect: Dialect,
+    /// The groups that the server made, as paths below that root.
+    known: Vec<String>,
+}
+
+impl MemoryRoot {
+    pub(super) fn of(machine: &ObservedMachine) -> Option<Self> {
+        let (hierarchy, _) = group::oom_file(machine)?;
+        let below = |(_, path): &(GroupId, String)| Some(path.strip_prefix("root/")?.to_owned());
+        Some(MemoryRoot {
+            directory: group::directory(hierarchy, "root"),
+            dialect: hierarchy.dialect,
+            known: machine.groups.iter().filter_map(below).collect(),
+        })
+    }
+
+    /// A group that somebody made, by its path below the root: no counter here is its own.
+    pub(super) fn made(&self, path: &str) -> Option<GroupId> {
+        let is_known = self.known.iter().any(|known| known == path);
+        path.parse().ok().filter(|_| !is_known).map(GroupId::Made)
+    }
+}
+
 #[derive(Debug)]
 struct Counter {
     group: GroupId,

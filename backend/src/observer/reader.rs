@@ -1,5 +1,7 @@
 //! Reads machines: from what the launcher said of them to samples, with no channel in between.
 
+mod watched;
+
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -25,6 +27,7 @@ use super::parse;
 use super::process::{Means, Processes};
 use super::roots::{self, OwnIds, Roots};
 use super::standing::Standings;
+use super::throttle::ThrottleWatch;
 use super::uses::Uses;
 use crate::ipc::ObservedMachine;
 
@@ -63,6 +66,7 @@ struct Machine {
     standings: Standings,
     processes: Processes,
     oom: OomWatch,
+    throttle: ThrottleWatch,
     /// Processes that are not this machine's; kept between two listings, because a new number of
     /// ours and an old number of all give a wrong difference.
     others: Option<u32>,
@@ -105,7 +109,9 @@ impl Reader {
             let mut oom = OomWatch::default();
             oom.follow(&observed);
             oom.check(&mut self.buffer);
-            self.machines.insert(observed.machine, Machine::new(observed, oom));
+            let mut machine = Machine::new(observed, oom);
+            machine.throttle.follow(&machine.observed);
+            self.machines.insert(machine.observed.machine, machine);
             return Vec::new();
         };
         let mut killed = machine.oom.check(&mut self.buffer);
@@ -113,7 +119,9 @@ impl Reader {
             machine.groups.clear();
             machine.made_groups.clear();
             machine.oom = OomWatch::default();
+            machine.throttle = ThrottleWatch::default();
         }
+        machine.throttle.follow(&observed);
         machine.oom.follow(&observed);
         machine.observed = observed;
         killed.extend(machine.oom.check(&mut self.buffer));
@@ -159,16 +167,6 @@ impl Reader {
     /// Forgets what web asked for.
     pub(super) fn show_no_files(&mut self) {
         self.shown.clear();
-    }
-
-    /// What was killed for memory since the last look, in all machines.
-    pub fn oom_kills(&mut self) -> Vec<(MachineId, Killed)> {
-        let mut kills = Vec::new();
-        for (&id, machine) in &mut self.machines {
-            let killed = machine.oom.check(&mut self.buffer);
-            kills.extend(killed.into_iter().map(|killed| (id, killed)));
-        }
-        kills
     }
 
     /// Reads the groups that are looked at closely, when it is time.
@@ -241,6 +239,7 @@ impl Machine {
             standings: Standings::default(),
             processes: Processes::default(),
             oom,
+            throttle: ThrottleWatch::default(),
             others: None,
         }
     }

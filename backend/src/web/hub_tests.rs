@@ -19,6 +19,7 @@ fn machine(id: u128, owner: ParticipantId) -> Machine {
         cgroup_path: "vitrine/m".into(),
         born_msec: 0,
         steps: Vec::new(),
+        newborn: Default::default(),
         containers: Vec::new(),
     }
 }

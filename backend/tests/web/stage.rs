@@ -237,6 +237,7 @@ pub(crate) fn machine(id: MachineId, owner: ParticipantId) -> Machine {
         uid_base: 100_000,
         cgroup_path: "vitrine/m".into(),
         born_msec: 0,
+        newborn: vitrine_shared::birth::Newborn::default(),
         steps: Vec::new(),
         containers: Vec::new(),
     }

@@ -36,7 +36,6 @@ pub(crate) fn Lab(props: &Props) -> Html {
     // Which container's screen asked for another; a new container ends that by itself.
     let forging = use_state_eq(|| None);
     let container = state.container().cloned();
-    let forge = container.is_none() || *forging == Some((state.chosen, state.made));
     let another = {
         let (forging, now) = (forging.clone(), (state.chosen, state.made));
         Callback::from(move |()| forging.set(Some(now)))
@@ -54,6 +53,20 @@ pub(crate) fn Lab(props: &Props) -> Html {
             let bar = lens::on_the_bar(Lang::En);
             let name = bar.iter().find(|one| Some(one.lens) == next).map(|one| one.name.into());
             route::keep(|spot| spot.view = name);
+        })
+    };
+    // A birth can be looked at that gave no container.
+    let is_empty = container.is_none() && (*view != Some(Lens::Birth) || state.focus.is_none());
+    let forge = is_empty || *forging == Some((state.chosen, state.made));
+    let to_birth = {
+        let forging = forging.clone();
+        Callback::from(move |birth: String| {
+            forging.set(None);
+            let name = lens::on_the_bar(Lang::En).into_iter().find(|one| one.lens == Lens::Birth);
+            route::to_spot(|spot| {
+                spot.view = name.map(|one| one.name.into());
+                (spot.birth, spot.frame) = (Some(birth), None);
+            });
         })
     };
     let by_hand = use_state_eq(|| None::<GroupId>);
@@ -80,7 +93,7 @@ pub(crate) fn Lab(props: &Props) -> Html {
                 <div key="bar" class="lab-bar">{bar(&ui, &desk, &bar::Props { state, another, forge, view: *view, look })}</div>
                 <div class="lab-figure" key="figure">
                     {match (&container, forge, *view) {
-                        (Some(_), false, Some(lens)) => lens::show(&scene, lens),
+                        (Some(_), false, Some(lens)) | (None, false, Some(lens @ Lens::Birth)) => lens::show(&scene, lens),
                         (Some(container), false, None) => html! {
                             <Watch key="watch" state={state.clone()} container={container.clone()} />
                         },
@@ -92,7 +105,7 @@ pub(crate) fn Lab(props: &Props) -> Html {
                 </div>
             </div>
             <div class="lab-right">
-                <Notes told={state.last.clone()} entries={entries(state)}
+                <Notes told={state.last.clone()} entries={entries(state)} {to_birth} machine={state.machine().cloned()}
                     container_steps={container.map(|c| c.steps).unwrap_or_default()}
                     machine_steps={state.machine().map(|m| m.steps.clone()).unwrap_or_default()} />
             </div>

@@ -2,14 +2,14 @@
 
 use std::rc::Rc;
 
-use vitrine_shared::message::{Answer, Command, FeedEntry, Step};
+use vitrine_shared::message::{Answer, Command, FeedEntry, Machine, Step};
 use wasm_bindgen::JsCast;
 use web_sys::HtmlElement;
 use yew::prelude::*;
 
 use super::birth::birth;
 use super::explain::explain;
-use super::feed::feed;
+use super::feed::Feed;
 use crate::state::Told;
 use crate::ui::use_ui;
 
@@ -20,6 +20,9 @@ pub(crate) struct Props {
     pub(crate) container_steps: Vec<Step>,
     pub(crate) machine_steps: Vec<Step>,
     pub(crate) entries: Vec<FeedEntry>,
+    pub(crate) machine: Option<Rc<Machine>>,
+    /// Shows the birth that a link calls so, step by step.
+    pub(crate) to_birth: Callback<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -61,7 +64,7 @@ pub(crate) fn Notes(props: &Props) -> Html {
                     {birth(&ui, &props.container_steps, &props.machine_steps)}
                 </div>
             </section>
-            {feed(&ui, &props.entries)}
+            <Feed entries={props.entries.clone()} machine={props.machine.clone()} to_birth={props.to_birth.clone()} />
         </div>
     }
 }

@@ -4,6 +4,7 @@ use yew::prelude::*;
 
 use super::{Lens, Scene};
 use crate::components::about::about;
+use crate::components::birth_lens::birth_lens;
 use crate::components::both::both;
 use crate::components::cpu_lens::cpu_lens;
 use crate::components::forge::Forge;
@@ -39,6 +40,7 @@ pub(super) fn show(scene: &Scene<'_>, lens: Lens) -> Html {
         Lens::Rosetta => rosetta(scene),
         Lens::Cpu => cpu_lens(scene),
         Lens::Truth => truth(scene),
+        Lens::Birth => birth_lens(scene),
     }
 }
 

@@ -1,8 +1,11 @@
 //! What happened and what was asked, in words.
 
+use vitrine_shared::birth::Attempt;
 use vitrine_shared::cgroup::{GroupId, Knob};
-use vitrine_shared::message::{Command, Happening, Victim};
+use vitrine_shared::message::{Command, Happening, Spell, Victim};
 
+use super::step::step;
+use crate::feed::Kind;
 use crate::format;
 use crate::prefs::Lang;
 
@@ -21,6 +24,14 @@ pub(crate) fn happening(lang: Lang, what: &Happening) -> String {
             lang.pick(
                 format!("{name} was born in {took} ms"),
                 format!("{name} 诞生，用时 {took} 毫秒"),
+            )
+        }
+        Happening::BirthFailed(attempt) => {
+            let Attempt { name, steps, errno, .. } = &**attempt;
+            let at = steps.last().map_or("", |last| step(lang, last.name));
+            lang.pick(
+                format!("{name} was not born: {errno} at the step “{at}”"),
+                format!("{name} 没有诞生：在“{at}”这一步出错，{errno}"),
             )
         }
         Happening::ContainerExited { name, status } => lang.pick(
@@ -50,11 +61,34 @@ pub(crate) fn happening(lang: Lang, what: &Happening) -> String {
             format!("the kernel refused {text} in {path}: {errno}"),
             format!("内核拒绝把 {text} 写入 {path}：{errno}"),
         ),
+        other => at_a_limit(lang, other),
+    }
+}
+
+/// What befell a group at its limits.
+fn at_a_limit(lang: Lang, what: &Happening) -> String {
+    match what {
+        Happening::ThrottleBegan { name } => {
+            let of = party(lang, name);
+            lang.pick(
+                format!("{of} is throttled: its quota was used up before the period ended"),
+                format!("{of} 被限流：周期没结束，配额就用完了"),
+            )
+        }
+        Happening::ThrottleEnded { name, spell } => {
+            let of = party(lang, name);
+            let Spell { lasted_msec, periods, throttled } = spell;
+            let sec =
+                format!("{:.1}", std::time::Duration::from_millis(*lasted_msec).as_secs_f64());
+            lang.pick(
+                format!(
+                    "{of} is no longer throttled: {throttled} of {periods} periods in {sec} s were"
+                ),
+                format!("{of} 不再被限流：{sec} 秒里 {periods} 个周期中有 {throttled} 个被限流"),
+            )
+        }
         Happening::OomKilled { name, victim } => {
-            let of = match name.as_str() {
-                "" => lang.pick("the machine", "机器"),
-                name => name,
-            };
+            let of = party(lang, name);
             match victim {
                 Some(Victim { pid, name: who }) => lang.pick(
                     format!("the kernel killed {who}, PID {pid} of {of}: out of memory"),
@@ -66,6 +100,34 @@ pub(crate) fn happening(lang: Lang, what: &Happening) -> String {
                 ),
             }
         }
+        // The others are told above.
+        _ => String::new(),
+    }
+}
+
+/// A kind of what happens, on its button.
+pub(crate) fn kind(lang: Lang, kind: Kind) -> &'static str {
+    match kind {
+        Kind::Born => lang.pick("born", "诞生"),
+        Kind::Ended => lang.pick("ended", "结束"),
+        Kind::Command => lang.pick("commands", "命令"),
+        Kind::Wrote => lang.pick("writes", "写入"),
+        Kind::Throttled => lang.pick("throttled", "限流"),
+        Kind::Killed => lang.pick("out of memory", "内存不足"),
+        Kind::Refused => lang.pick("refused", "拒绝"),
+    }
+}
+
+/// "12 hidden"
+pub(crate) fn hidden_entries(lang: Lang, count: usize) -> String {
+    lang.pick(format!("{count} hidden"), format!("隐藏了 {count} 条"))
+}
+
+/// Whose group it is.
+fn party(lang: Lang, name: &str) -> &str {
+    match name {
+        "" => lang.pick("the machine", "机器"),
+        name => name,
     }
 }
 

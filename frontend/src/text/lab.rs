@@ -82,6 +82,12 @@ words! {
     // Feed and explain.
     feed: "What just happened" / "刚刚发生了什么";
     feed_empty: "Nothing yet." / "还没有。";
+    feed_all_hidden: "The filter hides everything." / "全部被过滤掉了。";
+    filter: "Filter" / "过滤";
+    clear_filter: "Clear filter" / "清除过滤";
+    filter_whose: "of" / "属于";
+    filter_everybody: "everybody" / "全部";
+    filter_words: "with the words" / "包含文字";
     explain: "Explain my click" / "解释我的点击";
     explain_empty: "Click something: what it really did stands here."
         / "点点看：真正做了什么，会写在这里。";
@@ -90,6 +96,7 @@ words! {
     was: "was" / "原值";
     empty_value: "(empty)" / "（空）";
     birth: "Birth" / "诞生过程";
+    step_by_step: "step by step" / "逐步查看";
     steps_empty: "No steps were told." / "没有收到步骤。";
     steps_machine: "The machine" / "机器";
     steps_container: "The container" / "容器";

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::birth::Attempt;
+
 /// Something that happened in a machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -30,6 +32,8 @@ pub enum Happening {
         /// How long it took, in microseconds.
         took_usec: u32,
     },
+    /// The birth of a container failed, and what it had made was undone.
+    BirthFailed(Box<Attempt>),
     /// A container ended.
     ContainerExited {
         /// Its name.
@@ -99,6 +103,30 @@ pub enum Happening {
         /// Whom, where the kernel's log says it and can be read.
         victim: Option<Victim>,
     },
+    /// A group had used up its quota before a period was over, for the first time in a while.
+    ThrottleBegan {
+        /// The container's name; empty for the machine.
+        name: String,
+    },
+    /// For three seconds no period of it was throttled.
+    ThrottleEnded {
+        /// The container's name; empty for the machine.
+        name: String,
+        /// How it was until then.
+        spell: Spell,
+    },
+}
+
+/// A time in which a group was throttled, by the counters of its `cpu.stat`, read once a second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Spell {
+    /// From the first to the last reading that had throttled periods, in milliseconds.
+    pub lasted_msec: u64,
+    /// Periods that passed in it.
+    pub periods: u64,
+    /// Of these, the throttled ones.
+    pub throttled: u64,
 }
 
 /// Who was killed for memory, as the kernel's log has it.

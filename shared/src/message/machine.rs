@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::birth::Step;
+use crate::birth::Newborn;
 use crate::id::{ContainerId, MachineId, ParticipantId, TerminalId};
 use crate::spec::ContainerSpec;
 
@@ -26,6 +27,9 @@ pub struct Machine {
     pub born_msec: u64,
     /// How it was born.
     pub steps: Vec<Step>,
+    /// What the kernel said of its PID 1 then.
+    #[serde(default)]
+    pub newborn: Newborn,
     /// Its containers, oldest first; a few that have ended among them.
     pub containers: Vec<Container>,
 }
@@ -62,6 +66,9 @@ pub struct Container {
     pub born_msec: u64,
     /// How it was born.
     pub steps: Vec<Step>,
+    /// What the kernel said of its first process then.
+    #[serde(default)]
+    pub newborn: Newborn,
 }
 
 /// Alive or not.

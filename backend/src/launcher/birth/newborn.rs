@@ -19,10 +19,11 @@ use super::super::privilege::Privilege;
 use super::super::step::{At as _, StepError, Steps};
 use super::super::sys::{self, Side};
 use super::super::talk::{Talk, Told};
+use super::calls::{clone_call, setns_call};
 use super::delegated;
 use super::program::{HOME, environment, execute, lines, resolve, search_path};
 use super::run_as::last_id;
-use super::{Destination, PATIENCE, Plan, Program, Rights, Root, Stage, Stdio, Word, clone_call};
+use super::{Destination, PATIENCE, Plan, Program, Rights, Root, Stage, Stdio, Word};
 
 /// From here on we are a new process: a helper, or already the one to be.
 pub(super) fn in_child(plan: &Plan<'_>, talk: &Talk) -> ! {
@@ -39,6 +40,7 @@ pub(super) fn in_child(plan: &Plan<'_>, talk: &Talk) -> ! {
         become_program(plan, talk, &mut steps)
     });
     let Err(err) = result;
+    let err = steps.failed(err);
     // Nobody hears: then nobody is there to be told.
     let _ = talk.fail(&err);
     sys::exit_now(126);
@@ -102,7 +104,7 @@ fn enter_machine(
         // CLONE_NEWPID is refused (EINVAL) unless the caller is in its children's PID namespace.
         hand_over(sys::clone3(sys::CLONE_PARENT), &Word::Helper, talk)?;
     }
-    steps.done(StepName::Setns, "setns(pidfd, …)");
+    steps.done(StepName::Setns, setns_call(plan, enter));
     let flags = plan.direct_flags();
     let group = plan.procs.into.as_ref().map(AsFd::as_fd);
     hand_over(sys::clone3_into(sys::CLONE_PARENT | flags, group), &Word::Child, talk)?;
@@ -243,7 +245,7 @@ fn finish(
         confine::seccomp(plan.rights == Rights::Lab)?;
         steps.done(StepName::Seccomp, "seccomp(SECCOMP_SET_MODE_FILTER, …)");
     }
-    let done = std::mem::replace(steps, Steps::begin()).finish();
+    let done = steps.so_far();
     let fds: Vec<_> = pty.iter().map(AsFd::as_fd).collect();
     let root = RootId::of(Path::new("/")).at(StepName::PivotRoot, "stat /")?;
     talk.tell(&Word::Ready(done, root), &fds).at(StepName::Execve, "say ready")?;
@@ -296,6 +298,7 @@ fn enter_root(plan: &Plan<'_>, steps: &mut Steps) -> Result<Option<OwnedFd>, Ste
         Root::Of(root) => {
             fchdir(root).at(StepName::PivotRoot, "fchdir(root)")?;
             mounts::change_root(Path::new("."))?;
+            steps.done(StepName::PivotRoot, "fchdir(root); chroot(\".\")");
             return terminal(plan, Path::new("/"), steps);
         }
     };

@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::Instant;
 
 use nix::errno::Errno;
+use vitrine_shared::birth::Attempt;
 use vitrine_shared::id::{ContainerId, TerminalId};
 use vitrine_shared::message::{Container, ContainerState, Happening, StepName};
 use vitrine_shared::namespace::{Namespace, NamespaceSet};
@@ -17,15 +18,15 @@ pub(super) use end::{kill_member, reap};
 use super::super::birth::{
     self, Born, Destination, Plan, Program, Rights, Root, RunAs, Stage, Stdio,
 };
-use super::super::cgroup::Cgroup;
+use super::super::cgroup::{Cgroup, Wrote};
 use super::super::images::Image;
 use super::super::kill::RootId;
 use super::super::mounts::{self, ProcView};
-use super::super::step::{At as _, StepError, Steps};
+use super::super::step::{At as _, StepError, Steps, errno_name};
 use super::super::truth::Own;
 use super::super::{memfd, userns};
-use super::view;
 use super::{DEATH, Host, Machine, cannot, rights_of, root_of, total, unix_msec};
+use super::{view, witness};
 use crate::ipc::RING_FILE_BYTES;
 
 /// A container that lives, or a shell in the machine itself.
@@ -84,7 +85,7 @@ impl Machine {
         terminal: TerminalId,
         spec: ContainerSpec,
     ) -> Result<(), StepError> {
-        let (steps, began) = (Steps::begin(), Instant::now());
+        let (mut steps, began) = (Steps::begin(), Instant::now());
         let is_shell = spec.rootfs == Rootfs::Machine;
         let (name, group) =
             if is_shell { (self.next_shell(), self.shell.clone()) } else { self.next_group()? };
@@ -92,9 +93,9 @@ impl Machine {
         let ring = ring.transpose().at(StepName::Pty, "memfd");
         let started = ring.and_then(|ring| {
             let started = if is_shell {
-                self.start_shell_in(&spec, steps)?
+                self.start_shell_in(&spec, &mut steps)?
             } else {
-                self.start_container_in(host, &name, &group, &spec, steps)?
+                self.start_container_in(host, &name, &group, &spec, &mut steps)?
             };
             Ok((started, ring))
         });
@@ -126,22 +127,32 @@ impl Machine {
                     proc_depth: proc_depth(&spec),
                     spec,
                     born_msec: unix_msec(),
+                    newborn: witness::look(born.pid, self.privilege),
                     steps: born.steps,
                 });
                 self.containers.push(live);
                 self.happened(Happening::ContainerBorn { name, took_usec });
                 Ok(())
             }
-            // A birth that fails takes its process with it; the group is the machine's own.
-            Err(err) if is_shell => Err(err),
             Err(err) => {
-                // The first error is the one to tell.
-                let _ = group.kill_all(DEATH);
-                let _ = self.unstage(&name);
-                let _ = group.remove();
+                // A birth that fails takes its process with it; a shell's group is the machine's own.
+                if !is_shell {
+                    // The first error is the one to tell.
+                    let _ = group.kill_all(DEATH);
+                    let _ = self.unstage(&name);
+                    let _ = group.remove();
+                }
+                let err = steps.failed(err);
+                self.birth_failed(name, spec, &err);
                 Err(err)
             }
         }
+    }
+
+    fn birth_failed(&mut self, name: String, spec: ContainerSpec, err: &StepError) {
+        let (steps, errno) = (err.steps.clone(), errno_name(err.errno()));
+        let attempt = Attempt { name, spec, steps, errno };
+        self.happened(Happening::BirthFailed(Box::new(attempt)));
     }
 
     /// A name that no living shell of the machine has: `shell`, `shell2` …
@@ -169,14 +180,18 @@ impl Machine {
     }
 
     /// A shell in the machine itself: its root, all of its namespaces, beside its PID 1.
-    fn start_shell_in(&self, spec: &ContainerSpec, steps: Steps) -> Result<Started, StepError> {
+    fn start_shell_in(
+        &self,
+        spec: &ContainerSpec,
+        steps: &mut Steps,
+    ) -> Result<Started, StepError> {
         awake(&[&self.root, &self.shell])?;
         let _lifted = [self.root.lift_quota(), self.shell.lift_quota()];
         let root = root_of(self.record.init_pid.cast_signed())?;
         let argv = argv_there(&root, &spec.argv);
         let stdio = if spec.tty { Stdio::Terminal } else { Stdio::Null };
         let plan = self.shell_plan(&root, &argv, stdio)?;
-        let born = birth::start(&plan, steps)?;
+        let born = birth::start(&plan, std::mem::replace(steps, Steps::begin()))?;
         Ok(Started { born, userns: None, stage: None, image: None, own: None })
     }
 
@@ -216,12 +231,14 @@ impl Machine {
         name: &str,
         group: &Cgroup,
         spec: &ContainerSpec,
-        mut steps: Steps,
+        steps: &mut Steps,
     ) -> Result<Started, StepError> {
+        let mut calls = vec![format!("mkdir(…/{})", group.path())];
         for knob in spec.limits.knobs() {
-            group.set(&knob)?.ok_or_else(|| cannot(group, &knob))?;
+            let wrote = group.set(&knob)?.ok_or_else(|| cannot(group, &knob))?;
+            calls.extend(wrote.iter().map(write_call));
         }
-        steps.done(StepName::Cgroup, format!("mkdir(…/{})", group.path()));
+        steps.done(StepName::Cgroup, calls.join("; "));
         awake(&[&self.root])?;
         // Before the quota is lifted: it is told in there.
         let (files, cover) = view::make(spec.proc_view, group, Instant::now())?;
@@ -281,7 +298,7 @@ impl Machine {
             // Containers of the page's are strict, wherever they are.
             rights: Rights::Strict,
         };
-        let born = birth::start(&plan, steps)?;
+        let born = birth::start(&plan, std::mem::replace(steps, Steps::begin()))?;
         Ok(Started {
             born,
             userns: own,
@@ -321,6 +338,12 @@ pub(super) fn awake(groups: &[&Cgroup]) -> Result<(), StepError> {
             Err(StepError::new(StepName::EnterCgroup, what, Errno::EBUSY))
         }
     }
+}
+
+/// A write to a file of a group, as `strace` would write it.
+fn write_call(wrote: &Wrote) -> String {
+    let file = wrote.path.file_name().unwrap_or_default().to_string_lossy();
+    format!("write({file}, {:?})", wrote.text)
 }
 
 /// Which level of PIDs the container's `/proc` shows.

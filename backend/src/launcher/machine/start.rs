@@ -10,6 +10,7 @@ use vitrine_shared::message::{Happening, Machine as Record, Profile, StepName};
 use vitrine_shared::namespace::NamespaceSet;
 use vitrine_shared::spec::DEFAULT_PERIOD_USEC;
 
+use super::witness;
 use super::{DEATH, Host, Machine, cannot, rights_of, root_of, total, unix_msec};
 use crate::launcher::birth::{self, Born, Plan, Program, Root, RunAs, Stage, Stdio};
 use crate::launcher::cage::Cage;
@@ -57,6 +58,7 @@ impl Machine {
                     uid_base: host.privilege.on_host(uids.base()),
                     cgroup_path: path,
                     born_msec: unix_msec(),
+                    newborn: witness::look(born.pid, host.privilege),
                     steps: born.steps,
                     containers: Vec::new(),
                 };

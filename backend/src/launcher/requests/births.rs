@@ -99,6 +99,8 @@ impl State {
             return Err(Refusal::Unknown { what: Thing::Machine }.into());
         };
         if let Err(err) = machine.start_container(host, container, terminal, spec.clone()) {
+            // Its feed has it.
+            news.push(News::Machine(id));
             return Err(self.birth_failed(id, err));
         }
         news.push(News::Machine(id));

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 
 use vitrine_shared::cgroup::GroupId;
 use vitrine_shared::id::MachineId;
-use vitrine_shared::message::{Answer, Command, Happening, Victim};
+use vitrine_shared::message::{Answer, Command, Happening};
 
 use super::{Server, door};
 use crate::ipc::{FromObserver, FromWeb, ToWeb};
@@ -88,7 +88,14 @@ impl Server {
         let Some(service) = &mut self.observer.service else { return };
         match service.channel.recv::<FromObserver>(&mut service.inbox) {
             Ok(Some((FromObserver::OomKilled { machine, group, victim }, _))) => {
-                self.oom_killed(machine, group, victim);
+                let what = |name| Happening::OomKilled { name, victim };
+                self.happened_in(machine, group, what);
+            }
+            Ok(Some((FromObserver::Throttled { machine, group, ended }, _))) => {
+                self.happened_in(machine, group, |name| match ended {
+                    None => Happening::ThrottleBegan { name },
+                    Some(spell) => Happening::ThrottleEnded { name, spell },
+                });
             }
             Ok(None) => self.observer.died(),
             Err(err) if err.kind() == ErrorKind::WouldBlock => {}
@@ -99,7 +106,13 @@ impl Server {
         }
     }
 
-    fn oom_killed(&mut self, id: MachineId, group: GroupId, victim: Option<Victim>) {
+    /// Enters in a machine's feed what happened to one of its groups.
+    fn happened_in(
+        &mut self,
+        id: MachineId,
+        group: GroupId,
+        what: impl FnOnce(String) -> Happening,
+    ) {
         let Some(machine) = self.state.machines.iter_mut().find(|m| m.record.id == id) else {
             return;
         };
@@ -108,7 +121,7 @@ impl Server {
             GroupId::Cap | GroupId::Root | GroupId::Shell => String::new(),
             GroupId::Made(path) => path.to_string(),
         };
-        machine.happened(Happening::OomKilled { name, victim });
+        machine.happened(what(name));
         self.state.news.push(News::Machine(id));
     }
 }

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use vitrine_shared::cgroup::Dialect;
 use vitrine_shared::cgroup::GroupId;
+use vitrine_shared::id::MachineId;
 use vitrine_shared::message::Sample;
 
 use super::tests_tree::{C1, MACHINE, Tree};

@@ -1,0 +1,152 @@
+//! Watches whether groups are throttled, also while nobody looks: when it begins, and when it has
+//! been over for a while. What is told are the kernel's own counters, read once a second; a group
+//! that is held in every period is one spell, and not ten events a second.
+
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+
+use vitrine_shared::cgroup::{Controller, FILES, GroupId};
+use vitrine_shared::message::Spell;
+
+use super::{file, group, parse};
+use crate::ipc::ObservedMachine;
+
+/// A spell is over when no period was throttled for so long.
+const QUIET_NSEC: u64 = 3_000_000_000;
+
+/// A turn of a group's fate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Turn {
+    /// Which group.
+    pub(crate) group: GroupId,
+    /// The spell that is over; none when one has begun.
+    pub(crate) ended: Option<Spell>,
+}
+
+/// The groups of one machine.
+#[derive(Debug, Default)]
+pub(super) struct ThrottleWatch {
+    groups: Vec<Watched>,
+    /// Has the machine been heard of before?
+    known: bool,
+}
+
+#[derive(Debug)]
+struct Watched {
+    group: GroupId,
+    path: String,
+    file_path: PathBuf,
+    file: Option<OwnedFd>,
+    run: Run,
+}
+
+/// What the counters have said so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Run {
+    last: Option<Counters>,
+    spell: Option<Open>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Counters {
+    periods: u64,
+    throttled: u64,
+}
+
+/// A spell that is not over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Open {
+    from: Counters,
+    from_nsec: u64,
+    /// At the last reading that had throttled periods.
+    to: Counters,
+    to_nsec: u64,
+}
+
+impl Run {
+    /// Hears the counters; says what began or ended.
+    fn hear(&mut self, now: Counters, now_nsec: u64) -> Option<Option<Spell>> {
+        // The first reading of a group that was there before says nothing new.
+        let last = self.last.replace(now)?;
+        if now.throttled > last.throttled {
+            let open = Open { from: last, from_nsec: now_nsec, to: now, to_nsec: now_nsec };
+            let known = self.spell.is_some();
+            let spell = self.spell.get_or_insert(open);
+            (spell.to, spell.to_nsec) = (now, now_nsec);
+            return (!known).then_some(None);
+        }
+        let over = |open: &mut Open| now_nsec.saturating_sub(open.to_nsec) >= QUIET_NSEC;
+        self.spell.take_if(over).map(|open| Some(open.close()))
+    }
+}
+
+impl Open {
+    fn close(self) -> Spell {
+        Spell {
+            lasted_msec: self.to_nsec.saturating_sub(self.from_nsec) / 1_000_000,
+            periods: self.to.periods.saturating_sub(self.from.periods),
+            throttled: self.to.throttled.saturating_sub(self.from.throttled),
+        }
+    }
+}
+
+impl ThrottleWatch {
+    /// Follows a change of the machine's groups.
+    pub(super) fn follow(&mut self, machine: &ObservedMachine) {
+        let mut rules = FILES.iter().filter(|rule| rule.name == "cpu.stat");
+        let home = rules.find_map(|rule| {
+            let is_cpu = rule.controller == Controller::Cpu;
+            group::home(rule, &machine.hierarchies).filter(|_| is_cpu)
+        });
+        let Some(hierarchy) = home else {
+            *self = ThrottleWatch::default();
+            return;
+        };
+        let first = !std::mem::replace(&mut self.known, true);
+        let mut old = std::mem::take(&mut self.groups);
+        for (group, path) in &machine.groups {
+            let same = |one: &Watched| one.group == *group && one.path == *path;
+            let watched = match old.iter().position(same) {
+                Some(at) => old.swap_remove(at),
+                None => Watched {
+                    group: *group,
+                    path: path.clone(),
+                    file_path: group::directory(hierarchy, path).join("cpu.stat"),
+                    file: None,
+                    // In a group that is added later everything is new.
+                    run: Run { last: (!first).then(Counters::default), spell: None },
+                },
+            };
+            self.groups.push(watched);
+        }
+    }
+
+    /// Reads all counters and gives what began or ended.
+    pub(super) fn check(&mut self, now_nsec: u64, buffer: &mut Vec<u8>) -> Vec<Turn> {
+        let turn = |watched: &mut Watched| {
+            let counters = watched.read(buffer)?;
+            let ended = watched.run.hear(counters, now_nsec)?;
+            Some(Turn { group: watched.group, ended })
+        };
+        self.groups.iter_mut().filter_map(turn).collect()
+    }
+}
+
+impl Watched {
+    fn read(&mut self, buffer: &mut Vec<u8>) -> Option<Counters> {
+        if self.file.is_none() {
+            self.file = file::open(&self.file_path).ok();
+        }
+        if file::read_page(self.file.as_ref()?, buffer).is_err() {
+            // The group was removed.
+            self.file = None;
+            return None;
+        }
+        let stat = parse::cpu_stat(buffer);
+        Some(Counters { periods: stat.nr_periods, throttled: stat.nr_throttled })
+    }
+}
+
+#[cfg(test)]
+#[path = "tests/throttle.rs"]
+mod tests;
