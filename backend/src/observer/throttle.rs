@@ -16,11 +16,11 @@ const QUIET_NSEC: u64 = 3_000_000_000;
 
 /// A turn of a group's fate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Turn {
+pub(super) struct Turn {
     /// Which group.
-    pub group: GroupId,
+    pub(super) group: GroupId,
     /// The spell that is over; none when one has begun.
-    pub ended: Option<Spell>,
+    pub(super) ended: Option<Spell>,
 }
 
 /// The groups of one machine.
