@@ -7,6 +7,7 @@
 //!   them; those that a page makes; all of it below a group that was delegated
 //! - [`views`], [`words`]: `vitrine ps`, `top`, `cgroups`, `namespaces`; words that are wrong
 //! - [`spaces`]: what a page is told of a machine's namespaces
+//! - [`both`]: one line, run in a container and in its machine
 //! - [`shell`], [`lab`], [`lab_docker`], [`lab_groups`], [`lab_shut`]: a shell in the machine
 //!   itself, and what profile `lab` opens and does not
 //! - [`streams`]: standard streams that are full or closed
@@ -27,6 +28,7 @@ mod harness;
 
 mod beyond;
 mod births;
+mod both;
 mod cgroups;
 mod cli;
 mod config;
@@ -34,6 +36,7 @@ mod delegated;
 mod doctor;
 mod doors;
 mod exhaust;
+mod explain;
 mod flags;
 mod focus;
 mod groups;

@@ -7,6 +7,7 @@ use std::process::{Child, Command as Program, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use vitrine_shared::cgroup::Dialect;
 use vitrine_shared::limits::{PROBE_BYTES, PROBE_SECS};
 use vitrine_shared::message::{Answer, Command, Event, Made, Refusal};
 use vitrine_shared::refusal::Lacking;
@@ -16,7 +17,7 @@ use vitrine_shared::truth::{OWN_FILES, Output, Probe, ProcView, Source, Who, mar
 use crate::harness::client::{Client, PATIENCE, Started};
 use crate::harness::command::{output, run, spawn};
 use crate::harness::server::Server;
-use crate::harness::{binary, data, wait_for};
+use crate::harness::{binary, cgroup, data, wait_for};
 
 const LIMITED: [&str; 5] = ["-m", "64m", "--cpu-quota", "50000", "--rootfs"];
 
@@ -232,7 +233,12 @@ fn lxcfs_tells_of_the_container_by_single_read_only_files() {
     let words = ["lab", "--proc-view", "lxcfs", "--", "sh", "-c", script];
     let told = lxcfs.run(&[&LIMITED[..], &words].concat());
     assert!((number(&told, "Mem:") - 65_536.0).abs() < 1.0, "{told}");
-    assert!(told.lines().any(|line| line == "1") && told.contains("shut"), "{told}");
+    // On v2, lxcfs has told of a quota only since 6.0: before, of all CPUs of the cpuset.
+    let cpus = match cgroup::dialect("cpu") {
+        Dialect::V2 if lxcfs_version() < 6 => output(&["--pid", "--", "nproc"]).trim().to_string(),
+        _ => "1".into(),
+    };
+    assert!(told.lines().any(|line| line == cpus) && told.contains("shut"), "{cpus}: {told}");
     let mounts: Vec<&str> = told.lines().filter(|line| line.contains("fuse.lxcfs")).collect();
     assert!(mounts.len() >= OWN_FILES.len(), "{told}");
     for mount in mounts {
@@ -240,6 +246,15 @@ fn lxcfs_tells_of_the_container_by_single_read_only_files() {
         assert!(fields[3].starts_with("/proc/") && fields[4].starts_with("/proc/"), "{mount}");
         assert!(fields[5].starts_with("ro,"), "{mount}");
     }
+}
+
+/// The first number of its version: `5.0.3`.
+fn lxcfs_version() -> u32 {
+    let said = Program::new("lxcfs").arg("--version").output().expect("lxcfs");
+    let said = String::from_utf8_lossy(&[said.stdout, said.stderr].concat()).into_owned();
+    let number =
+        said.trim().trim_matches('"').split('.').next().and_then(|number| number.parse().ok());
+    number.unwrap_or_else(|| panic!("no version in {said:?}"))
 }
 
 fn spec(view: ProcView) -> ContainerSpec {

@@ -20,8 +20,9 @@
 //! 16. [`uses`]: its memory, processes and devices, four times a second
 //! 17. [`cpu`]: what readings of the CPU tell, measured and modelled
 //! 18. [`truth`]: which numbers in a container are the host's, and what mends them
-//! 19. [`birth`]: what there was after each step of a birth
-//! 20. [`sim`]: the model of CFS bandwidth control that plays on the start page
+//! 19. [`script`]: what was done, as a shell script that does it again
+//! 20. [`birth`]: what there was after each step of a birth
+//! 21. [`sim`]: the simulated machine, and the model that plays on the start page
 //!
 //! **Invariant:** nothing here does I/O, reads a clock or depends on a platform.
 
@@ -42,6 +43,7 @@ pub mod role;
 pub mod rosetta;
 #[cfg(feature = "schema")]
 pub mod schema;
+pub mod script;
 pub mod sim;
 pub mod spec;
 pub mod terminal;

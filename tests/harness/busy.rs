@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -152,10 +153,11 @@ impl Busy {
         self.knob(Knob::CpusetCpus(cpus.clone()));
         (0..threads).for_each(|_| self.spin());
         self.page.done(Command::Focus { on: Some(self.focus()) });
-        let end = AtomicBool::new(false);
+        let (end, begun) = (AtomicBool::new(false), Barrier::new(2));
         let (samples, counted) = std::thread::scope(|scope| {
-            let (directory, end) = (&self.directory, &end);
-            let counting = scope.spawn(move || count(directory, end));
+            let (directory, end, begun) = (&self.directory, &end, &begun);
+            let counting = scope.spawn(move || count(directory, end, begun));
+            begun.wait();
             let samples = listen(&mut self.page, how_long);
             end.store(true, Ordering::Relaxed);
             (samples, counting.join().expect("the count"))
@@ -196,8 +198,8 @@ fn listen(page: &mut Client, how_long: Duration) -> Vec<CpuSample> {
     samples
 }
 
-/// The kernel's counter every two milliseconds: when, and how much.
-fn count(directory: &Path, end: &AtomicBool) -> Vec<(f64, f64)> {
+/// The kernel's counter every two milliseconds: when, and how much. Tells when it has begun.
+fn count(directory: &Path, end: &AtomicBool, begun: &Barrier) -> Vec<(f64, f64)> {
     let dialect = cgroup::dialect("cpu");
     let path = directory.join(by_dialect("cpu", "cpuacct.usage", "cpu.stat"));
     let read = || {
@@ -215,6 +217,7 @@ fn count(directory: &Path, end: &AtomicBool) -> Vec<(f64, f64)> {
         (nsec(at), nsec(used))
     };
     let mut counted = vec![read()];
+    begun.wait();
     while !end.load(Ordering::Relaxed) {
         std::thread::sleep(Duration::from_millis(2));
         counted.push(read());

@@ -38,6 +38,15 @@ pub(crate) fn hierarchy(controller: &str) -> Option<PathBuf> {
     mounted(controller).map(|(root, _)| root)
 }
 
+/// Where v2's one hierarchy is mounted; on a hybrid host it may have no controller that is used.
+pub(crate) fn unified() -> Option<PathBuf> {
+    let mounts = fs::read_to_string("/proc/self/mounts").expect("/proc/self/mounts");
+    mounts.lines().find_map(|line| {
+        let words: Vec<&str> = line.split(' ').collect();
+        (words[2] == "cgroup2").then(|| PathBuf::from(words[1]))
+    })
+}
+
 /// The dialect of a controller.
 #[track_caller]
 pub(crate) fn dialect(controller: &str) -> Dialect {

@@ -98,7 +98,7 @@ impl Client {
             closed: None,
             images: Vec::new(),
         };
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + super::bound(PATIENCE);
         loop {
             if let Some(ServerMessage::Welcome { host, .. }) = client.receive() {
                 client.images.clone_from(&host.images);
@@ -172,7 +172,7 @@ impl Client {
     /// Takes in what comes until the server closes; gives the code.
     #[track_caller]
     pub(crate) fn listen_until_closed(&mut self) -> u16 {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + super::bound(PATIENCE);
         while self.closed.is_none() {
             assert!(Instant::now() < deadline, "the server does not close");
             self.receive();
@@ -184,7 +184,7 @@ impl Client {
     /// The answer with this number.
     #[track_caller]
     pub(crate) fn answer(&mut self, id: u32) -> Answer {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + super::bound(PATIENCE);
         loop {
             if let Some(answers) = self.answers.get(&id) {
                 return answers[0].clone();
@@ -239,7 +239,7 @@ impl Client {
     /// Waits for an event; those before it are forgotten.
     #[track_caller]
     pub(crate) fn event<T>(&mut self, what: &str, mut wanted: impl FnMut(Event) -> Option<T>) -> T {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + super::bound(PATIENCE);
         loop {
             while let Some(event) = self.events.pop_front() {
                 if let Some(found) = wanted(event) {

@@ -101,7 +101,7 @@ impl Running {
 
     #[track_caller]
     fn wait(&mut self, patience: Duration) -> ExitStatus {
-        let deadline = Instant::now() + patience;
+        let deadline = Instant::now() + super::bound(patience);
         loop {
             if let Some(status) = self.child.try_wait().expect("wait") {
                 return status;

@@ -71,7 +71,7 @@ fn host_mounts() -> usize {
 /// Waits until a server holds what it held before; some of it is given back a moment later.
 #[track_caller]
 pub(crate) fn holds_again(server: &Server, before: &Held) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + super::bound(PATIENCE);
     loop {
         let now = Held::by(server);
         if now == *before {
@@ -103,7 +103,7 @@ pub(crate) fn namespaces_of(machine: &Machine) -> BTreeSet<String> {
 /// Waits until no process that was there at `ticks` has any of these namespaces.
 #[track_caller]
 pub(crate) fn nobody_holds(namespaces: &BTreeSet<String>, ticks: u64) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + super::bound(PATIENCE);
     loop {
         let holders = proc::holders(namespaces, ticks);
         if holders.is_empty() {

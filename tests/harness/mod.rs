@@ -13,6 +13,7 @@ pub(crate) mod proc;
 pub(crate) mod pty;
 pub(crate) mod server;
 pub(crate) mod term;
+pub(crate) mod typed;
 pub(crate) mod user;
 
 use std::path::{Path, PathBuf};
@@ -64,7 +65,7 @@ fn check_host() {
 /// Asks again and again until there is an answer; panics when there is none in time.
 #[track_caller]
 pub(crate) fn wait_for<T>(what: &str, patience: Duration, mut ask: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + patience;
+    let deadline = Instant::now() + bound(patience);
     loop {
         if let Some(answer) = ask() {
             return answer;
@@ -72,6 +73,13 @@ pub(crate) fn wait_for<T>(what: &str, patience: Duration, mut ask: impl FnMut() 
         assert!(Instant::now() < deadline, "{what}: not within {patience:?}");
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// How long something may take here that may take `real` on a real machine. An emulated one says in
+/// `TEST_SLOWNESS` how many times slower it is.
+pub(crate) fn bound(real: Duration) -> Duration {
+    let slowness = std::env::var("TEST_SLOWNESS").ok().and_then(|text| text.parse().ok());
+    real * slowness.unwrap_or(1)
 }
 
 /// A number that no other test, and no other run of the tests, uses: to be found in `/proc`.

@@ -79,7 +79,7 @@ impl OnTerminal {
     /// Reads until the text appears, and gives everything up to its end.
     #[track_caller]
     pub(crate) fn read_until(&mut self, text: &str) -> String {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + super::bound(Duration::from_secs(20));
         loop {
             if let Some(at) = self.seen.find(text) {
                 let rest = self.seen.split_off(at + text.len());
@@ -127,7 +127,7 @@ impl OnTerminal {
     /// Waits until it ends; gives its exit status.
     #[track_caller]
     pub(crate) fn end(mut self) -> (Option<i32>, Self) {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + super::bound(Duration::from_secs(20));
         loop {
             if let Some(status) = self.child.try_wait().expect("wait") {
                 self.read_rest();

@@ -117,7 +117,7 @@ impl Server {
     /// Waits until it has ended.
     #[track_caller]
     pub(crate) fn wait(&mut self) -> Option<i32> {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + super::bound(Duration::from_secs(20));
         loop {
             if let Some(status) = self.child.try_wait().expect("wait") {
                 return status.code();

@@ -117,7 +117,7 @@ impl Term {
     /// Reads on until the text appears; gives what came up to its end.
     #[track_caller]
     pub(crate) fn read_until(&mut self, text: &str) -> String {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + super::bound(Duration::from_secs(20));
         loop {
             let new = String::from_utf8_lossy(&self.bytes[self.looked_at..]).into_owned();
             if let Some(at) = new.find(text) {

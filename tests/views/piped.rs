@@ -91,7 +91,9 @@ fn top_into_a_pipe() {
     assert!(used.iter().all(|(cpu, _)| *cpu <= 300), "{used:?}");
     assert!(used.iter().any(|(cpu, _)| *cpu >= 120), "{used:?}");
     assert!(used.iter().any(|(_, throttled)| *throttled >= Some(500)), "{used:?}");
-    assert!(documents.iter().all(|d| d["elapsed_msec"].as_u64() >= Some(450)), "{documents:?}");
+    // One that is late makes the next time shorter, by which its rates are reckoned.
+    let elapsed: u64 = documents.iter().filter_map(|d| d["elapsed_msec"].as_u64()).sum();
+    assert!(elapsed >= 3 * 450, "{documents:?}");
 }
 
 #[test]

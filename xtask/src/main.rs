@@ -5,6 +5,7 @@
 //! cargo xtask run     set-up ► web ► server ► vitrine serve
 //! cargo xtask dev     the same without optimising, assets from disk, rebuilt and reloaded on a change
 //! cargo xtask test    every check there is, stage by stage
+//! cargo xtask vm      kernel tests in a small VM with cgroup v2 only: all of them, or those one names
 //! cargo xtask bench   figures beside those of other programs, kept in docs/measured/
 //! cargo xtask dist    one static binary, its licences, its bill of materials, a Debian package
 //! cargo xtask soak    ten thousand births and deaths, and what is left of them
@@ -57,6 +58,8 @@ enum Command {
     Run(Serve),
     /// Run every check: formatting, lints, docs, unit, kernel, protocol and browser tests
     Test(Test),
+    /// Run kernel tests in the small VM, whose kernel has cgroup v2 only: what CI runs there, all, or some
+    Vm(Vm),
     /// Like `run`, but unoptimised, with assets from disk; rebuild and reload on a change
     Dev(Serve),
     /// Build only the page, into target/web-dist, and hold it to its size
@@ -128,6 +131,18 @@ struct Soak {
 }
 
 #[derive(Args)]
+struct Vm {
+    #[command(flatten)]
+    consent: Consent,
+    /// Everything that can run there, also what was never judged on v2; emulated, half an hour
+    #[arg(long, conflicts_with = "names")]
+    all: bool,
+    /// Only tests with one of these in their names: lab_shut::, groups::a_page
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+}
+
+#[derive(Args)]
 struct Test {
     #[command(flatten)]
     consent: Consent,
@@ -161,6 +176,14 @@ fn main() -> ExitCode {
         Command::Test(test) if test.list => {
             test::list();
             Ok(())
+        }
+        Command::Vm(vm) => {
+            let wish = match vm.names {
+                _ if vm.all => vm::Wish::All,
+                names if names.is_empty() => vm::Wish::Ci,
+                names => vm::Wish::Named(names),
+            };
+            vm::alone(&Project::find(vm.consent.yes), &wish)
         }
         Command::Test(test) => test::test(&Project::find(test.consent.yes), &test.only),
     };
@@ -214,7 +237,7 @@ mod tests {
     #[test]
     fn a_mistake_is_told_what_is_allowed() {
         let commands = allowed(ErrorKind::InvalidSubcommand, "frob").unwrap();
-        assert_eq!(commands, "run, test, dev, web, bench, soak, dist, help");
+        assert_eq!(commands, "run, test, vm, dev, web, bench, soak, dist, help");
         let flags = allowed(ErrorKind::UnknownArgument, "test").unwrap();
         assert_eq!(flags, "--yes, --only, --list, --help");
         assert!(allowed(ErrorKind::DisplayHelp, "test").is_none());

@@ -77,6 +77,9 @@ impl Stage {
                 Need::Qemu,
                 Need::Cpio,
                 Need::E2fsprogs,
+                Need::Python,
+                Need::Lxcfs,
+                Need::UidMap,
             ],
             Stage::Kernel => &[
                 Need::Busybox,
@@ -121,7 +124,7 @@ impl Stage {
             Stage::Server => run::build_server(project, "release"),
             Stage::Kernel => kernel(project),
             Stage::Browser => browser(project),
-            Stage::Vm => vm::test(project, &built(project)?),
+            Stage::Vm => vm::test(project, &built(project)?, &vm::Wish::Ci),
         }
     }
 }

@@ -8,71 +8,40 @@
 //!
 //! The disk is ext4 because id-mapped mounts want it: the tmpfs of that kernel has none.
 
+mod along;
+mod chosen;
 mod disk;
 mod kernel;
 mod qemu;
 pub(crate) mod systemd;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 
 use crate::project::Project;
+use crate::stage::Stage;
 use crate::{say, setup, tool};
+use chosen::Chosen;
+pub(crate) use chosen::Wish;
 use disk::Disk;
 use kernel::Kernel;
 use qemu::{Boot, Bounds, Ended};
 
-/// From power-on to power-off. Emulated on a busy host, the tests take two to five minutes; the
-/// slowest test is a minute of that, and a line comes when it ends (or from libtest, when it has
-/// taken 60 s).
-const BOUNDS: Bounds =
-    Bounds { patience: Duration::from_secs(600), silence: Duration::from_secs(150) };
-
-/// What runs there: a test program, how many tests at a time, and which.
-///
-/// Not those that compile a probe (there is no compiler in the guest), nor those that measure
-/// what 40 clients at once do to two emulated cores. Of `lab`, those whose paths are not v1's and
-/// whose image needs no more than [`TOOLS`]; `lab_docker` wants the whole of the host's tools.
-const CHOSEN: &[Chosen] = &[
-    Chosen {
-        program: "it",
-        threads: 2,
-        words: &[
-            "cgroups::",
-            "delegated::",
-            "groups::",
-            "lab_groups::a_group_that_was",
-            // Not `an_ordinary_users…`: it wants newuidmap, which the guest has not.
-            "spaces::each_is_what_lsns_says",
-            "spaces::whose_each_is_and_how_its_ids_are_mapped",
-            "spaces::nobody_elses_are_told",
-            "spaces::held_by_a_descriptor_and_by_a_mount_in_a_lab",
-            "limits::",
-            "knobs::",
-            "flags::all_and_none",
-            "killed::t",
-        ],
-    },
-    Chosen {
-        program: "leaks",
-        threads: 1,
-        words: &["sixty_machines", "failed_births", "a_killed_launcher", "come_and_go_together"],
-    },
-];
-
-/// What the lab image is put together from there, beside busybox, and what tests ask (`lsns`).
-const TOOLS: &[&str] = &["bash", "unshare", "lsns", "mount", "umount", "pgrep", "ps"];
-
-struct Chosen {
-    program: &'static str,
-    threads: u8,
-    words: &'static [&'static str],
+/// `cargo xtask vm`: without the stages before it. The server is the one that there is:
+/// `VITRINE_BIN`, or what `cargo xtask run` and the stage `server` make.
+pub(crate) fn alone(project: &Project, wish: &Wish) -> Result<()> {
+    setup::ensure(project, Stage::Vm.needs())?;
+    let named = std::env::var_os("VITRINE_BIN").map(PathBuf::from);
+    let server = named.unwrap_or_else(|| project.server());
+    if !server.is_file() {
+        bail!("{} is missing: cargo xtask test --only server makes it", server.display());
+    }
+    test(project, &server, wish)
 }
 
 /// Boots the guest, runs the tests in it, and fails as they fail.
-pub(crate) fn test(project: &Project, server: &Path) -> Result<()> {
+pub(crate) fn test(project: &Project, server: &Path, wish: &Wish) -> Result<()> {
     let work = project.path("target/vm");
     std::fs::create_dir_all(&work).with_context(|| format!("make {}", work.display()))?;
     let kernel = Kernel::get(project, &work)?;
@@ -84,15 +53,14 @@ pub(crate) fn test(project: &Project, server: &Path) -> Result<()> {
     for (name, path) in &programs {
         disk.program(path, &format!("vm/{name}"))?;
     }
-    disk.text("vm/run", &script(project))?;
-    for name in TOOLS {
-        let tool = tool::which(name).with_context(|| format!("no {name} on PATH"))?;
-        disk.program(&tool, &format!("usr/bin/{name}"))?;
-    }
+    along::put(project, &mut disk)?;
     systemd::put(&mut disk)?;
-    let image = disk.image()?;
     let accel = qemu::acceleration(&kernel, &work, &busybox)?;
     say::note(format_args!("{accel}"));
+    let chosen = wish.chosen();
+    disk.text("vm/run", &script(project, &chosen, accel.slowness()))?;
+    let image = disk.image()?;
+    let systemd = if wish.is_whole() { systemd::WORDS } else { "" };
     let boot = Boot {
         kernel: &kernel.image,
         initrd: &initrd,
@@ -100,28 +68,31 @@ pub(crate) fn test(project: &Project, server: &Path) -> Result<()> {
         memory_mib: 1024,
         cpus: 2,
         // Nothing of the kernel's between the lines of the tests.
-        words: "cgroup_no_v1=all loglevel=1",
+        words: &format!("cgroup_no_v1=all loglevel=1 {systemd}"),
         accel: accel.name,
     };
-    let first = boot.run(BOUNDS, |line| say::note(line))?;
-    // A second, short one: what systemd leaves to others, and what it does not.
-    let boot = Boot { words: systemd::WORDS, ..boot };
-    let second = boot.run(BOUNDS, |line| say::note(line))?;
-    let logs = format!("{}{}", first.0, second.0);
-    std::fs::write(work.join("console.log"), logs).context("keep the console's log")?;
-    let programs: Vec<&str> = CHOSEN.iter().map(|chosen| chosen.program).collect();
-    judge(&first.0, first.1, &programs)?;
-    judge(&second.0, second.1, &["systemd"])
+    let bounds = wish.bounds();
+    let (log, ended) = boot.run(bounds, |line| say::note(line))?;
+    std::fs::write(work.join("console.log"), &log).context("keep the console's log")?;
+    // In the end init becomes systemd: what that leaves to others, and what it does not.
+    let then = wish.is_whole().then_some("systemd");
+    let programs: Vec<&str> = chosen.iter().map(|chosen| chosen.program).chain(then).collect();
+    judge(&log, ended, bounds, &programs)
 }
 
 /// The guest's errand, in busybox's shell.
-fn script(project: &Project) -> String {
+fn script(project: &Project, chosen: &[Chosen], slowness: u32) -> String {
     // The tests know this place by its name here, and put their images there.
     let tmp = project.path("target/tmp");
-    let mut text = format!("mkdir -p {}\nexport VITRINE_BIN=/vm/vitrine\n", tmp.display());
-    for chosen in CHOSEN {
-        let Chosen { program, threads, words } = chosen;
-        let words = words.join(" ");
+    let mut text = format!(
+        "mkdir -p {}\nexport VITRINE_BIN=/vm/vitrine TEST_PROBE=/vm/probe TEST_SLOWNESS={slowness}\n{}",
+        tmp.display(),
+        along::SETUID
+    );
+    for chosen in chosen {
+        let Chosen { program, threads, words, not } = chosen;
+        let not: Vec<String> = not.iter().map(|word| format!("--skip {word}")).collect();
+        let words = format!("{} {}", words.join(" "), not.join(" "));
         text += &format!("echo @@ begin {program}\n");
         text += &format!("/vm/{program} --test-threads={threads} --color=never {words} 2>&1\n");
         text += &format!("echo @@ end {program} $?\n");
@@ -130,14 +101,14 @@ fn script(project: &Project) -> String {
 }
 
 /// What the console told: every program began, ran at least one test and ended well.
-fn judge(log: &str, ended: Ended, programs: &[&str]) -> Result<()> {
+fn judge(log: &str, ended: Ended, bounds: Bounds, programs: &[&str]) -> Result<()> {
     if ended != Ended::ByItself {
         // What came before the stacks that the kernel was asked for.
         let line = |line: &&str| line.starts_with("@@") || line.starts_with("test ");
         let last = log.lines().rfind(line).unwrap_or_default();
         let (what, time) = match ended {
-            Ended::Silent => ("said nothing for", BOUNDS.silence),
-            _ => ("did not end within", BOUNDS.patience),
+            Ended::Silent => ("said nothing for", bounds.silence),
+            _ => ("did not end within", bounds.patience),
         };
         bail!(
             "the guest {what} {} s; its last line: {last}; stacks of its tasks are in target/vm/console.log",
@@ -172,7 +143,7 @@ fn test_programs(project: &Project) -> Result<Vec<(String, PathBuf)>> {
     build.args(["test", "--package", "vitrine-tests", "--no-run", "--message-format=json"]);
     let said = tool::output(&mut build)?;
     let programs: Vec<(String, PathBuf)> = said.lines().filter_map(program).collect();
-    for Chosen { program, .. } in CHOSEN {
+    for program in chosen::PROGRAMS {
         if !programs.iter().any(|(name, _)| name == program) {
             bail!("cargo built no test program {program:?}");
         }
@@ -184,26 +155,25 @@ fn program(line: &str) -> Option<(String, PathBuf)> {
     let message: serde_json::Value = serde_json::from_str(line).ok()?;
     let name = message.get("target")?.get("name")?.as_str()?;
     let path = message.get("executable")?.as_str()?;
-    CHOSEN.iter().any(|c| c.program == name).then(|| (name.into(), path.into()))
+    chosen::PROGRAMS.contains(&name).then(|| (name.into(), path.into()))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{CHOSEN, Ended, judge};
-
-    const ALL: [&str; 2] = ["it", "leaks"];
+    use super::chosen::{BOUNDS, PROGRAMS};
+    use super::{Ended, judge};
 
     fn log(status: &str, result: &str) -> String {
         let one = |program| {
             format!("@@ begin {program}\ntest a ... ok\n{result}\n@@ end {program} {status}\n")
         };
-        CHOSEN.iter().map(|chosen| one(chosen.program)).collect()
+        PROGRAMS.into_iter().map(one).collect()
     }
 
     #[test]
     fn only_tests_that_ran_and_passed_are_a_pass() {
         let good = "test result: ok. 3 passed; 0 failed;";
-        judge(&log("0", good), Ended::ByItself, &ALL).unwrap();
+        judge(&log("0", good), Ended::ByItself, BOUNDS, &PROGRAMS).unwrap();
         for (log, ended) in [
             (log("0", good), Ended::Killed),
             (log("0", good), Ended::Silent),
@@ -213,7 +183,7 @@ mod tests {
             (String::new(), Ended::ByItself),
             ("@@ begin it\n".into(), Ended::ByItself),
         ] {
-            judge(&log, ended, &ALL).unwrap_err();
+            judge(&log, ended, BOUNDS, &PROGRAMS).unwrap_err();
         }
     }
 }

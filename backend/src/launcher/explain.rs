@@ -2,6 +2,7 @@
 
 use vitrine_shared::message::{Act, Deed, Step};
 use vitrine_shared::namespace::{Namespace, NamespaceSet};
+use vitrine_shared::script::quote;
 use vitrine_shared::spec::{ContainerSpec, Rootfs};
 use vitrine_shared::truth::{LXCFS_DIRECTORY, LXCFS_FILES, OWN_FILES, ProcView};
 
@@ -118,26 +119,9 @@ fn options(namespaces: NamespaceSet) -> impl Iterator<Item = String> {
     namespaces.iter().map(|namespace| format!("--{}", namespace.option()))
 }
 
-/// A word as a shell needs it.
-pub(crate) fn quote(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./=:,+@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.into();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn words_are_quoted_when_they_must_be() {
-        assert_eq!(quote("/bin/sh"), "/bin/sh");
-        assert_eq!(quote("while : ; do : ; done"), "'while : ; do : ; done'");
-        assert_eq!(quote("it's"), r"'it'\''s'");
-        assert_eq!(quote(""), "''");
-    }
 
     #[test]
     fn the_one_click_container_as_a_shell_line() {

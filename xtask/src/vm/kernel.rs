@@ -14,13 +14,13 @@ use crate::{say, stamp, tool};
 const NEWEST: &str = "linux-image-cloud-amd64";
 /// What the guest needs and the kernel has as modules, in this order. Its disk is an NVMe one,
 /// which is built in.
-const MODULES: [&str; 1] = ["overlay"];
+const MODULES: [&str; 2] = ["overlay", "fuse"];
 
 /// The initramfs' program: it knows the disk, and goes over to it.
 const INIT: &str = "\
 #!/bin/busybox sh
 b=/bin/busybox
-for m in overlay; do
+for m in overlay fuse; do
   for f in /mod/$m.ko*; do [ -f $f ] && $b insmod $f; done
 done
 $b mount -t proc proc /proc

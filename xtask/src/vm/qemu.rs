@@ -207,6 +207,13 @@ pub(super) struct Acceleration {
     because: String,
 }
 
+impl Acceleration {
+    /// How many times longer a test may take there.
+    pub(super) fn slowness(&self) -> u32 {
+        if self.name == "kvm" { 1 } else { 4 }
+    }
+}
+
 impl fmt::Display for Acceleration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.name {

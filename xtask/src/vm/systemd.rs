@@ -1,5 +1,6 @@
-//! A boot with systemd as PID 1: it owns the cgroups, and Vitrine asks it for its own.
+//! The same guest with systemd as PID 1: it owns the cgroups, and Vitrine asks it for its own.
 //!
+//! The guest's init becomes it when the kernel tests have ended, which spares a second boot.
 //! The guest has this host's systemd and no other unit than these: no journal, no udev, no D-Bus
 //! daemon. `systemd-run` and `systemctl` talk to PID 1 on its private socket.
 
@@ -12,21 +13,21 @@ use crate::tool;
 
 /// Where Debian has it.
 pub(crate) const SYSTEMD: &str = "/lib/systemd/systemd";
-/// On the kernel's command line, it is what becomes PID 1.
-pub(super) const WORDS: &str = "vitrine.systemd cgroup_no_v1=all loglevel=1 systemd.show_status=0";
+/// On the kernel's command line, it is what becomes PID 1 in the end.
+pub(super) const WORDS: &str = "vitrine.systemd systemd.show_status=0";
 
 const UNITS: &[(&str, &str)] = &[
     ("default.target", "[Unit]\nDefaultDependencies=no\nWants=vitrine-tests.service\n"),
     (
         "vitrine-tests.service",
         "[Unit]\nDefaultDependencies=no\n[Service]\nType=oneshot\nTimeoutStartSec=infinity\n\
-         Environment=PATH=/vm:/bin:/usr/bin HOME=/root VITRINE_DATA=/tmp/data\n\
+         Environment=PATH=/vm:/usr/bin HOME=/root VITRINE_DATA=/tmp/data\n\
          ExecStart=/bin/sh /vm/systemd.sh\n",
     ),
     (
         "vitrine-delegated.service",
         "[Unit]\nDefaultDependencies=no\n[Service]\nDelegate=yes\n\
-         Environment=PATH=/vm:/bin:/usr/bin HOME=/root VITRINE_DATA=/tmp/data\n\
+         Environment=PATH=/vm:/usr/bin HOME=/root VITRINE_DATA=/tmp/data\n\
          ExecStart=/vm/vitrine run --cpu-quota 20000 --cpu-period 100000 -- sh -c \
          'while : ; do : ; done'\n",
     ),
