@@ -38,7 +38,7 @@ impl Kind {
         match what {
             Happening::MachineBorn { .. } | Happening::ContainerBorn { .. } => Kind::Born,
             Happening::ContainerExited { .. } => Kind::Ended,
-            Happening::ExecStarted { .. } => Kind::Command,
+            Happening::ExecStarted { .. } | Happening::RanBoth { .. } => Kind::Command,
             Happening::Wrote { .. }
             | Happening::GroupMade { .. }
             | Happening::GroupRemoved { .. }
@@ -130,6 +130,7 @@ pub(crate) fn whose(what: &Happening) -> &str {
         Happening::ContainerBorn { name, .. }
         | Happening::ContainerExited { name, .. }
         | Happening::ExecStarted { name, .. }
+        | Happening::RanBoth { name, .. }
         | Happening::OomKilled { name, .. }
         | Happening::ThrottleBegan { name }
         | Happening::ThrottleEnded { name, .. } => name,

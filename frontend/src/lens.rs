@@ -90,7 +90,7 @@ pub(crate) struct Button {
 }
 
 /// The lenses of the bar, in its order; the first view, two eyes, stands before them.
-pub(crate) fn on_the_bar(lang: Lang) -> [Button; 6] {
+pub(crate) fn on_the_bar(lang: Lang) -> [Button; 7] {
     let button = |lens, name, word, question| Button { lens, name, word, question };
     [
         button(
