@@ -48,7 +48,7 @@ pub(crate) fn compile() {
 }
 
 /// One instruction of classic BPF: code, jump if true, jump if false, operand.
-type Instruction = (u16, u8, u8, u32);
+pub(super) type Instruction = (u16, u8, u8, u32);
 
 /// From `linux/bpf_common.h`.
 mod bpf {
@@ -66,7 +66,7 @@ const ARCH: u32 = 4;
 const CALLS: u32 = 1024;
 
 /// As the kernel takes it.
-fn bytes(program: &[Instruction]) -> Vec<u8> {
+pub(super) fn bytes(program: &[Instruction]) -> Vec<u8> {
     let bytes = |(code, jt, jf, k): &Instruction| {
         let [c0, c1] = code.to_ne_bytes();
         let [k0, k1, k2, k3] = k.to_ne_bytes();
@@ -75,7 +75,7 @@ fn bytes(program: &[Instruction]) -> Vec<u8> {
     program.iter().flat_map(bytes).collect()
 }
 
-fn compile_one(file: &Path, arch: &str) -> Vec<Instruction> {
+pub(super) fn compile_one(file: &Path, arch: &str) -> Vec<Instruction> {
     let source = with_includes(file);
     let has_condition = |line: &&str| {
         let words = line.split('#').next().unwrap_or_default().split_whitespace();
@@ -109,7 +109,7 @@ fn verdicts(source: &str, plain: &[Instruction]) -> Vec<u32> {
 }
 
 /// A policy's text, with that of the files that it includes.
-fn with_includes(file: &Path) -> String {
+pub(super) fn with_includes(file: &Path) -> String {
     let source = std::fs::read_to_string(file)
         .unwrap_or_else(|err| panic!("policy {}: {err}", file.display()));
     let lines = source.lines().map(|line| match line.strip_prefix("include ") {
@@ -120,17 +120,17 @@ fn with_includes(file: &Path) -> String {
 }
 
 /// `SECCOMP_RET_ALLOW`.
-const ALLOW: u32 = 0x7fff_0000;
+pub(super) const ALLOW: u32 = 0x7fff_0000;
 /// `SECCOMP_RET_ERRNO` with `ENOSYS`.
 const ERRNO_NOSYS: u32 = 0x0005_0000 | 38;
 
 /// The number in `errno 38 above NUMBER`; past all calls without such a line.
-fn newest_known(source: &str) -> u32 {
+pub(super) fn newest_known(source: &str) -> u32 {
     let number = |line: &str| line.strip_prefix("errno 38 above ")?.trim().parse().ok();
     source.lines().find_map(number).unwrap_or(CALLS)
 }
 
-fn seccompile(source: &str, file: &Path, arch: &str) -> Vec<Instruction> {
+pub(super) fn seccompile(source: &str, file: &Path, arch: &str) -> Vec<Instruction> {
     let json = to_json(source, file);
     let arch = arch.try_into().expect("an architecture that seccompiler knows");
     let programs = seccompiler::compile_from_json(json.as_bytes(), arch)
