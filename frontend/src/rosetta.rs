@@ -54,6 +54,19 @@ pub(crate) fn sections(group: &CgroupSample) -> Vec<Section> {
     sections
 }
 
+/// Where the other dialect has what one of a group's files says, and what it says there; nothing
+/// where it has no such thing.
+pub(crate) fn counterpart(group: &CgroupSample, file: &str) -> Option<(Dialect, Vec<Cell>)> {
+    let is_of = |stone: &Stone| stone.pair.places(stone.real).iter().any(|at| at.file == file);
+    let stones = PAIRS.iter().filter_map(|pair| stone(pair, group)).filter(is_of);
+    let mut found: Option<(Dialect, Vec<Cell>)> = None;
+    for stone in stones {
+        let there = other(stone.real);
+        found.get_or_insert((there, Vec::new())).1.extend(stone.cells(there, None));
+    }
+    found.filter(|(_, cells)| !cells.is_empty())
+}
+
 fn stone(pair: &'static Pair, group: &CgroupSample) -> Option<Stone> {
     let real = dialect_of(pair.controller, group);
     let texts = texts_for(pair, real, group);

@@ -143,3 +143,15 @@ fn shell_lines() {
     assert_eq!(shell_line("cpu.shares", "512"), "echo 512 > cpu.shares");
     assert_eq!(shell_line("cpu.max", "max 100000"), "echo \"max 100000\" > cpu.max");
 }
+
+#[test]
+fn each_file_has_its_counterpart_beside_it() {
+    let group = group(Dialect::V1, V1);
+    let (there, cells) = counterpart(&group, "cpu.cfs_period_us").unwrap();
+    assert_eq!((there, texts(&cells)), (Dialect::V2, vec![("cpu.max", Some("20000 100000"))]));
+    let (_, cells) = counterpart(&group, "cpu.stat").unwrap();
+    let counted: Vec<_> = cells.iter().filter_map(|cell| cell.place.key).collect();
+    assert_eq!(counted, ["nr_periods", "nr_throttled", "throttled_usec"]);
+    assert_eq!(counterpart(&group, "memory.swappiness"), None, "v2 has no such thing");
+    assert_eq!(counterpart(&group, "no.such"), None);
+}

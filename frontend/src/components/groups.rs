@@ -127,14 +127,15 @@ fn Groups(props: &Props) -> Html {
             Callback::from(move |group| turn(&wish, group))
         },
     };
-    let take_back = {
+    let go = {
         let (undo, send, machine) = (undo.clone(), desk.send.clone(), state.focus);
         let may = state.may_ask();
-        Callback::from(move |()| {
-            let next = undo.borrow().next().cloned();
+        Callback::from(move |way| {
+            let next = undo.borrow().next(way).cloned();
             if let (Some(edit), Some(machine), true) = (next, machine, may) {
-                undo.borrow_mut().asked();
-                let (group, file, value) = (edit.group, edit.file, edit.back);
+                undo.borrow_mut().asked(way);
+                let value = edit.value(way).clone();
+                let (group, file) = (edit.group, edit.file);
                 send.emit(Command::WriteFile { machine, group, file, value });
             }
         })
@@ -147,7 +148,7 @@ fn Groups(props: &Props) -> Html {
             wish: wish.clone(),
             form: form.clone(),
             cut: cut.clone(),
-            take_back: take_back.clone(),
+            go: go.clone(),
             grid: grid.clone(),
             machine: state.focus.filter(|_| state.may_ask()),
             send: desk.send.clone(),
@@ -172,14 +173,12 @@ fn Groups(props: &Props) -> Html {
         let height = i64::try_from(rows).unwrap_or(0) * i64::from(sight.row);
         html! { <svg class="g-space" width="1" height={height.to_string()} aria-hidden="true" /> }
     };
-    let undoes =
-        undo.borrow().next().map(|edit| words::takes_back(ui.lang, &edit.file, &edit.back));
     let may = state.may_ask();
     let group = view.group(now.group());
     html! {
         <section class="groups" aria-labelledby="groups-title" data-test="groups">
             <h2 id="groups-title" class="visually-hidden">{t.table}</h2>
-            {tools(&view, &wish, undoes, &take_back)}
+            {tools(&view, &wish, &undo.borrow(), &go)}
             <p class="g-said" role="status" data-test="group-said">{cut.map(|pid| words::cut(ui.lang, pid))}</p>
             <div class="g-grid" role="treegrid" tabindex="0" ref={grid.clone()} aria-label={t.table} data-test="group-grid"
                 aria-describedby="group-keys" aria-rowcount={(lines.len() + 1).to_string()} aria-readonly={(!may).to_string()}
@@ -194,8 +193,8 @@ fn Groups(props: &Props) -> Html {
             </div>
             <p class="muted" hidden={!lines.is_empty()}>{t.nothing}</p>
             <p class="muted g-more" hidden={sample.more_groups == 0} data-test="group-more">{words::more(ui.lang, sample.more_groups)}</p>
-            <p class="muted g-keys" id="group-keys">{t.keys}</p>
             <div class="g-panel" key="panel">{group.map(|group| panel::panel(&view, group, &file))}</div>
+            <p class="muted g-keys" id="group-keys">{t.keys}</p>
         </section>
     }
 }

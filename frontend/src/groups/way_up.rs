@@ -12,12 +12,22 @@ pub(crate) enum Resource {
     Cpu,
     /// Bytes.
     Memory,
+    /// Bytes above which it is slowed down (v2).
+    MemoryHigh,
     /// Processes and threads.
     Pids,
 }
 
 impl Resource {
-    pub(crate) const ALL: [Resource; 3] = [Resource::Cpu, Resource::Memory, Resource::Pids];
+    const ALL: [Resource; 4] =
+        [Resource::Cpu, Resource::Memory, Resource::MemoryHigh, Resource::Pids];
+
+    /// Those that the groups on a way up can be limited in: `memory.high` only where one has it.
+    pub(crate) fn on(groups: &[CgroupSample], way: &[usize]) -> Vec<Resource> {
+        let has_high = |&at: &usize| groups.get(at).is_some_and(|one| one.memory_high.is_some());
+        let is_told = |one: &Resource| *one != Resource::MemoryHigh || way.iter().any(has_high);
+        Resource::ALL.into_iter().filter(is_told).collect()
+    }
 }
 
 /// How much of a limit is used.
@@ -37,11 +47,15 @@ impl Use {
     }
 }
 
-/// What a group uses of a resource.
-pub(crate) fn of(group: &CgroupSample, resource: Resource) -> Use {
+/// What a group uses of a resource; of the CPU over the last second, where that is known: a single
+/// reading holds two periods or three, and the limit that binds would change with it.
+pub(crate) fn of(group: &CgroupSample, resource: Resource, second: Option<u32>) -> Use {
     match resource {
-        Resource::Cpu => Use { used: group.cpu_permille.into(), limit: quota_permille(group) },
+        Resource::Cpu => {
+            Use { used: second.unwrap_or(group.cpu_permille).into(), limit: quota_permille(group) }
+        }
         Resource::Memory => Use { used: group.memory_bytes, limit: group.memory_max },
+        Resource::MemoryHigh => Use { used: group.memory_bytes, limit: group.memory_high },
         Resource::Pids => Use { used: group.pids, limit: group.pids_max },
     }
 }
@@ -68,8 +82,16 @@ pub(crate) fn way_up(groups: &[CgroupSample], from: GroupId) -> Vec<usize> {
 
 /// Of the groups on the way up, the one whose limit is nearest to being reached; the nearer one
 /// when two are alike. `None` where there is no limit at all.
-pub(crate) fn binding(groups: &[CgroupSample], way: &[usize], resource: Resource) -> Option<usize> {
-    let full = |&at: &usize| Some((of(groups.get(at)?, resource).permille()?, at));
+pub(crate) fn binding(
+    groups: &[CgroupSample],
+    way: &[usize],
+    resource: Resource,
+    second: impl Fn(GroupId) -> Option<u32>,
+) -> Option<usize> {
+    let full = |&at: &usize| {
+        let group = groups.get(at)?;
+        Some((of(group, resource, second(group.group)).permille()?, at))
+    };
     let mut most: Option<(u64, usize)> = None;
     for (permille, at) in way.iter().filter_map(full) {
         if most.is_none_or(|(known, _)| permille > known) {
@@ -110,11 +132,30 @@ mod tests {
         ];
         let way = way_up(&groups, groups[3].group);
         assert_eq!(way, [3, 2, 1, 0]);
-        assert_eq!(of(&groups[2], Resource::Cpu), Use { used: 195, limit: Some(200) });
-        assert_eq!(binding(&groups, &way, Resource::Cpu), Some(2), "its parent's quota");
-        assert_eq!(binding(&groups, &way, Resource::Pids), Some(2));
-        assert_eq!(binding(&groups, &way, Resource::Memory), None, "nobody limits it");
-        assert_eq!(binding(&groups, &way[3..], Resource::Pids), Some(0));
+        assert_eq!(of(&groups[2], Resource::Cpu, None), Use { used: 195, limit: Some(200) });
+        assert_eq!(binding(&groups, &way, Resource::Cpu, |_| None), Some(2), "its parent's quota");
+        assert_eq!(binding(&groups, &way, Resource::Pids, |_| None), Some(2));
+        assert_eq!(binding(&groups, &way, Resource::Memory, |_| None), None, "nobody limits it");
+        assert_eq!(binding(&groups, &way[3..], Resource::Pids, |_| None), Some(0));
+        let second = |id| (id == GroupId::Cap).then_some(1_500);
+        assert_eq!(binding(&groups, &way, Resource::Cpu, second), Some(0), "over a second");
+    }
+
+    #[test]
+    fn what_slows_memory_down_is_a_limit_where_there_is_one() {
+        let mut groups = [
+            group("", 0, None, (0, None)),
+            group("root", 0, None, (0, None)),
+            group("root/a", 0, None, (0, None)),
+        ];
+        let way = way_up(&groups, groups[2].group);
+        let on = |groups: &[CgroupSample]| Resource::on(groups, &way).len();
+        assert_eq!(on(&groups), 3);
+        (groups[1].memory_high, groups[1].memory_bytes) = (Some(100), 90);
+        (groups[0].memory_max, groups[0].memory_bytes) = (Some(200), 95);
+        assert_eq!(on(&groups), 4);
+        assert_eq!(binding(&groups, &way, Resource::MemoryHigh, |_| None), Some(1));
+        assert_eq!(binding(&groups, &way, Resource::Memory, |_| None), Some(0));
     }
 
     #[test]
@@ -125,15 +166,15 @@ mod tests {
             group("root/a", 0, None, (0, Some(0))),
         ];
         let way = way_up(&groups, groups[2].group);
-        assert_eq!(binding(&groups, &way[1..], Resource::Pids), Some(1));
+        assert_eq!(binding(&groups, &way[1..], Resource::Pids, |_| None), Some(1));
         assert_eq!(
-            binding(&groups, &way, Resource::Pids),
+            binding(&groups, &way, Resource::Pids, |_| None),
             Some(2),
             "a limit of nothing is reached"
         );
         assert_eq!(way_up(&groups, GroupId::Shell), Vec::<usize>::new());
         let mut odd = groups[0].clone();
         (odd.cpu.quota_usec, odd.cpu.period_usec) = (Some(1), 0);
-        assert_eq!(of(&odd, Resource::Cpu).limit, None);
+        assert_eq!(of(&odd, Resource::Cpu, None).limit, None);
     }
 }

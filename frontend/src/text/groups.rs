@@ -16,6 +16,7 @@ words! {
     pids: "Pids" / "进程数";
     filter: "Find a group or a process" / "查找组或进程";
     sort: "Order" / "排序";
+    processes: "processes" / "显示进程";
     make: "New group" / "新建组";
     make_here: "Make" / "建立";
     make_name: "Name of the new group" / "新组的名字";
@@ -24,6 +25,7 @@ words! {
     cut: "Cut" / "剪切";
     paste: "Put here" / "放到这里";
     undo: "Undo" / "撤销";
+    redo: "Redo" / "重做";
     cancel: "Cancel" / "取消";
     file: "File" / "文件";
     value: "Value" / "值";
@@ -32,11 +34,12 @@ words! {
     no_limit: "no limit" / "不限";
     binds: "binds" / "起作用";
     files: "Raw files" / "原始文件";
+    write: "Write" / "写入";
+    nowhere: "The other dialect has no such file." / "另一种写法里没有这个文件。";
     files_wait: "waiting for its files" / "正在等待它的文件";
-    keys: "↑ ↓ move · ← → close and open · Enter limit · N new · Delete remove · Ctrl+X and Ctrl+V move a process · Ctrl+Z undo" / "↑ ↓ 移动 · ← → 收起和展开 · Enter 限制 · N 新建 · Delete 删除 · Ctrl+X、Ctrl+V 移动进程 · Ctrl+Z 撤销";
+    keys: "↑ ↓ move · ← → close and open · Enter limit · N new · Delete remove · Ctrl+X and Ctrl+V move a process · Ctrl+Z undo · Ctrl+Y redo" / "↑ ↓ 移动 · ← → 收起和展开 · Enter 限制 · N 新建 · Delete 删除 · Ctrl+X、Ctrl+V 移动进程 · Ctrl+Z 撤销 · Ctrl+Y 重做";
     nothing: "No group is called that." / "没有这样的组。";
     no_periods: "no periods" / "没有周期";
-    handed_on: "solid: handed on to its children" / "实线：交给下级";
     container_mark: "container" / "容器";
 }
 
@@ -55,6 +58,7 @@ pub(crate) fn resource(lang: Lang, resource: Resource) -> &'static str {
     match resource {
         Resource::Cpu => "CPU",
         Resource::Memory => lang.pick("Memory", "内存"),
+        Resource::MemoryHigh => "memory.high",
         Resource::Pids => lang.pick("Pids", "进程数"),
     }
 }
@@ -90,6 +94,23 @@ pub(crate) fn cut(lang: Lang, pid: u32) -> String {
 /// What undo takes back.
 pub(crate) fn takes_back(lang: Lang, file: &str, back: &str) -> String {
     lang.pick(format!("Undo: echo {back} > {file}"), format!("撤销：echo {back} > {file}"))
+}
+
+/// What redo does again.
+pub(crate) fn does_again(lang: Lang, file: &str, value: &str) -> String {
+    lang.pick(format!("Redo: echo {value} > {file}"), format!("重做：echo {value} > {file}"))
+}
+
+/// The controllers that a group has, and those that it hands on.
+pub(crate) fn controllers(lang: Lang, has: &str, hands_on: &str) -> String {
+    let none = lang.pick("none", "无");
+    let or_none =
+        |names: &'_ str| if names.is_empty() { none.to_owned() } else { names.to_owned() };
+    let (has, hands_on) = (or_none(has), or_none(hands_on));
+    lang.pick(
+        format!("has: {has}. Handed on to its children (solid): {hands_on}."),
+        format!("自己有：{has}。交给下级（实线）：{hands_on}。"),
+    )
 }
 
 /// What was taken in, or out.

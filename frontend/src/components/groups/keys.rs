@@ -10,6 +10,7 @@ use yew::prelude::*;
 use super::form::Form;
 use super::{is_own, turn};
 use crate::groups::tree::{Key, Line, Wish};
+use crate::groups::undo::Way;
 
 /// What the keys do.
 pub(super) struct Doing {
@@ -19,7 +20,7 @@ pub(super) struct Doing {
     pub(super) wish: UseStateHandle<Wish>,
     pub(super) form: UseStateHandle<Option<Form>>,
     pub(super) cut: UseStateHandle<Option<u32>>,
-    pub(super) take_back: Callback<()>,
+    pub(super) go: Callback<Way>,
     pub(super) grid: NodeRef,
     /// The machine, if this page may change it.
     pub(super) machine: Option<MachineId>,
@@ -35,39 +36,43 @@ impl Doing {
             return;
         }
         let control = event.ctrl_key() || event.meta_key();
-        let done = match (control, event.key().as_str()) {
-            (true, "z") => {
-                self.take_back.emit(());
-                true
-            }
+        let done = match (control, event.key().to_lowercase().as_str()) {
+            (true, "z") if event.shift_key() => self.undo(Way::Again),
+            (true, "z") => self.undo(Way::Back),
+            (true, "y") => self.undo(Way::Again),
             (true, "x") => self.cut_here(),
             (true, "v") => self.paste_here(),
             (true, _) => false,
-            (false, key) => self.plain(key),
+            (false, _) => self.plain(&event.key()),
         };
         if done {
             event.prevent_default();
         }
     }
 
+    fn undo(&self, way: Way) -> bool {
+        self.go.emit(way);
+        true
+    }
+
     fn plain(&self, key: &str) -> bool {
         let Some(line) = self.lines.get(self.here).copied() else { return false };
         let last = self.lines.len() - 1;
         match key {
-            "ArrowDown" => self.go((self.here + 1).min(last)),
-            "ArrowUp" => self.go(self.here.saturating_sub(1)),
-            "PageDown" => self.go((self.here + 10).min(last)),
-            "PageUp" => self.go(self.here.saturating_sub(10)),
-            "Home" => self.go(0),
-            "End" => self.go(last),
+            "ArrowDown" => self.move_to((self.here + 1).min(last)),
+            "ArrowUp" => self.move_to(self.here.saturating_sub(1)),
+            "PageDown" => self.move_to((self.here + 10).min(last)),
+            "PageUp" => self.move_to(self.here.saturating_sub(10)),
+            "Home" => self.move_to(0),
+            "End" => self.move_to(last),
             "ArrowRight" => match line.open {
                 Some(false) => turn(&self.wish, line.key.group()),
-                Some(true) => self.go((self.here + 1).min(last)),
+                Some(true) => self.move_to((self.here + 1).min(last)),
                 None => {}
             },
             "ArrowLeft" => match line.open {
                 Some(true) => turn(&self.wish, line.key.group()),
-                _ => self.go(self.above(line.level)),
+                _ => self.move_to(self.above(line.level)),
             },
             "Enter" | "F2" => self.open(Form::edit(line.key.group())),
             "n" | "N" | "Insert" if is_own(line.key.group()) => {
@@ -118,7 +123,7 @@ impl Doing {
     }
 
     /// Makes a row the active one; it is brought into sight as soon as it is.
-    fn go(&self, to: usize) {
+    fn move_to(&self, to: usize) {
         if let Some(line) = self.lines.get(to) {
             self.active.set(line.key);
         }

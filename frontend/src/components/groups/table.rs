@@ -147,7 +147,7 @@ fn group_cells(view: &View<'_>, group: &CgroupSample, line: &Line) -> Html {
     };
     let way = way_up(&view.sample.groups, group.group);
     let binds = |resource| {
-        let at = binding(&view.sample.groups, &way, resource)?;
+        let at = binding(&view.sample.groups, &way, resource, |id| view.rings.permille(id))?;
         let above = view.sample.groups.get(at).filter(|above| above.group != group.group)?;
         Some(if above.path.is_empty() { ui.lab().cap.to_string() } else { above.path.clone() })
     };
@@ -163,7 +163,7 @@ fn group_cells(view: &View<'_>, group: &CgroupSample, line: &Line) -> Html {
     let cpu = view.rings.permille(group.group).unwrap_or(group.cpu_permille);
     let periods = view.rings.periods(group.group);
     let share = periods.map_or(0.0, |(all, throttled)| throttled as f64 / all as f64);
-    let quota = of(group, Resource::Cpu).limit;
+    let quota = of(group, Resource::Cpu, None).limit;
     let waited = periods.filter(|(_, throttled)| *throttled > 0);
     let full = u32::try_from(quota.unwrap_or(1_000)).unwrap_or(u32::MAX).max(1_000);
     html! {
@@ -239,7 +239,8 @@ fn controllers(ui: &Ui, group: &CgroupSample) -> Html {
         (Controller::Cpuset, "s"),
     ];
     let has = shown.into_iter().filter(|(controller, _)| group.available.has(*controller));
-    let title = format!("{} · {}", names(group.available.iter()), words::words(ui.lang).handed_on);
+    let title =
+        words::controllers(ui.lang, &names(group.available.iter()), &names(group.enabled.iter()));
     html! {
         <span {title}>
             <span aria-hidden="true">
@@ -248,7 +249,7 @@ fn controllers(ui: &Ui, group: &CgroupSample) -> Html {
                     html! { <span key={letter} {class}>{letter}</span> }
                 })}
             </span>
-            <span class="visually-hidden">{names(group.available.iter())}</span>
+            <span class="visually-hidden">{words::controllers(ui.lang, &names(group.available.iter()), &names(group.enabled.iter()))}</span>
         </span>
     }
 }

@@ -7,6 +7,7 @@ use yew::prelude::*;
 use super::form::Form;
 use super::{View, is_own};
 use crate::groups::tree::{Key, Sort, Wish};
+use crate::groups::undo::{Undo, Way};
 use crate::text::groups as words;
 use crate::ui::{input_text, select_value};
 
@@ -14,8 +15,8 @@ use crate::ui::{input_text, select_value};
 pub(super) fn tools(
     view: &View<'_>,
     wish: &UseStateHandle<Wish>,
-    undoes: Option<String>,
-    take_back: &Callback<()>,
+    undo: &Undo,
+    go: &Callback<Way>,
 ) -> Html {
     let (ui, t) = (view.ui, words::words(view.ui.lang));
     let filter = {
@@ -32,6 +33,13 @@ pub(super) fn tools(
             wish.set(Wish { sort: sort.unwrap_or_default(), ..(*wish).clone() });
         })
     };
+    let processes = {
+        let wish = wish.clone();
+        Callback::from(move |_: Event| {
+            let without_processes = !wish.without_processes;
+            wish.set(Wish { without_processes, ..(*wish).clone() });
+        })
+    };
     html! {
         <div class="g-tools">
             <input type="text" class="g-filter" value={wish.filter.clone()} oninput={filter} aria-label={t.filter}
@@ -41,13 +49,14 @@ pub(super) fn tools(
                     <option value={format!("{sort:?}")} selected={sort == wish.sort}>{words::sort(ui.lang, sort)}</option>
                 })}
             </select>
-            <span class="g-acts">{acts(view, undoes, take_back)}</span>
+            <label class="field"><input type="checkbox" checked={!wish.without_processes} onchange={processes} data-test="group-processes" />{t.processes}</label>
+            <span class="g-acts">{acts(view, undo, go)}</span>
         </div>
     }
 }
 
-fn acts(view: &View<'_>, undoes: Option<String>, take_back: &Callback<()>) -> Html {
-    let t = words::words(view.ui.lang);
+fn acts(view: &View<'_>, undo: &Undo, go: &Callback<Way>) -> Html {
+    let (lang, t) = (view.ui.lang, words::words(view.ui.lang));
     let group = view.active.group();
     let may = view.state.may_ask();
     let opens = |next: Form| {
@@ -79,7 +88,9 @@ fn acts(view: &View<'_>, undoes: Option<String>, take_back: &Callback<()>) -> Ht
             }
         })
     };
-    let take_back = take_back.reform(|_: MouseEvent| ());
+    let undoes = undo.next(Way::Back).map(|e| words::takes_back(lang, &e.file, &e.back));
+    let redoes = undo.next(Way::Again).map(|e| words::does_again(lang, &e.file, &e.again));
+    let go = |way| go.reform(move |_: MouseEvent| way);
     let button = |name: &'static str,
                   word: &'static str,
                   on: bool,
@@ -97,7 +108,8 @@ fn acts(view: &View<'_>, undoes: Option<String>, take_back: &Callback<()>) -> Ht
             {button("group-remove", t.remove, made, remove, None)}
             {button("process-cut", t.cut, pid.is_some(), cut, None)}
             {button("process-paste", t.paste, view.cut.is_some() && is_own(group), paste, None)}
-            {button("group-undo", t.undo, undoes.is_some(), take_back, undoes)}
+            {button("group-undo", t.undo, undoes.is_some(), go(Way::Back), undoes)}
+            {button("group-redo", t.redo, redoes.is_some(), go(Way::Again), redoes)}
         </>
     }
 }
