@@ -88,6 +88,13 @@ describe('groups', () => {
     await until('the row says it', async () => /20 %/.test(await row(page, 'root/test_container').innerText()));
     await page.keyboard.press('Control+z');
     await until('taken back', () => said('test_container', 'cpu.cfs_quota_us') === '-1');
+    await until('it may be done again', () => hook(page, 'group-redo').isEnabled());
+    await grid(page).focus();
+    await page.keyboard.press('Control+y');
+    await until('done again', () => said('test_container', 'cpu.cfs_quota_us') === '20000');
+    await until('it may be taken back', () => hook(page, 'group-undo').isEnabled());
+    await page.keyboard.press('Control+z');
+    await until('and taken back', () => said('test_container', 'cpu.cfs_quota_us') === '-1');
     // The machine's cap is 1.5 CPUs: the kernel's own no, at the place, and nothing is lost.
     await limit(page, 'cpu.cfs_quota_us', '900000');
     await hook(page, 'group-form').locator('.trouble:visible').waitFor();
@@ -163,6 +170,16 @@ describe('groups', () => {
     await until('open', async () => await page.locator('[data-test="group-row"]').count() > 4);
     await hook(page, 'group-raw').filter({ hasText: 'pids.max' }).click();
     assert.match(await hook(page, 'group-meaning').innerText(), /fork[\s\S]*cat pids.max/);
+    await hook(page, 'group-raw').filter({ hasText: 'cpu.cfs_quota_us' }).click();
+    assert.match(await hook(page, 'group-there').innerText(), /v2 cpu.max\s+(max|\d+) 100000/);
+    await hook(page, 'group-write').click();
+    assert.equal(await hook(page, 'group-file').inputValue(), 'cpu.cfs_quota_us', 'written from there too');
+    await page.keyboard.press('Escape');
+    const processes = page.locator('.g-row.is-process');
+    assert.ok(await processes.count() > 0);
+    await hook(page, 'group-processes').uncheck();
+    await until('groups alone', async () => await processes.count() === 0);
+    await hook(page, 'group-processes').check();
     await fits(page, 'groups');
   });
 

@@ -48,7 +48,7 @@ pub(super) fn overview(
                 <path class="chart-edge" ref={ink(Ink::Edge)} />
                 <path class="chart-past-quota" ref={ink(Ink::Quota)} />
                 <path class="time-cursor" ref={ink(Ink::Moment)} />
-                <g class="quota-hand"><path ref={ink(Ink::Hand)} /><path class="quota-knob" ref={ink(Ink::Knob)} /></g>
+                <g class="quota-hand"><path ref={ink(Ink::Hand)} data-test="ink-line" /><path class="quota-knob" ref={ink(Ink::Knob)} /></g>
             </svg>
         </>
     }
