@@ -103,8 +103,8 @@ describe('the CPU lens', () => {
 
   here('the time cursor speaks of a moment of the minute as well', async (page) => {
     const chart = await hook(page, 'cpu-overview').boundingBox();
-    // Two seconds and a half before now; the words left of the picture are 104 px wide.
-    await page.mouse.move(chart.x + 104 + (chart.width - 104) * (1 - 2.5 / 60), chart.y + 20);
+    // Two seconds and a half before now; the words left of the picture are 124 px wide.
+    await page.mouse.move(chart.x + 124 + (chart.width - 124) * (1 - 2.5 / 60), chart.y + 20);
     await until('used, quota, throttled', async () =>
       /^[23]\.\d s ago: [\d.]+ % of one CPU, quota \d+ %, \d+ % of the periods throttled\.$/.test(await text(page, 'cpu-caption')));
     await page.mouse.move(0, 0);

@@ -49,7 +49,7 @@ for (const [lang, theme, killed, refused] of [
     here('one time cursor stands in every picture, and says what was used then', async (page) => {
       const box = await hook(page, 'uses-memory').boundingBox();
       await page.mouse.move(box.x + box.width - 4, box.y + box.height / 2);
-      const cursors = page.locator('.use-row:visible .time-cursor');
+      const cursors = page.locator('.uses-svg .time-cursor');
       const drawn = () => cursors.evaluateAll((all) => all.map((one) => one.getAttribute('d')).filter(Boolean));
       await until('it is in memory and in processes', async () => (await drawn()).length >= 2);
       assert.equal(new Set((await drawn()).map((d) => d.split(' ')[0])).size, 1, 'at one moment');

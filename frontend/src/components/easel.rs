@@ -12,7 +12,7 @@ use crate::draw::Path;
 use crate::prefs::reduced_motion;
 
 /// Width of the words at the left of a picture, in CSS pixels.
-pub(super) const GUTTER: f64 = 104.0;
+pub(super) const GUTTER: f64 = 124.0;
 /// Milliseconds between two pictures for those who want no motion.
 const STILL_MSEC: u32 = 1_000;
 

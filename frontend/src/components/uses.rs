@@ -109,35 +109,27 @@ fn Uses(props: &Props) -> Html {
     html! {
         <section class="uses" aria-labelledby="figure-title" data-test="uses">
             <p class="muted" hidden={facts.heard}>{t.waiting}</p>
-            <div class="use-row">
-                <div class="use-picture" ref={region}>
-                    <div hidden={facts.heard && facts.memory.is_none()}>{charts::memory(&board)}</div>
-                    {counted(facts.memory.is_some(), t.no_memory)}
-                </div>
-                <div class="use-side">{memory_side(props, &board)}</div>
+            <div class="use-pictures" ref={region}>
+                <div hidden={facts.heard && facts.memory.is_none()}>{charts::memory(&board)}</div>
+                {counted(facts.memory.is_some(), t.no_memory)}
+                <div hidden={facts.heard && facts.pids.is_none()}>{charts::pids(&board)}</div>
+                {counted(facts.pids.is_some(), t.no_pids)}
+                <div hidden={!has_device}>{charts::io(&board)}</div>
+                <h2 class="cpu-head" hidden={has_device}>{t.io}</h2>
+                {counted(io.is_some(), t.no_io)}
+                <p class="muted" hidden={has_device || io.is_none()} data-test="no-devices">{t.no_devices}</p>
+                <p class="cpu-caption" ref={paint.word(Words::Caption)} data-test="use-caption"></p>
+                {controls(&ui, &paint, &paused, &table)}
+                {tools(props, &ui, &desk)}
+                <div hidden={!*table}>{table.then(|| html! { <Table paint={paint.clone()} /> })}</div>
             </div>
-            <div class="use-row">
-                <div class="use-picture">
-                    <div hidden={facts.heard && facts.pids.is_none()}>{charts::pids(&board)}</div>
-                    {counted(facts.pids.is_some(), t.no_pids)}
-                </div>
-                <div class="use-side">{pids_side(props, &board)}</div>
+            <div class="use-side">
+                {memory_side(props, &board)}
+                {pids_side(props, &board)}
+                {io_side(props, &board)}
+                <TroubleText place={Place::Quota(props.group)} trouble={props.knob_trouble.clone()} />
+                {met(props, &facts, &ui)}
             </div>
-            <div class="use-row">
-                <div class="use-picture">
-                    <div hidden={!has_device}>{charts::io(&board)}</div>
-                    <h2 class="cpu-head" hidden={has_device}>{t.io}</h2>
-                    {counted(io.is_some(), t.no_io)}
-                    <p class="muted" hidden={has_device || io.is_none()} data-test="no-devices">{t.no_devices}</p>
-                </div>
-                <div class="use-side">{io_side(props, &board)}</div>
-            </div>
-            <p class="cpu-caption" ref={paint.word(Words::Caption)} data-test="use-caption"></p>
-            {controls(&ui, &paint, &paused, &table)}
-            {tools(props, &ui, &desk)}
-            <TroubleText place={Place::Quota(props.group)} trouble={props.knob_trouble.clone()} />
-            <div hidden={!*table}>{table.then(|| html! { <Table paint={paint.clone()} /> })}</div>
-            {met(props, &facts, &ui)}
             <p class="muted uses-note" hidden={io.is_none_or(|io| io.counted)}>{t.io_v1}</p>
         </section>
     }
@@ -221,30 +213,34 @@ fn field(
 
 fn memory_side(props: &Props, board: &Board<'_>) -> Html {
     let (t, paint) = (words::words(board.ui.lang), board.paint);
-    let Some(memory) = board.facts.memory else { return Html::default() };
+    let Some(memory) = board.facts.memory else {
+        return html! { <div class="use-of" key="memory" hidden=true /> };
+    };
     html! {
-        <>
+        <div class="use-of" key="memory">
             <p class="lens-number" data-test="use-memory-now">
                 <strong ref={paint.word(Words::MemoryNow)}></strong>{" "}<span>{t.in_use}</span>{" · "}<span ref={paint.word(Words::MemoryLimit)}></span>
             </p>
             {field(props, ("memory-max", t.memory_field, t.max), ("MiB", MIB), memory.max, Callback::from(Knob::MemoryMax))}
             {for memory.high.map(|high| field(props, ("memory-high", t.high_field, t.high), ("MiB", MIB), high, Callback::from(Knob::MemoryHigh)))}
             {for memory.soft.map(|soft| html! { <p key="soft" class="muted">{t.soft}{" "}{crate::format::bytes(soft)}</p> })}
-        </>
+        </div>
     }
 }
 
 fn pids_side(props: &Props, board: &Board<'_>) -> Html {
     let (t, paint) = (words::words(board.ui.lang), board.paint);
-    let Some(max) = board.facts.pids else { return Html::default() };
+    let Some(max) = board.facts.pids else {
+        return html! { <div class="use-of" key="pids" hidden=true /> };
+    };
     html! {
-        <>
+        <div class="use-of" key="pids">
             <p class="lens-number" data-test="use-pids-now">
-                <strong ref={paint.word(Words::PidsNow)}></strong>{" · "}<span ref={paint.word(Words::PidsLimit)}></span>{" · "}
+                <strong ref={paint.word(Words::PidsNow)}></strong>{" "}<span>{t.running}</span>{" · "}<span ref={paint.word(Words::PidsLimit)}></span>{" · "}
                 <span data-test="refused" ref={paint.word(Words::PidsCount)}></span>
             </p>
             {field(props, ("pids-max", t.pids_field, t.max), ("", 1), max, Callback::from(Knob::PidsMax))}
-        </>
+        </div>
     }
 }
 
@@ -256,7 +252,7 @@ fn io_side(props: &Props, board: &Board<'_>) -> Html {
     let read: Turn = Callback::from(move |read_bps| Knob::IoMax(IoMax { read_bps, ..limits }));
     let write: Turn = Callback::from(move |write_bps| Knob::IoMax(IoMax { write_bps, ..limits }));
     html! {
-        <>
+        <div class="use-of" key="io">
             <p class="lens-number" data-test="use-io-now">
                 {t.device}{" "}<code>{format!("{}:{}", limits.major, limits.minor)}</code>{" · "}
                 {t.read}{" "}<span class="num" ref={paint.word(Words::IoRead)}></span>{" · "}
@@ -264,7 +260,7 @@ fn io_side(props: &Props, board: &Board<'_>) -> Html {
             </p>
             {field(props, ("read-max", t.read_field, t.read), ("KiB/s", KIB), limits.read_bps, read)}
             {field(props, ("write-max", t.write_field, t.written), ("KiB/s", KIB), limits.write_bps, write)}
-        </>
+        </div>
     }
 }
 

@@ -18,11 +18,11 @@ words! {
     as_picture: "Hide the table" / "收起表格";
     cursor: "Time cursor" / "时间游标";
     shown_periods: "Periods" / "周期数";
-    measured: "solid: measured; hatched: throttled, waited" / "实心：实测；斜纹：被限流、在等待";
+    measured: "solid: measured" / "实线与实心：实测";
     modelled: "dashed: modelled" / "虚线：模型推算";
     row_tank: "quota tank," / "配额水箱";
     row_modelled: "modelled" / "（推算）";
-    row_wait: "waits, modelled" / "等待（推算）";
+    row_wait: "wait, modelled" / "等待（推算）";
     row_used: "used, measured" / "用掉（实测）";
     no_cpus: "cgroup v2 does not count time for each CPU." / "cgroup v2 不按 CPU 分别计时。";
     not_read: "Nothing was read then." / "那时没有读数。";

@@ -28,7 +28,7 @@ words! {
     no_limit: "no limit" / "不限";
     memory_max: "memory limit" / "内存上限";
     pids_max: "process limit" / "进程上限";
-    running: "processes and threads" / "进程和线程";
+    running: "processes" / "个进程";
     read: "read" / "读";
     written: "written" / "写";
     device: "device" / "设备";

@@ -15,7 +15,7 @@ use crate::uses::picture::{self, Frame};
 use crate::uses::{Parts, SPAN_NSEC, Track, What, busiest, marks, moment};
 
 /// Heights of the pictures and of the strips of pressure, in CSS pixels.
-pub(super) const MEMORY: f64 = 96.0;
+pub(super) const MEMORY: f64 = 92.0;
 pub(super) const PIDS: f64 = 48.0;
 pub(super) const IO: f64 = 48.0;
 pub(super) const STRIP: f64 = 16.0;
