@@ -21,8 +21,6 @@ use crate::state::{Action, Link, Session, State};
 use crate::tap::{self, Near};
 use crate::ui::{Change, Desk, Ui, next_number};
 
-/// Samples a second of the machine that is looked at.
-const HERTZ: u8 = 4;
 /// Milliseconds between two pings.
 const PING_MSEC: u32 = 2_000;
 
@@ -237,7 +235,7 @@ fn use_subscription(state: &UseReducerHandle<State>, desk: &Desk) {
     let send = desk.send.clone();
     use_effect_with((state.welcomes, state.focus), move |(welcomes, focus)| {
         if *welcomes > 0 {
-            send.emit(Command::Subscribe { machine: *focus, hertz: HERTZ });
+            send.emit(Command::Subscribe { machine: *focus, hertz: route::spot().hertz });
         }
     });
     let send = desk.send.clone();

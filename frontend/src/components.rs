@@ -15,6 +15,7 @@ pub(crate) mod figure;
 pub(crate) mod forge;
 pub(crate) mod groups;
 pub(crate) mod header;
+pub(crate) mod in_sight;
 pub(crate) mod lab;
 pub(crate) mod machine;
 pub(crate) mod matrix;

@@ -108,7 +108,7 @@ pub(crate) fn on_the_bar(lang: Lang) -> [Button; 5] {
         button(
             Lens::Groups,
             "groups",
-            lang.pick("groups", "组"),
+            lang.pick("Groups", "组"),
             lang.pick("Which limit holds it back?", "是哪个限制管住了它？"),
         ),
         button(

@@ -22,6 +22,8 @@ pub(crate) enum Fragment {
 pub(crate) const LAB: &str = "#/lab";
 /// Periods that the CPU lens shows: fewest, at first, most.
 const PERIODS: (u32, u32, u32) = (5, 10, 20);
+/// Samples a second of the machine that is looked at: fewest, at first, most.
+const HERTZ: (u8, u8, u8) = (1, 4, 10);
 /// Longest name in a fragment, in bytes; ours are shorter.
 const NAME_BYTES: usize = 40;
 
@@ -38,11 +40,13 @@ pub(crate) struct Spot {
     pub(crate) group: Option<String>,
     /// Time window of the CPU lens, in periods.
     pub(crate) periods: u32,
+    /// Samples a second; more than it does by itself is asked for by hand, or by a measurement.
+    pub(crate) hertz: u8,
 }
 
 impl Default for Spot {
     fn default() -> Self {
-        Spot { view: None, machine: None, group: None, periods: PERIODS.1 }
+        Spot { view: None, machine: None, group: None, periods: PERIODS.1, hertz: HERTZ.1 }
     }
 }
 
@@ -60,6 +64,7 @@ impl Spot {
                 "m" => spot.machine = name(value),
                 "g" => spot.group = name(value),
                 "w" => spot.periods = clamp_periods(value.parse().ok()),
+                "hz" => spot.hertz = value.parse().unwrap_or(HERTZ.1).clamp(HERTZ.0, HERTZ.2),
                 _ => {}
             }
         }
@@ -74,6 +79,9 @@ impl Spot {
         }
         if self.periods != PERIODS.1 {
             pairs.push(format!("w={}", self.periods));
+        }
+        if self.hertz != HERTZ.1 {
+            pairs.push(format!("hz={}", self.hertz));
         }
         let view = self.view.as_ref().map_or_else(String::new, |view| format!("/{view}"));
         let mark = if pairs.is_empty() { "" } else { "?" };
@@ -180,6 +188,7 @@ mod tests {
         assert_eq!(spot.hash(), "#/lab/cpu?m=9a4e1d3a6f0b&g=c1&w=15");
         assert_eq!(Spot::parse(&spot.hash()), Some(spot));
         assert_eq!(Spot::default().hash(), LAB);
+        assert_eq!(Spot::parse("#/lab?hz=10").unwrap().hash(), "#/lab?hz=10");
     }
 
     #[test]
@@ -188,6 +197,9 @@ mod tests {
             [("w=0", 5), ("w=99999", 20), ("w=-1", 10), ("w=99999999999", 10), ("w=", 10)]
         {
             assert_eq!(Spot::parse(&format!("#/lab/cpu?{hash}")).unwrap().periods, w, "{hash}");
+        }
+        for (hash, hertz) in [("hz=0", 1), ("hz=200", 10), ("hz=256", 4), ("hz=x", 4)] {
+            assert_eq!(Spot::parse(&format!("#/lab?{hash}")).unwrap().hertz, hertz, "{hash}");
         }
         let long = "x".repeat(41);
         for bad in ["<script>", "../..", "C1", "%63", "a b", long.as_str(), ""] {

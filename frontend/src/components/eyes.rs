@@ -8,6 +8,7 @@ use vitrine_shared::message::{Container, Sample};
 use vitrine_shared::namespace::Namespace;
 use yew::prelude::*;
 
+use super::in_sight::{Sight, use_in_sight};
 use super::parts::letter;
 use super::threads::use_threads;
 use crate::eyes::{Row, container, host};
@@ -39,6 +40,7 @@ pub(crate) fn Eyes(props: &Props) -> Html {
         None => Default::default(),
     };
     use_threads(&region, &threads);
+    let sight = use_in_sight(&region, "[data-host-pid]", host_rows.len());
     let ended = !is_running(&props.container);
     let own_pids = panes_of(&props.container).has(Namespace::Pid);
     let of_machine = is_machine_shell(&props.container);
@@ -50,13 +52,13 @@ pub(crate) fn Eyes(props: &Props) -> Html {
         <div class="eyes-scroll" tabindex="0" role="group" aria-label={t.eyes_question}>
             <div class="eyes" ref={region}>
                 <div class="eye eye-host" data-test="eye-host">
-                    {table(&ui, t.eye_host, &host_rows, true)}
+                    {table(&ui, t.eye_host, (&host_rows, sight), true)}
                     <p class="muted others">{other_processes(ui.lang, others)}</p>
                 </div>
                 <div class={classes!("eye", "eye-container", (!own_pids).then_some("is-open"))}
                     data-test="eye-container">
                     {corner(&ui, &props.container)}
-                    {table(&ui, caption, &container_rows, false)}
+                    {table(&ui, caption, (&container_rows, sight), false)}
                     <p class="muted" hidden={!machines}>{t.machine_proc}</p>
                     <p class="muted" hidden={!container_rows.is_empty()}>
                         {if ended { ended_word } else { t.no_rows }}
@@ -82,8 +84,14 @@ fn corner(ui: &Ui, container: &Container) -> Html {
     }
 }
 
-fn table(ui: &Ui, caption: &'static str, rows: &[Row], mirrored: bool) -> Html {
+fn table(
+    ui: &Ui,
+    caption: &'static str,
+    (rows, sight): (&[Row<'_>], Sight),
+    mirrored: bool,
+) -> Html {
     let t = ui.lab();
+    let drawn = sight.of(rows.len());
     let heads = [
         ("pid", html! { {t.pid} }),
         ("nspid", html! { <abbr title={t.nspid_title}>{t.nspid}</abbr> }),
@@ -97,17 +105,21 @@ fn table(ui: &Ui, caption: &'static str, rows: &[Row], mirrored: bool) -> Html {
         }
     };
     html! {
-        <table class={if mirrored { "ps is-mirrored" } else { "ps" }}>
+        <table class={if mirrored { "ps is-mirrored" } else { "ps" }} aria-rowcount={(rows.len() + 1).to_string()}>
             <caption>{caption}</caption>
             <thead><tr>
                 {for turned(heads.iter().map(head).collect(), mirrored)}
             </tr></thead>
-            <tbody>{for rows.iter().map(|row| line(row, mirrored))}</tbody>
+            <tbody>
+                {sight.space("above", drawn.start, heads.len())}
+                {for drawn.clone().map(|at| line(&rows[at], at, mirrored))}
+                {sight.space("below", rows.len() - drawn.end, heads.len())}
+            </tbody>
         </table>
     }
 }
 
-fn line(row: &Row, mirrored: bool) -> Html {
+fn line(row: &Row<'_>, at: usize, mirrored: bool) -> Html {
     let busy = row.cpu_permille >= 10;
     let pids: Vec<String> = row.pids.iter().map(u32::to_string).collect();
     let pids = pids.join(" ");
@@ -119,13 +131,13 @@ fn line(row: &Row, mirrored: bool) -> Html {
         html! { <td key="uid" class="uid">{row.uid}</td> },
         html! { <td key="cpu" class={classes!("cpu", busy.then_some("is-busy"))}>{format::percent(row.cpu_permille)}</td> },
         html! {
-            <td key="command" class="command" title={row.command.clone()} data-pids={of_command}>
-                <span class="line">{&row.command}</span>
+            <td key="command" class="command" title={row.command.to_string()} data-pids={of_command}>
+                <span class="line">{&*row.command}</span>
             </td>
         },
     ];
     html! {
-        <tr key={row.host_pid} data-host-pid={row.host_pid.to_string()}
+        <tr key={row.host_pid} data-host-pid={row.host_pid.to_string()} aria-rowindex={(at + 2).to_string()}
             class={classes!(row.ours.then_some("is-ours"), (row.state == 'Z').then_some("is-dead"))}>
             {for turned(cells, mirrored)}
         </tr>
@@ -133,7 +145,7 @@ fn line(row: &Row, mirrored: bool) -> Html {
 }
 
 /// All its PIDs, the one that this eye sees in bold.
-fn nspid(row: &Row) -> Html {
+fn nspid(row: &Row<'_>) -> Html {
     let mut marked = false;
     html! {
         <span>{for row.pids.iter().enumerate().map(|(depth, pid)| {
