@@ -2,8 +2,10 @@
 
 pub(crate) mod about;
 pub(crate) mod about_server;
+pub(crate) mod asking;
 pub(crate) mod bar;
 pub(crate) mod birth;
+pub(crate) mod both;
 pub(crate) mod busy;
 pub(crate) mod cpu;
 pub(crate) mod cpu_lens;
@@ -31,4 +33,6 @@ pub(crate) mod shelf;
 pub(crate) mod start;
 pub(crate) mod terminal;
 pub(crate) mod threads;
+pub(crate) mod truth;
 pub(crate) mod uses;
+pub(crate) mod watch;

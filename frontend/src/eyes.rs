@@ -1,11 +1,15 @@
 //! What each of the two eyes sees of the same processes.
 
+mod tree;
+
 use std::borrow::Cow;
 
 use vitrine_shared::message::{Container, Sample};
 use vitrine_shared::process::Process;
 
 use crate::kinds::{is_machine_shell, is_running};
+
+pub(crate) use tree::{Branch, as_tree};
 
 /// One row of one eye. It borrows: of a thousand, only those in sight are drawn.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +30,10 @@ pub(crate) struct Row<'a> {
     pub(crate) ours: bool,
     /// State letter.
     pub(crate) state: char,
+    /// Its parent's PID on the host.
+    pub(crate) parent: u32,
+    /// Where it stands in the tree, when it is one.
+    pub(crate) branch: Option<Branch>,
 }
 
 /// The host's eye: every process of the machine, by host PID.
@@ -88,6 +96,8 @@ fn row<'a>(process: &'a Process, pid: u32, uid: u32, container: &Container) -> R
         },
         ours: is_of(process, container),
         state: process.state,
+        parent: process.parent,
+        branch: None,
     }
 }
 

@@ -47,12 +47,16 @@ pub(crate) enum Lens {
     Groups,
     /// Who is in which namespace.
     Matrix,
+    /// One line, run in a container and in its machine.
+    Both,
     /// A group's memory, processes and devices.
     Uses,
     /// A group's files in both dialects.
     Rosetta,
     /// A group's CPU: a minute of it, and its last periods.
     Cpu,
+    /// Which numbers in a container are the host's.
+    Truth,
 }
 
 impl Lens {
@@ -84,7 +88,7 @@ pub(crate) struct Button {
 }
 
 /// The lenses of the bar, in its order; the first view, two eyes, stands before them.
-pub(crate) fn on_the_bar(lang: Lang) -> [Button; 5] {
+pub(crate) fn on_the_bar(lang: Lang) -> [Button; 6] {
     let button = |lens, name, word, question| Button { lens, name, word, question };
     [
         button(
@@ -110,6 +114,12 @@ pub(crate) fn on_the_bar(lang: Lang) -> [Button; 5] {
             "groups",
             lang.pick("Groups", "组"),
             lang.pick("Which limit holds it back?", "是哪个限制管住了它？"),
+        ),
+        button(
+            Lens::Truth,
+            "truth",
+            "/proc",
+            lang.pick("Which of these numbers are the host’s?", "这些数字里，哪些是宿主机的？"),
         ),
         button(
             Lens::Rosetta,

@@ -1,11 +1,12 @@
 //! The page. In reading order:
 //!
 //! 1. [`route`], [`early`], [`session`], [`socket`]: how it gets to the server
-//! 2. [`state`], [`place`], [`history`], [`host`], [`kinds`]: everything it knows, a fold over what
+//! 2. [`state`], [`place`], [`history`], [`readings`], [`host`],
+//!    [`kinds`]: everything it knows, a fold over what
 //!    was heard
-//! 3. [`eyes`], [`matrix`], [`rosetta`], [`chart`], [`play`]: what the pictures show, and where their lines go
+//! 3. [`eyes`], [`both`], [`matrix`], [`rosetta`], [`truth`], [`chart`], [`play`]: what the pictures show, and where their lines go
 //! 4. [`text`], [`mod@format`], [`prefs`], [`command_line`]: words, numbers, choices
-//! 5. [`app`], [`ui`], [`components`], [`xterm`]: what is seen
+//! 5. [`app`], [`ui`], [`kept`], [`roving`], [`components`], [`xterm`]: what is seen
 //! 6. [`lens`]: what of it is loaded later, and how a view is added
 //!
 //! **Invariant:** `state` does not render, components do not decide.
@@ -14,6 +15,7 @@
 #![deny(unsafe_code)]
 
 mod app;
+mod both;
 mod chart;
 mod clipboard;
 mod close;
@@ -28,19 +30,23 @@ mod format;
 mod groups;
 mod history;
 mod host;
+mod kept;
 mod kinds;
 mod lens;
 mod matrix;
 mod place;
 mod play;
 mod prefs;
+mod readings;
 mod rosetta;
 mod route;
+mod roving;
 mod session;
 mod socket;
 mod state;
 mod tap;
 mod text;
+mod truth;
 mod ui;
 mod uses;
 mod xterm;

@@ -11,12 +11,16 @@ pub(crate) enum Place {
     Start,
     /// A container's busy loop and its stop button.
     Exec(ContainerId),
+    /// What lies on the files of a container's `/proc`.
+    View(ContainerId),
     /// Quota and period of a group.
     Quota(GroupId),
     /// One raw file.
     File(GroupId, String),
     /// A group that something is made in, that is removed, or moved to.
     Group(GroupId),
+    /// The line that is run in both.
+    Both,
     /// Freezing or ending a container, ending a machine.
     End,
     /// The connection.
@@ -27,15 +31,17 @@ impl Place {
     /// The place of a command; `None` for those that no person asks for.
     pub(crate) fn of(command: &Command) -> Option<Self> {
         Some(match command {
-            Command::Ping { .. } | Command::Discover { .. } => return None,
+            // What came of a probe stands where its output would.
+            Command::Ping { .. } | Command::Discover { .. } | Command::Probe { .. } => return None,
             Command::Subscribe { .. } | Command::Focus { .. } | Command::ShowFiles { .. } => {
                 Place::Link
             }
             Command::StartMachine { .. } | Command::StartContainer { .. } => Place::Start,
-            Command::Exec { container, .. }
-            | Command::StopExecs { container, .. }
-            | Command::Probe { container, .. }
-            | Command::SetProcView { container, .. } => Place::Exec(*container),
+            Command::Exec { container, .. } | Command::StopExecs { container, .. } => {
+                Place::Exec(*container)
+            }
+            Command::SetProcView { container, .. } => Place::View(*container),
+            Command::RunBoth { .. } => Place::Both,
             Command::StopContainer { .. } | Command::EndMachine { .. } => Place::End,
             Command::SetKnob { knob: Knob::Freeze(_), .. } => Place::End,
             Command::SetKnob { group, .. } => Place::Quota(*group),

@@ -58,7 +58,8 @@ pub(crate) fn sections(group: &CgroupSample) -> Vec<Section> {
 /// where it has no such thing.
 pub(crate) fn counterpart(group: &CgroupSample, file: &str) -> Option<(Dialect, Vec<Cell>)> {
     let is_of = |stone: &Stone| stone.pair.places(stone.real).iter().any(|at| at.file == file);
-    let stones = PAIRS.iter().filter_map(|pair| stone(pair, group)).filter(is_of);
+    let named = |pair: &&Pair| pair.v1.iter().chain(pair.v2).any(|at| at.file == file);
+    let stones = PAIRS.iter().filter(named).filter_map(|pair| stone(pair, group)).filter(is_of);
     let mut found: Option<(Dialect, Vec<Cell>)> = None;
     for stone in stones {
         let there = other(stone.real);

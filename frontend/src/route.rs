@@ -1,5 +1,9 @@
 //! Which screen the address asks for. There is no router: two screens and a token.
 
+mod spaces;
+
+pub(crate) use spaces::{Choice, Spaces};
+
 /// A screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Screen {
@@ -22,6 +26,9 @@ pub(crate) enum Fragment {
 pub(crate) const LAB: &str = "#/lab";
 /// Periods that the CPU lens shows: fewest, at first, most.
 const PERIODS: (u32, u32, u32) = (5, 10, 20);
+/// Two eyes as a tree, and what stands below them.
+const TREE: &str = "tree";
+const BOTH: &str = "both";
 /// Samples a second of the machine that is looked at: fewest, at first, most.
 const HERTZ: (u8, u8, u8) = (1, 4, 10);
 /// Longest name in a fragment, in bytes; ours are shorter.
@@ -40,13 +47,28 @@ pub(crate) struct Spot {
     pub(crate) group: Option<String>,
     /// Time window of the CPU lens, in periods.
     pub(crate) periods: u32,
+    /// Are the processes of two eyes a tree?
+    pub(crate) tree: bool,
+    /// Is a line run in both below two eyes, in the place of the CPU?
+    pub(crate) both: bool,
+    /// How the namespace matrix looks.
+    pub(crate) spaces: Spaces,
     /// Samples a second; more than it does by itself is asked for by hand, or by a measurement.
     pub(crate) hertz: u8,
 }
 
 impl Default for Spot {
     fn default() -> Self {
-        Spot { view: None, machine: None, group: None, periods: PERIODS.1, hertz: HERTZ.1 }
+        Spot {
+            view: None,
+            machine: None,
+            group: None,
+            periods: PERIODS.1,
+            tree: false,
+            both: false,
+            spaces: Spaces::default(),
+            hertz: HERTZ.1,
+        }
     }
 }
 
@@ -62,10 +84,13 @@ impl Spot {
         for (key, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
             match key {
                 "m" => spot.machine = name(value),
-                "g" => spot.group = name(value),
+                // A container has its group's name.
+                "g" | "c" => spot.group = name(value),
+                "ps" => spot.tree = value == TREE,
+                "low" => spot.both = value == BOTH,
                 "w" => spot.periods = clamp_periods(value.parse().ok()),
                 "hz" => spot.hertz = value.parse().unwrap_or(HERTZ.1).clamp(HERTZ.0, HERTZ.2),
-                _ => {}
+                _ => spot.spaces.take(key, value),
             }
         }
         Some(spot)
@@ -80,6 +105,9 @@ impl Spot {
         if self.periods != PERIODS.1 {
             pairs.push(format!("w={}", self.periods));
         }
+        pairs.extend(self.tree.then(|| format!("ps={TREE}")));
+        pairs.extend(self.both.then(|| format!("low={BOTH}")));
+        pairs.extend(self.spaces.pairs());
         if self.hertz != HERTZ.1 {
             pairs.push(format!("hz={}", self.hertz));
         }
@@ -189,6 +217,17 @@ mod tests {
         assert_eq!(Spot::parse(&spot.hash()), Some(spot));
         assert_eq!(Spot::default().hash(), LAB);
         assert_eq!(Spot::parse("#/lab?hz=10").unwrap().hash(), "#/lab?hz=10");
+    }
+
+    #[test]
+    fn a_link_says_how_two_eyes_look() {
+        let spot = Spot::parse("#/lab?g=c1&ps=tree&low=both").unwrap();
+        assert!(spot.tree && spot.both);
+        assert_eq!(spot.hash(), "#/lab?g=c1&ps=tree&low=both");
+        for flat in ["ps=", "ps=Tree", "ps=treetree", "low=1", "low=both%20"] {
+            let spot = Spot::parse(&format!("#/lab?{flat}")).unwrap();
+            assert_eq!(spot, Spot::default(), "{flat}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! nothing; a test says so.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
 use std::rc::Rc;
 
 use vitrine_shared::cgroup::{CgroupSample, GroupId};
@@ -20,6 +21,7 @@ use crate::history::History;
 use crate::host;
 use crate::kinds::is_running;
 use crate::place::{Place, Trouble};
+use crate::readings::Readings;
 
 /// Entries of a machine's feed that are kept.
 const FEED_KEPT: usize = 200;
@@ -98,10 +100,14 @@ pub(crate) struct State {
     /// The last close look at its namespaces; the matrix asks for it.
     pub(crate) discovery: Option<Rc<Discovery>>,
     pub(crate) histories: BTreeMap<GroupId, History>,
-    pub(crate) feeds: BTreeMap<MachineId, Vec<FeedEntry>>,
+    /// What probes in its containers have printed; the lenses that show it ask for it.
+    pub(crate) readings: Rc<Readings>,
+    pub(crate) feeds: BTreeMap<MachineId, Rc<Vec<FeedEntry>>>,
     pub(crate) pending: BTreeMap<u32, Command>,
     /// The last answer to something a person asked for.
     pub(crate) last: Option<Rc<Told>>,
+    /// The last line that was run in both, and what came of it.
+    pub(crate) both: Option<Rc<Told>>,
     /// Containers this page has made.
     pub(crate) made: u32,
     pub(crate) troubles: BTreeMap<Place, Trouble>,
@@ -157,13 +163,25 @@ pub(crate) enum Action {
     Begun,
 }
 
-impl Reducible for State {
+/// The state as the page holds it: handed on by pointer, copied once an action.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Known(pub(crate) Rc<State>);
+
+impl Deref for Known {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.0
+    }
+}
+
+impl Reducible for Known {
     type Action = Action;
 
     fn reduce(self: Rc<Self>, action: Action) -> Rc<Self> {
-        let mut state = (*self).clone();
+        let mut state = (*self.0).clone();
         state.apply(action);
-        Rc::new(state)
+        Rc::new(Known(Rc::new(state)))
     }
 }
 
@@ -248,6 +266,7 @@ impl State {
 
     fn not_answered(&mut self, command: &Command) {
         self.drop_plan(command);
+        self.read(command, None);
         if let Some(place) = Place::of(command) {
             self.troubles.insert(place, Trouble::NoAnswer);
         }
@@ -284,6 +303,7 @@ impl State {
             self.latency_msec = u32::try_from(now_msec.saturating_sub(token)).ok();
             return;
         }
+        self.read(&command, Some(&answer));
         let Some(place) = Place::of(&command) else { return };
         let by_hand = place != Place::Link;
         self.troubles.remove(&place);
@@ -313,7 +333,18 @@ impl State {
             return;
         }
         let number = self.last.as_ref().map_or(1, |told| told.number + 1);
-        self.last = Some(Rc::new(Told { number, command, answer }));
+        let told = Rc::new(Told { number, command, answer });
+        if matches!(told.command, Command::RunBoth { .. }) {
+            self.both = Some(Rc::clone(&told));
+        }
+        self.last = Some(told);
+    }
+
+    /// Keeps what a probe of the machine that is looked at has printed.
+    fn read(&mut self, command: &Command, answer: Option<&Answer>) {
+        if matches!(command, Command::Probe { machine, .. } if Some(*machine) == self.focus) {
+            Rc::make_mut(&mut self.readings).heard(command, answer);
+        }
     }
 
     fn happened(&mut self, event: Event) {
@@ -343,6 +374,11 @@ impl State {
         }
         if self.focus == Some(id) {
             self.choose_one();
+            let there: Vec<_> =
+                self.machine().iter().flat_map(|one| &one.containers).map(|one| one.id).collect();
+            if self.readings.has_other_than(|id| there.contains(&id)) {
+                Rc::make_mut(&mut self.readings).keep(|id| there.contains(&id));
+            }
         }
     }
 
@@ -376,6 +412,7 @@ impl State {
             self.chosen = None;
             self.sample = None;
             self.discovery = None;
+            self.readings = Rc::default();
             self.histories.clear();
         }
         self.choose_one();
@@ -416,7 +453,7 @@ impl State {
     }
 
     fn fed(&mut self, machine: MachineId, entries: Vec<FeedEntry>) {
-        let feed = self.feeds.entry(machine).or_default();
+        let feed = Rc::make_mut(self.feeds.entry(machine).or_default());
         for entry in entries {
             if let Err(at) = feed.binary_search_by_key(&entry.seq, |kept| kept.seq) {
                 feed.insert(at, entry);

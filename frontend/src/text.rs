@@ -29,6 +29,7 @@ macro_rules! words {
 
 pub(crate) mod about;
 pub(crate) mod advice;
+pub(crate) mod both;
 pub(crate) mod bounds;
 pub(crate) mod cpu_lens;
 pub(crate) mod forge;
@@ -42,6 +43,7 @@ pub(crate) mod meaning;
 pub(crate) mod refusal;
 pub(crate) mod rosetta;
 pub(crate) mod step;
+pub(crate) mod truth;
 pub(crate) mod uses;
 mod words;
 

@@ -13,7 +13,9 @@ use serde::{Deserialize, Serialize};
 pub use marks::{Mark, marks};
 
 /// What lies on the files of a container's `/proc` that are not the container's.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum ProcView {
     /// Nothing: the kernel answers for the whole host.
@@ -35,7 +37,7 @@ pub const LXCFS_DIRECTORY: &str = "/var/lib/lxcfs";
 
 /// A command whose output shows what a container is told. A page names one of these and nothing
 /// else, so that what runs is known beforehand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Probe {
     /// `top -b -n 1`
@@ -50,12 +52,34 @@ pub enum Probe {
     Getconf,
     /// `cat /proc/loadavg`
     Loadavg,
+    /// What `python3` takes for the number of CPUs and for the memory: [`PYTHON`].
+    Python,
+    /// The same of `node`: [`NODE`].
+    Node,
 }
+
+/// What a Python program sizes itself by. The C library answers the first (the GNU one from
+/// `/proc/stat` where there is no `/sys`) and the last.
+pub const PYTHON: &str = "import os\n\
+    print('os.cpu_count()', os.cpu_count())\n\
+    print('len(os.sched_getaffinity(0))', len(os.sched_getaffinity(0)))\n\
+    print(\"os.sysconf('SC_PHYS_PAGES')\", os.sysconf('SC_PHYS_PAGES'))";
+/// What a program for Node.js sizes itself by; its library reads the files itself.
+pub const NODE: &str = "console.log('os.cpus().length', os.cpus().length)\n\
+    console.log('os.totalmem()', os.totalmem())";
 
 impl Probe {
     /// All of them.
-    pub const ALL: [Probe; 6] =
-        [Probe::Top, Probe::Free, Probe::Nproc, Probe::Uptime, Probe::Getconf, Probe::Loadavg];
+    pub const ALL: [Probe; 8] = [
+        Probe::Free,
+        Probe::Nproc,
+        Probe::Getconf,
+        Probe::Uptime,
+        Probe::Loadavg,
+        Probe::Top,
+        Probe::Python,
+        Probe::Node,
+    ];
 
     /// The command line.
     pub const fn argv(self) -> &'static [&'static str] {
@@ -66,6 +90,19 @@ impl Probe {
             Probe::Uptime => &["uptime"],
             Probe::Getconf => &["getconf", "_NPROCESSORS_ONLN"],
             Probe::Loadavg => &["cat", "/proc/loadavg"],
+            Probe::Python => &["python3", "-c", PYTHON],
+            Probe::Node => &["node", "-e", NODE],
+        }
+    }
+
+    /// The command line as it is shown: a script is longer than a line.
+    pub fn line(self) -> String {
+        match self {
+            Probe::Python | Probe::Node => {
+                let [program, flag, ..] = self.argv() else { return String::new() };
+                format!("{program} {flag} …")
+            }
+            _ => self.argv().join(" "),
         }
     }
 }
@@ -82,6 +119,10 @@ pub struct Output {
     pub status: i32,
     /// The program was busybox, which asks the kernel for some numbers that others read in files.
     pub busybox: bool,
+    /// What lay on the files of its `/proc` when it was started.
+    pub view: ProcView,
+    /// Unix time of its start, in milliseconds.
+    pub at_msec: u64,
 }
 
 /// Where a number in such an output comes from.
@@ -113,6 +154,8 @@ pub enum Source {
 pub enum Who {
     /// The kernel, for the whole host.
     Host,
+    /// The kernel, for the machine, whose namespace the container shares.
+    Machine,
     /// The kernel, for the container's namespace, cpuset or root.
     Container,
     /// lxcfs, from the group of the container's PID 1.
@@ -150,6 +193,11 @@ impl Source {
         }
     }
 
+    /// Is it a file of `/proc` that can be mended by another one in its place?
+    pub const fn is_file(self) -> bool {
+        matches!(self, Source::Meminfo | Source::Stat | Source::Uptime | Source::Loadavg)
+    }
+
     /// Who answers for it in a container with this view, and a PID namespace of its own or not.
     pub const fn who(self, view: ProcView, own_pids: bool) -> Who {
         match (self, view) {
@@ -162,7 +210,7 @@ impl Source {
             (Source::Sysinfo | Source::Clock, _) => Who::Host,
             (Source::Affinity | Source::Users, _) => Who::Container,
             (Source::Processes, _) if own_pids => Who::Container,
-            (Source::Processes, _) => Who::Host,
+            (Source::Processes, _) => Who::Machine,
         }
     }
 }
@@ -179,7 +227,7 @@ mod tests {
         }
         assert_eq!(Source::Sysinfo.who(ProcView::Own, true), Who::Host);
         assert_eq!(Source::Affinity.who(ProcView::Host, true), Who::Container);
-        assert_eq!(Source::Processes.who(ProcView::Host, false), Who::Host);
+        assert_eq!(Source::Processes.who(ProcView::Host, false), Who::Machine);
     }
 
     #[test]

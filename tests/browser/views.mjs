@@ -18,6 +18,8 @@ export const VIEWS = [
   linked('uses', '#/lab/uses', 'uses'),
   linked('matrix', '#/lab/matrix', 'matrix', async (page) => await page.locator('[data-place="0,0"]').count() > 0),
   linked('groups', '#/lab/groups', 'group-row'),
+  linked('truth', '#/lab/truth', 'truth-top', async (page) =>
+    /\d\d:\d\d:\d\d/.test(await hook(page, 'truth-status').innerText())),
   linked('rosetta', '#/lab/rosetta', 'rosetta'),
   pressed('birth', 'tab-birth', 'tab-birth'),
   pressed('explain', 'tab-explain', 'tab-explain'),

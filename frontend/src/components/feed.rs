@@ -77,7 +77,7 @@ pub(crate) fn change(ui: &Ui, old: &str, new: &str) -> Html {
 
 /// Minutes that the browser's clock is east of Greenwich.
 #[allow(clippy::cast_possible_truncation)] // At most 14 hours.
-fn minutes_east() -> i64 {
+pub(crate) fn minutes_east() -> i64 {
     -(js_sys::Date::new_0().get_timezone_offset() as i64)
 }
 

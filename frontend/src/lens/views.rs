@@ -4,6 +4,7 @@ use yew::prelude::*;
 
 use super::{Lens, Scene};
 use crate::components::about::about;
+use crate::components::both::both;
 use crate::components::cpu_lens::cpu_lens;
 use crate::components::forge::Forge;
 use crate::components::groups::groups;
@@ -12,6 +13,7 @@ use crate::components::machine::machine_tools;
 use crate::components::matrix::matrix;
 use crate::components::rosetta::rosetta;
 use crate::components::start::why_not;
+use crate::components::truth::truth;
 use crate::components::uses::uses;
 use crate::place::Place;
 
@@ -32,9 +34,11 @@ pub(super) fn show(scene: &Scene<'_>, lens: Lens) -> Html {
         Lens::Forge => forge(scene),
         Lens::Groups => groups(scene),
         Lens::Matrix => matrix(scene),
+        Lens::Both => both(scene),
         Lens::Uses => uses(scene),
         Lens::Rosetta => rosetta(scene),
         Lens::Cpu => cpu_lens(scene),
+        Lens::Truth => truth(scene),
     }
 }
 

@@ -52,6 +52,16 @@ fn mark_line(
         Probe::Nproc => all(0, Source::Affinity),
         Probe::Getconf => all(0, Source::Stat),
         Probe::Loadavg => all(0, Source::Loadavg),
+        Probe::Python | Probe::Node => {
+            let source = match line.split_whitespace().next() {
+                Some("os.cpu_count()" | "os.cpus().length") => Source::Stat,
+                Some("len(os.sched_getaffinity(0))") => Source::Affinity,
+                Some("os.sysconf('SC_PHYS_PAGES')") => Source::Sysinfo,
+                Some("os.totalmem()") => Source::Meminfo,
+                _ => return,
+            };
+            all(line.rfind(' ').unwrap_or(0), source);
+        }
         Probe::Free if line.starts_with("Mem:") || line.starts_with("Swap:") => {
             all(0, or_call(Source::Meminfo));
         }
@@ -153,11 +163,19 @@ fn nth_word(line: &str, n: usize) -> Option<Range<usize>> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::ProcView;
     use super::*;
 
     fn found(probe: Probe, busybox: bool, text: &str) -> Vec<(String, Source)> {
-        let output = Output { text: text.into(), cut: false, status: 0, busybox };
-        marks(probe, &output).into_iter().map(|m| (text[m.at].to_string(), m.source)).collect()
+        marks(probe, &output(text, 0, busybox))
+            .into_iter()
+            .map(|m| (text[m.at].to_string(), m.source))
+            .collect()
+    }
+
+    fn output(text: &str, status: i32, busybox: bool) -> Output {
+        let (view, at_msec) = (ProcView::Host, 0);
+        Output { text: text.into(), cut: false, status, busybox, view, at_msec }
     }
 
     fn of(probe: Probe, busybox: bool, text: &str, source: Source) -> Vec<String> {
@@ -214,6 +232,25 @@ MiB Swap:      0.0 total,      0.0 free,      0.0 used.  20003.2 avail Mem
     }
 
     #[test]
+    fn run_times_say_what_they_asked() {
+        let python = "os.cpu_count() 2\nlen(os.sched_getaffinity(0)) 1\n\
+                      os.sysconf('SC_PHYS_PAGES') 6171237\n";
+        let word = |word: &str, source| (word.to_string(), source);
+        assert_eq!(
+            found(Probe::Python, false, python),
+            [
+                word("2", Source::Stat),
+                word("1", Source::Affinity),
+                word("6171237", Source::Sysinfo)
+            ]
+        );
+        assert_eq!(
+            found(Probe::Node, false, "os.cpus().length 2\nos.totalmem() 25277386752\n"),
+            [word("2", Source::Stat), word("25277386752", Source::Meminfo)]
+        );
+    }
+
+    #[test]
     fn marks_are_in_order_and_apart() {
         for text in [
             TOP,
@@ -227,13 +264,11 @@ MiB Swap:      0.0 total,      0.0 free,      0.0 used.  20003.2 avail Mem
             "根 1 up 2 根",
         ] {
             for probe in Probe::ALL {
-                let output = Output { text: text.into(), cut: false, status: 0, busybox: false };
-                let marks = marks(probe, &output);
+                let marks = marks(probe, &output(text, 0, false));
                 assert!(marks.windows(2).all(|two| two[0].at.end <= two[1].at.start), "{text}");
                 assert!(marks.iter().all(|mark| text.get(mark.at.clone()).is_some()));
             }
         }
-        let failed = Output { text: "1 2".into(), cut: false, status: 127, busybox: false };
-        assert_eq!(marks(Probe::Nproc, &failed), []);
+        assert_eq!(marks(Probe::Nproc, &output("1 2", 127, false)), []);
     }
 }

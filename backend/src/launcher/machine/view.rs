@@ -7,32 +7,48 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::unistd::pipe2;
 use vitrine_shared::id::ContainerId;
-use vitrine_shared::message::StepName;
+use vitrine_shared::message::{Container, StepName};
 use vitrine_shared::truth::ProcView;
 
 use super::super::cgroup::Cgroup;
 use super::super::mounts;
 use super::super::step::{At as _, StepError};
-use super::super::sys;
 use super::super::truth::{self, Cover, Own};
 use super::container::Live;
 use super::{Machine, root_of};
 
 /// Where programs are looked for, as in every birth.
 const PATH: [&str; 4] = ["usr/sbin", "usr/bin", "sbin", "bin"];
-/// How long a probe that was killed may take to die, before it is reaped when it does.
-const DEATH: Duration = Duration::from_millis(50);
 
-/// A probe that runs.
+/// A command that runs and whose output is read.
+#[derive(Debug)]
 pub(crate) struct Started {
     /// Its PID on the host.
     pub(crate) pid: i32,
-    /// Its pidfd among the container's extra commands.
+    /// Its pidfd among the extra commands of where it runs.
     pub(crate) exec: RawFd,
     /// What it writes; reading does not wait.
     pub(crate) pipe: OwnedFd,
     /// Its program is busybox.
     pub(crate) busybox: bool,
+}
+
+impl Started {
+    /// Where output comes from, without waiting for it, and where it goes.
+    pub(super) fn pipe() -> Result<(OwnedFd, OwnedFd), StepError> {
+        let step = StepName::Execve;
+        let (pipe, end) = pipe2(OFlag::O_CLOEXEC).at(step, "pipe2")?;
+        fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).at(step, "F_SETFL")?;
+        Ok((pipe, end))
+    }
+
+    /// Is what a command line names, in this root, busybox?
+    pub(super) fn is_busybox(root: &OwnedFd, argv: &[String]) -> bool {
+        let program = argv.first().map_or("", String::as_str);
+        let found = PATH.iter().map(|dir| format!("{dir}/{program}"));
+        let found = found.into_iter().find(|path| mounts::is_there(root.as_fd(), path));
+        found.is_some_and(|path| mounts::is_same(root.as_fd(), &path, "bin/busybox"))
+    }
 }
 
 /// What a view needs; for our own files also what writes them.
@@ -66,6 +82,16 @@ impl Live {
 }
 
 impl Machine {
+    /// What lies on the files of a container's `/proc`.
+    pub(crate) fn proc_view_of(&self, id: ContainerId) -> ProcView {
+        self.record_of(id).map_or(ProcView::Host, |record| record.spec.proc_view)
+    }
+
+    /// What is told of a container.
+    pub(crate) fn record_of(&self, id: ContainerId) -> Option<&Container> {
+        self.record.containers.iter().find(|record| record.id == id)
+    }
+
     /// Lays other files on those of a container's `/proc`, or takes them away.
     pub(crate) fn set_proc_view(
         &mut self,
@@ -88,43 +114,13 @@ impl Machine {
         changed
     }
 
-    /// Starts a command whose output is read.
+    /// Starts a command in a container whose output is read.
     pub(crate) fn probe(&mut self, id: ContainerId, argv: &[String]) -> Result<Started, StepError> {
-        let step = StepName::Execve;
-        let (pipe, end) = pipe2(OFlag::O_CLOEXEC).at(step, "pipe2")?;
-        fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).at(step, "F_SETFL")?;
-        let root = root_of(self.pid_of(id))?;
-        let program = argv.first().map_or("", String::as_str);
-        let found = PATH.iter().map(|dir| format!("{dir}/{program}"));
-        let found = found.into_iter().find(|path| mounts::is_there(root.as_fd(), path));
-        let busybox = found.is_some_and(|path| mounts::is_same(root.as_fd(), &path, "bin/busybox"));
+        let (pipe, end) = Started::pipe()?;
+        let busybox = Started::is_busybox(&root_of(self.pid_of(id))?, argv);
         let pid = self.start_exec(id, argv, Some(end.as_fd()))?;
         let live = self.containers.iter().find(|live| live.id == id);
         let exec = live.and_then(|live| live.execs.last()).map_or(-1, |exec| exec.as_raw_fd());
         Ok(Started { pid, exec, pipe, busybox })
-    }
-
-    /// How many extra commands a container has.
-    pub(crate) fn execs_of(&self, id: ContainerId) -> usize {
-        self.containers.iter().find(|live| live.id == id).map_or(0, |live| live.execs.len())
-    }
-
-    /// Is this one of them?
-    pub(crate) fn has_exec(&self, id: ContainerId, exec: RawFd) -> bool {
-        let live = self.containers.iter().find(|live| live.id == id);
-        live.is_some_and(|live| live.execs.iter().any(|other| other.as_raw_fd() == exec))
-    }
-
-    /// Kills one of them, and reaps it now or when it has died.
-    pub(crate) fn kill_exec(&mut self, id: ContainerId, exec: RawFd) {
-        let Some(live) = self.containers.iter_mut().find(|live| live.id == id) else { return };
-        let Some(index) = live.execs.iter().position(|other| other.as_raw_fd() == exec) else {
-            return;
-        };
-        // It may have ended by itself. Who does not die at once stays watched: the loop reaps it.
-        let _ = sys::pidfd_signal(live.execs[index].as_fd(), libc::SIGKILL);
-        if sys::wait_pidfd_until(live.execs[index].as_fd(), DEATH) != Err(Errno::ETIMEDOUT) {
-            live.execs.remove(index);
-        }
     }
 }
