@@ -18,7 +18,7 @@ use crate::route::{self, Fragment, Screen};
 use crate::session;
 use crate::socket::{Signal, Socket};
 use crate::state::{Action, Known, Link, Session};
-use crate::tap;
+use crate::tap::{self, Near};
 use crate::ui::{Change, Desk, Ui, next_number};
 
 /// Milliseconds between two pings.
@@ -188,7 +188,12 @@ fn use_line(state: &UseReducerHandle<Known>, line: &Line) {
                 }
             }
             let tell = Callback::from(move |signal| match signal {
-                Signal::Message(ServerMessage::Event(Event::Cpu(sample))) => tap::hand_on(sample),
+                Signal::Message(ServerMessage::Event(Event::Cpu(sample))) => {
+                    tap::hand_on(Near::Cpu(sample));
+                }
+                Signal::Message(ServerMessage::Event(Event::Use(sample))) => {
+                    tap::hand_on(Near::Use(sample));
+                }
                 signal => dispatcher.dispatch(action_of(signal)),
             });
             *line.borrow_mut() = Some(Socket::keep_open(tell));

@@ -2,32 +2,29 @@
 //!
 //! Two inks: what is measured is drawn solid, what is modelled in outline (`shared::cpu`).
 
-use vitrine_shared::cpu::overview::{Axis, bins};
+mod lens;
+
+use vitrine_shared::cpu::overview::{Axis, Bin, bins};
 use vitrine_shared::cpu::ring::Ring;
-use vitrine_shared::cpu::tank::{Period, Tank, tank};
+use vitrine_shared::cpu::tank::{Tank, tank};
 use vitrine_shared::cpu::{Passed, Reading};
 use vitrine_shared::focus::CpuSample;
 
 use crate::draw::{Path, Scale};
+
+pub(crate) use lens::{COLUMNS, LANE, Lane, Periods, ROWS, STRIP, TANK};
 
 /// Length of the overview's bins: a whole number of the usual periods, so that each holds as many
 /// refills as the next.
 const BIN_NSEC: u64 = 500_000_000;
 /// Bins of the overview: a minute.
 const BINS: usize = 120;
+/// The time that the overview is of.
+pub(crate) const MINUTE_NSEC: u64 = BIN_NSEC * BINS as u64;
 /// Readings that are kept: a minute and some more of them, at nineteen a second.
 const READINGS: usize = 1_280;
 /// Samples that are kept whole: more than three seconds.
 const SAMPLES: usize = 64;
-/// Threads with a row of their own.
-pub(crate) const LANES: usize = 6;
-/// Height of such a row, in CSS pixels.
-const LANE: f64 = 14.0;
-/// Where the tank, the strip of run and wait, the columns and the rows of threads are.
-const TANK: (f64, f64) = (4.0, 54.0);
-const STRIP: (f64, f64) = (60.0, 70.0);
-const COLUMNS: (f64, f64) = (76.0, 114.0);
-const THREADS: f64 = 120.0;
 /// Time that a figure is of.
 const FIGURE_NSEC: u64 = 1_000_000_000;
 
@@ -47,29 +44,6 @@ pub(crate) struct Overview {
     pub(crate) throttled: Path,
     /// What its height stands for, in thousandths of one CPU.
     pub(crate) top_permille: f64,
-}
-
-/// The period lens's paths.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Periods {
-    pub(crate) height: f64,
-    /// Ends of periods, modelled.
-    pub(crate) ends: Path,
-    /// The tank's level, modelled.
-    pub(crate) tank: Path,
-    /// The tank's level at each reading, measured.
-    pub(crate) dots: Path,
-    /// Run and wait, modelled.
-    pub(crate) run: Path,
-    pub(crate) wait: Path,
-    /// CPU used in each sample, and the share of its periods that were throttled: measured.
-    pub(crate) used: Path,
-    pub(crate) throttled: Path,
-    /// Threads: time on a CPU, and time of waiting. Measured.
-    pub(crate) ran: Path,
-    pub(crate) waited: Path,
-    /// The TIDs of the rows.
-    pub(crate) lanes: Vec<u32>,
 }
 
 /// The figures of the last second.
@@ -159,7 +133,7 @@ impl Close {
         let quota = bins.last().and_then(|bin| bin.quota_permille).or(wanted).unwrap_or(0.0);
         let cpus = ((most - 50.0).max(quota) / 1_000.0).ceil().max(1.0);
         let mut picture = Overview { top_permille: cpus * 1_000.0, ..Overview::default() };
-        let span = float(BIN_NSEC * BINS as u64);
+        let span = float(MINUTE_NSEC);
         let x = Scale { values: (float(now) - span, float(now)), pixels: (0.0, width) };
         let y = Scale { values: (0.0, picture.top_permille), pixels: (height, 0.0) };
         let mut at = axis.start_nsec;
@@ -182,8 +156,9 @@ impl Close {
         picture
     }
 
-    /// The last so many periods; without a quota, as long as they would last at 100 ms.
-    fn span_nsec(&self, periods: u32) -> u64 {
+    /// How long the last so many periods are; without a quota, as long as they would last at
+    /// 100 ms.
+    pub(crate) fn span_nsec(&self, periods: u32) -> u64 {
         let usec =
             self.last().filter(|last| last.quota_usec.is_some()).map(|last| last.period_usec);
         let usec = usec.filter(|usec| *usec > 0).unwrap_or(100_000);
@@ -207,80 +182,6 @@ impl Close {
         tank(&readings, self.parallel(cpus), self.last()?.burst_usec)
     }
 
-    /// The last so many periods on so many CPUs, at this width.
-    pub(crate) fn periods(&self, width: f64, periods: u32, cpus: u64) -> Periods {
-        let mut picture = Periods { height: THREADS, ..Periods::default() };
-        let Some(last) = self.last() else { return picture };
-        picture.lanes = last.threads.iter().take(LANES).map(|thread| thread.tid).collect();
-        picture.height = THREADS + LANE * float(picture.lanes.len() as u64);
-        let now = float(last.at_nsec);
-        let span = float(self.span_nsec(periods));
-        let x = Scale { values: (now - span, now), pixels: (0.0, width) };
-        self.measured(&mut picture, x);
-        if let Some(tank) = self.tank(cpus) {
-            let height = picture.height;
-            let y = Scale { values: (0.0, float(tank.full_nsec.max(1))), pixels: (TANK.1, TANK.0) };
-            let shown = |period: &&Period| float(period.end_nsec) > now - span;
-            for period in tank.periods.iter().filter(shown) {
-                picture.ends.upright(x.at(float(period.start_nsec)), (0.0, height));
-                let at = |&(at, level): &(u64, u64)| (x.at(float(at)), y.at(float(level)));
-                picture.tank.line(period.line.iter().map(at));
-                let is_shown = |dot: &&(u64, u64)| float(dot.0) >= now - span;
-                period.dots.iter().filter(is_shown).for_each(|dot| picture.dots.dot(at(dot), 2.5));
-                let until = float(period.end_nsec.min(last.at_nsec));
-                let dry = period.empty_nsec.map_or(until, float);
-                let strip = |from: f64, to: f64| (x.at(from), x.at(to));
-                if period.used_nsec > 0 {
-                    picture.run.bar(strip(float(period.start_nsec), dry), STRIP);
-                }
-                picture.wait.bar(strip(dry, until), STRIP);
-            }
-        }
-        picture
-    }
-
-    fn measured(&self, picture: &mut Periods, x: Scale) {
-        let pairs = || self.samples.iter().zip(self.samples.iter().skip(1));
-        let since = |(before, now): (&CpuSample, &CpuSample)| {
-            Reading::from(now).since(&Reading::from(before))
-        };
-        let most = pairs().filter_map(since).map(|passed| passed.permille()).fold(0.0, f64::max);
-        let cpus = ((most - 50.0) / 1_000.0).ceil().max(1.0);
-        let y = Scale { values: (0.0, cpus * 1_000.0), pixels: (COLUMNS.1, COLUMNS.0) };
-        for (before, now) in pairs() {
-            let Some(passed) = since((before, now)) else { continue };
-            let (from, to) = (x.at(float(before.at_nsec)), x.at(float(now.at_nsec)));
-            if to <= x.pixels.0 {
-                continue;
-            }
-            // A hair of air between two samples: each is one.
-            let xs = (from, (to - 1.0).max(from));
-            picture.used.bar(xs, (COLUMNS.1, y.at(passed.permille())));
-            if let Some(share) = passed.throttled_share().filter(|share| *share > 0.0) {
-                let room = y.at(passed.permille()) - COLUMNS.0;
-                picture.throttled.bar(xs, (COLUMNS.0, COLUMNS.0 + share * room));
-            }
-            for (lane, tid) in picture.lanes.iter().enumerate() {
-                let of =
-                    |sample: &CpuSample| sample.threads.iter().find(|t| t.tid == *tid).copied();
-                let (Some(a), Some(b)) = (of(before), of(now)) else { continue };
-                let top = THREADS + LANE * float(lane as u64);
-                let share = |from: u64, to: u64| {
-                    (float(to.saturating_sub(from)) / float(passed.nsec)).min(1.0) * (LANE - 3.0)
-                };
-                let ran = share(a.run_nsec, b.run_nsec);
-                let waited = share(a.wait_nsec, b.wait_nsec).min(LANE - 3.0 - ran);
-                let floor = top + LANE - 3.0;
-                if ran > 0.0 {
-                    picture.ran.bar(xs, (floor, floor - ran));
-                }
-                if waited > 0.0 {
-                    picture.waited.bar(xs, (top, top + waited));
-                }
-            }
-        }
-    }
-
     /// The figures of the last second.
     pub(crate) fn figures(&self) -> Option<Figures> {
         let now = self.readings.last()?;
@@ -294,15 +195,14 @@ impl Close {
         Some(Figures { permille, of_quota, passed, nr_bursts })
     }
 
-    /// The period at a share of the lens's width, or else the last that is over.
-    pub(crate) fn in_words(&self, at: Option<f64>, periods: u32, cpus: u64) -> Option<InWords> {
+    /// The period that was so long ago, or else the last that is over.
+    pub(crate) fn in_words(&self, ago_nsec: Option<u64>, cpus: u64) -> Option<InWords> {
         let tank = self.tank(cpus)?;
         let now = self.last()?.at_nsec;
-        let span = float(self.span_nsec(periods));
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Below three seconds.
-        let back = at.map(|at| ((1.0 - at.clamp(0.0, 1.0)) * span) as u64);
-        let pointed = back.and_then(|back| tank.period_at(now.saturating_sub(back)));
-        let period = pointed.or_else(|| tank.last_over())?;
+        let period = match ago_nsec {
+            Some(ago) => tank.period_at(now.saturating_sub(ago))?,
+            None => tank.last_over()?,
+        };
         let msec = |nsec: u64| float(nsec) / 1e6;
         let until = period.end_nsec.min(now);
         Some(InWords {
@@ -315,6 +215,16 @@ impl Close {
                 .map(|dry| (msec(dry - period.start_nsec), msec(until.saturating_sub(dry)))),
             uncertain_msec: tank.phase.uncertain_msec(),
         })
+    }
+
+    /// The bin of the overview that was so long ago; `None` where nothing was read.
+    pub(crate) fn minute_at(&self, ago_nsec: u64) -> Option<Bin> {
+        let now = self.readings.last()?.at_nsec;
+        let axis = Axis::ending(now, BIN_NSEC, BINS);
+        let since = now.checked_sub(ago_nsec)?.checked_sub(axis.start_nsec)?;
+        let at = usize::try_from(since / BIN_NSEC).ok()?;
+        let bin = *bins(self.readings.iter(), axis).get(at)?;
+        bin.used_permille.is_some().then_some(bin)
     }
 
     /// The last samples in numbers, newest first.
@@ -348,5 +258,4 @@ fn float(number: u64) -> f64 {
 }
 
 #[cfg(test)]
-#[path = "close_tests.rs"]
 mod tests;

@@ -10,6 +10,7 @@ pub(crate) mod both;
 pub(crate) mod busy;
 pub(crate) mod cpu;
 pub(crate) mod cpu_lens;
+mod easel;
 pub(crate) mod explain;
 pub(crate) mod eyes;
 pub(crate) mod feed;

@@ -60,6 +60,30 @@ impl Path {
         }
     }
 
+    /// Steps through points: each value holds for the time before its moment.
+    pub(crate) fn steps(&mut self, points: impl Iterator<Item = (f64, f64)>) {
+        for (at, (x, y)) in points.enumerate() {
+            let _ = match at {
+                0 => write!(self.0, "M{x:.1} {y:.1}"),
+                _ => write!(self.0, "V{y:.1}H{x:.1}"),
+            };
+        }
+    }
+
+    /// The area between two lines of steps over the same moments, of which one is below.
+    pub(crate) fn band(&mut self, upper: &[(f64, f64)], lower: &[(f64, f64)]) {
+        let (Some((x, y)), Some((_, floor))) = (upper.first(), lower.first()) else { return };
+        let _ = write!(self.0, "M{x:.1} {floor:.1}V{y:.1}");
+        for (x, y) in &upper[1..] {
+            let _ = write!(self.0, "V{y:.1}H{x:.1}");
+        }
+        // Back along the lower edge, whose steps are taken the other way round.
+        for pair in lower.windows(2).rev() {
+            let _ = write!(self.0, "V{:.1}H{:.1}", pair[1].1, pair[0].0);
+        }
+        let _ = write!(self.0, "V{floor:.1}Z");
+    }
+
     /// A dot.
     pub(crate) fn dot(&mut self, (x, y): (f64, f64), r: f64) {
         let _ = write!(
@@ -92,6 +116,14 @@ mod tests {
         path.upright(2.0, (0.0, 8.0));
         path.line([(0.0, 0.0), (1.0, 2.0)].into_iter());
         assert_eq!(path.0, "M1.0 10.0H3.0V5.0H1.0ZM0.0 4.0H9.0M2.0 0.0V8.0M0.0 0.0L1.0 2.0");
+        let mut steps = Path::default();
+        steps.steps([(0.0, 5.0), (10.0, 2.0)].into_iter());
+        assert_eq!(steps.0, "M0.0 5.0V2.0H10.0");
+        let mut band = Path::default();
+        band.band(&[(0.0, 5.0), (10.0, 2.0)], &[(0.0, 9.0), (10.0, 8.0)]);
+        assert_eq!(band.0, "M0.0 9.0V5.0V2.0H10.0V8.0H0.0V9.0Z");
+        band.band(&[], &[]);
+        assert!(band.0.ends_with("V9.0Z"), "nothing is no band");
         let mut dot = Path::default();
         dot.dot((5.0, 6.0), 2.0);
         assert_eq!(dot.0, "M3.0 6.0a2 2 0 1 0 4 0a2 2 0 1 0 -4 0Z");

@@ -22,7 +22,6 @@ use crate::host;
 use crate::kinds::is_running;
 use crate::place::{Place, Trouble};
 use crate::readings::Readings;
-use crate::uses::Track;
 
 /// Entries of a machine's feed that are kept.
 const FEED_KEPT: usize = 200;
@@ -101,8 +100,6 @@ pub(crate) struct State {
     /// The last close look at its namespaces; the matrix asks for it.
     pub(crate) discovery: Option<Rc<Discovery>>,
     pub(crate) histories: BTreeMap<GroupId, History>,
-    /// What the group in focus uses besides the CPU; its lens asks for it.
-    pub(crate) uses: Rc<Track>,
     /// What probes in its containers have printed; the lenses that show it ask for it.
     pub(crate) readings: Rc<Readings>,
     pub(crate) feeds: BTreeMap<MachineId, Rc<Vec<FeedEntry>>>,
@@ -363,8 +360,7 @@ impl State {
             Event::Feed { machine, entries } => self.fed(machine, entries),
             Event::Synced => self.snapshot_complete(),
             // Close samples have a way of their own, past the state.
-            Event::Viewers { .. } | Event::Cpu(_) => {}
-            Event::Use(sample) => Rc::make_mut(&mut self.uses).push(*sample),
+            Event::Viewers { .. } | Event::Cpu(_) | Event::Use(_) => {}
         }
     }
 

@@ -1,11 +1,21 @@
-//! Close samples go past the state: twenty a second are for a picture, not for the virtual DOM.
+//! Close samples go past the state: several a second are for a picture, not for the virtual DOM.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use vitrine_shared::focus::CpuSample;
+use vitrine_shared::uses::UseSample;
 
-type Listener = Rc<dyn Fn(CpuSample)>;
+/// What is read when a page looks closely at a group.
+#[derive(Debug)]
+pub(crate) enum Near {
+    /// Its CPU.
+    Cpu(CpuSample),
+    /// Its memory, processes and devices.
+    Use(Box<UseSample>),
+}
+
+type Listener = Rc<dyn Fn(Near)>;
 
 thread_local! {
     static LISTENER: RefCell<Option<Listener>> = const { RefCell::new(None) };
@@ -16,7 +26,7 @@ pub(crate) struct Tap(Listener);
 
 impl Tap {
     /// Hears every sample from now on.
-    pub(crate) fn new(hear: impl Fn(CpuSample) + 'static) -> Self {
+    pub(crate) fn new(hear: impl Fn(Near) + 'static) -> Self {
         let listener: Listener = Rc::new(hear);
         LISTENER.with(|slot| *slot.borrow_mut() = Some(Rc::clone(&listener)));
         Tap(listener)
@@ -35,7 +45,7 @@ impl Drop for Tap {
 }
 
 /// Hands a sample to whoever listens.
-pub(crate) fn hand_on(sample: CpuSample) {
+pub(crate) fn hand_on(sample: Near) {
     // Taken out first: the listener may end itself.
     let listener = LISTENER.with(|slot| slot.borrow().clone());
     if let Some(hear) = listener {

@@ -175,6 +175,37 @@ pub(crate) fn rates(
     Some((rate(from.read_bytes, to.read_bytes), rate(from.written_bytes, to.written_bytes)))
 }
 
+/// What all three pictures say of one moment.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Moment {
+    pub(crate) ago_nsec: u64,
+    /// Bytes in use, their parts, and the limit.
+    pub(crate) memory: Option<(u64, Parts, Option<u64>)>,
+    /// How many there are, and may be.
+    pub(crate) pids: Option<(u64, Option<u64>)>,
+    /// Bytes a second read and written, of the device that is shown.
+    pub(crate) io: Option<(u64, u64)>,
+    /// What was met then.
+    pub(crate) met: Vec<Mark>,
+}
+
+/// What was read at a moment so long before the last reading: a reading stands for the time since
+/// the one before it. `None` where nothing was read.
+pub(crate) fn moment(track: &Track, ago_nsec: u64) -> Option<Moment> {
+    let last = track.last()?;
+    let at = last.at_nsec.checked_sub(ago_nsec)?;
+    let (before, one) =
+        track.pairs().find(|(before, after)| before.at_nsec < at && at <= after.at_nsec)?;
+    let device = busiest(last).map(|device| (device.limits.major, device.limits.minor));
+    Some(Moment {
+        ago_nsec,
+        memory: one.memory.as_ref().map(|m| (m.current_bytes, Parts::of(m), m.max_bytes)),
+        pids: one.pids.map(|pids| (pids.current, pids.max)),
+        io: device.and_then(|device| rates(before, one, device)),
+        met: marks(track).into_iter().filter(|mark| mark.at_nsec == one.at_nsec).collect(),
+    })
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use vitrine_shared::cgroup::{GroupId, IoMax};
@@ -255,6 +286,28 @@ pub(crate) mod tests {
             found,
             [(What::AtLimit, 3), (What::Slowed, 1), (What::Killed, 1), (What::Refused, 1)]
         );
+    }
+
+    #[test]
+    fn a_moment_is_what_the_next_reading_says() {
+        let used = |current_bytes, met_max| MemoryUse {
+            current_bytes,
+            met_max,
+            max_bytes: Some(9),
+            ..MemoryUse::default()
+        };
+        let mut track = Track::default();
+        track.push(memory(10, used(4, 0)));
+        track.push(memory(20, used(8, 2)));
+        track.push(memory(30, used(6, 2)));
+        let at = |ago_sec: u64| moment(&track, ago_sec * 1_000_000_000);
+        let then = at(15).unwrap();
+        assert_eq!(then.memory.map(|(bytes, _, max)| (bytes, max)), Some((8, Some(9))));
+        assert_eq!(then.met.iter().map(|mark| mark.count).collect::<Vec<_>>(), [2]);
+        assert_eq!(at(0).unwrap().memory.map(|(bytes, ..)| bytes), Some(6));
+        assert_eq!((at(0).unwrap().met, at(0).unwrap().pids), (Vec::new(), None));
+        assert_eq!(at(25), None, "before the first reading");
+        assert_eq!(moment(&Track::default(), 0), None);
     }
 
     #[test]

@@ -41,8 +41,20 @@ describe('the CPU lens', () => {
   after(async () => { for (const { context } of Object.values(desks)) await context.close(); });
   const here = (name, run) => spec(name, () => desks.one, run);
 
-  here('a throttled loop: figures, solid and dashed ink, the period in words', async (page, note) => {
+  here('in the first view too the quota’s line is dragged, where the pointer is', async (page) => {
     await startContainer(page);
+    const picture = page.locator('.lens-picture .chart-svg');
+    const chart = await until('the chart', async () => await picture.isVisible() && picture.boundingBox());
+    const at = (percent) => chart.y + chart.height * (1 - percent / 100);
+    await page.mouse.move(chart.x + 100, at(80));
+    await page.mouse.down();
+    await page.mouse.move(chart.x + 100, at(60), { steps: 4 });
+    await page.mouse.move(chart.x + 300, at(70), { steps: 4 });
+    await page.mouse.up();
+    await until('seven tenths of a CPU', () => Math.abs(Number(said(0, 'cpu.cfs_quota_us')) - 70_000) <= 3_000);
+  });
+
+  here('a throttled loop: figures, solid and dashed ink, the period in words', async (page, note) => {
     await look(page);
     await hook(page, 'busy').click();
     await setQuota(page, 20_000, 100_000);
@@ -66,6 +78,8 @@ describe('the CPU lens', () => {
   here('the quota is dragged on its line, and the kernel obeys', async (page) => {
     await hook(page, 'cpu-overview').scrollIntoViewIfNeeded();
     const chart = await hook(page, 'cpu-overview').boundingBox();
+    const y = (await path(page, 'ink-line')).match(/^M0.0 ([\d.]+)/)[1];
+    assert.ok(Math.abs(Number(y) / chart.height - 0.8) < 0.03, `drawn where it is held: ${y}`);
     const at = (percent) => chart.y + chart.height * (1 - percent / 100);
     await page.mouse.move(chart.x + 200, at(20));
     await page.mouse.down();
@@ -77,6 +91,36 @@ describe('the CPU lens', () => {
       return Math.abs(usec - 50_000) <= 3_000 && usec;
     });
     await until('the field says the same', async () => await hook(page, 'quota').inputValue() === String(quota));
+  });
+
+  here('the slider is the same hand', async (page) => {
+    await hook(page, 'quota-slider').focus();
+    await page.keyboard.press('ArrowRight');
+    await until('one per cent more', () => Number(said(0, 'cpu.cfs_quota_us')) === 51_000);
+    await page.keyboard.press('ArrowLeft');
+    await until('and back', () => Number(said(0, 'cpu.cfs_quota_us')) === 50_000);
+  });
+
+  here('the time cursor speaks of a moment of the minute as well', async (page) => {
+    const chart = await hook(page, 'cpu-overview').boundingBox();
+    // Two seconds and a half before now; the words left of the picture are 124 px wide.
+    await page.mouse.move(chart.x + 124 + (chart.width - 124) * (1 - 2.5 / 60), chart.y + 20);
+    await until('used, quota, throttled', async () =>
+      /^[23]\.\d s ago: [\d.]+ % of one CPU, quota \d+ %, \d+ % of the periods throttled\.$/.test(await text(page, 'cpu-caption')));
+    await page.mouse.move(0, 0);
+  });
+
+  here('every CPU and every thread has a row, as the kernel counts them', async (page) => {
+    const names = await until('the rows are named', async () => {
+      const all = await hook(page, 'cpu-lanes').locator('text').allTextContents();
+      return all.some((name) => name.startsWith('TID')) && all;
+    });
+    const percpu = said(0, 'cpuacct.usage_percpu').split(/\s+/).length;
+    const told = names.filter((name) => name.startsWith('CPU'));
+    assert.ok(told.length === Math.min(percpu, told.length) && told.length > 0, names.join());
+    if (percpu <= 8) assert.equal(told.length, percpu, names.join());
+    assert.ok(names.includes(`TID ${firsts()[0]}`), names.join());
+    assert.ok((await path(page, 'ink-ran')).length > 20 && (await path(page, 'ink-waited')).length > 20);
   });
 
   here('the time cursor by arrow keys holds the picture and says its period', async (page) => {
@@ -109,6 +153,7 @@ describe('the CPU lens', () => {
     await hook(page, 'cpu-burst').fill('10000');
     await page.keyboard.press('Enter');
     await until('the kernel has it', () => said(0, 'cpu.cfs_burst_us') === '10000');
+    await until('the tank holds more than the quota', async () => (await path(page, 'ink-full'))?.length > 5);
     await hook(page, 'cpu-burst').fill('0');
     await page.keyboard.press('Enter');
     await until('and no longer', () => said(0, 'cpu.cfs_burst_us') === '0');

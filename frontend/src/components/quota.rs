@@ -18,6 +18,9 @@ pub(crate) struct Props {
     pub(crate) group: GroupId,
     pub(crate) quota_usec: Option<u64>,
     pub(crate) period_usec: u64,
+    /// As far as the slider goes, in per cent of one CPU.
+    #[prop_or(100)]
+    pub(crate) most: u32,
     /// What a hand asks for and the kernel does not have yet, in thousandths of one CPU.
     pub(crate) wanted: Option<u32>,
     /// Asks for a share, in thousandths of one CPU.
@@ -105,18 +108,19 @@ pub(crate) fn Quota(props: &Props) -> Html {
 fn slider(props: &Props, ui: &crate::ui::Ui) -> Html {
     let measured = crate::history::permille(props.quota_usec, props.period_usec);
     let permille = props.wanted.or(measured);
-    let value = permille.map_or(100, |permille| (permille / 10).clamp(1, 100));
+    let most = props.most;
+    let value = permille.map_or(most, |permille| (permille / 10).clamp(1, most));
     let words = match permille {
         Some(permille) => percent_of_one(ui.lang, &format::short_percent(permille)),
         None => ui.lab().no_limit.into(),
     };
-    let oninput = props.want.reform(|event: InputEvent| {
-        input_text(&event).parse::<u32>().unwrap_or(100).clamp(1, 100) * 10
+    let oninput = props.want.reform(move |event: InputEvent| {
+        input_text(&event).parse::<u32>().unwrap_or(most).clamp(1, most) * 10
     });
     html! {
         <label class="slider">
             <span class="slider-words">{&words}</span>
-            <input type="range" min="1" max="100" step="1" data-test="quota-slider"
+            <input type="range" min="1" max={most.to_string()} step="1" data-test="quota-slider"
                 value={value.to_string()} aria-label={ui.lab().quota_slider} aria-valuetext={words}
                 disabled={!props.may_change} {oninput} />
         </label>

@@ -1,5 +1,7 @@
 //! The words of the CPU lens.
 
+use vitrine_shared::cpu::overview::Bin;
+
 use crate::close::{Figures, InWords};
 use crate::format;
 use crate::prefs::Lang;
@@ -18,12 +20,12 @@ words! {
     shown_periods: "Periods" / "周期数";
     measured: "solid: measured" / "实线与实心：实测";
     modelled: "dashed: modelled" / "虚线：模型推算";
-    key_tank: "quota tank, modelled" / "配额水箱，模型推算";
-    key_dots: "its level at a reading" / "读数时刻的水位";
-    key_run: "run / wait, modelled" / "运行 / 等待，模型推算";
-    key_used: "used in each sample, measured" / "每个采样用掉的，实测";
-    key_throttled: "throttled periods, measured" / "被限流的周期，实测";
-    key_threads: "each thread: on a CPU / waiting, measured" / "每个线程：在 CPU 上 / 在等待，实测";
+    row_tank: "quota tank," / "配额水箱";
+    row_modelled: "modelled" / "（推算）";
+    row_wait: "wait, modelled" / "等待（推算）";
+    row_used: "used, measured" / "用掉（实测）";
+    no_cpus: "cgroup v2 does not count time for each CPU." / "cgroup v2 不按 CPU 分别计时。";
+    not_read: "Nothing was read then." / "那时没有读数。";
     no_quota: "No quota: no periods are counted, and there is no tank to run empty. Drag the line down." / "没有配额：内核不计周期，也没有会流空的水箱。把那条线往下拖。";
     no_close: "Waiting for close readings." / "正在等待近距读数。";
     viewer: "Close readings are for those who may change this machine." / "只有可以更改这台机器的人才能看近距读数。";
@@ -83,6 +85,32 @@ pub(crate) fn period(lang: Lang, it: &InWords) -> String {
             format!("{ago} 毫秒前水箱加满：用掉 {quota} 毫秒里的 {used} 毫秒，没有被限流（时刻为模型推算）。"),
         ),
     }
+}
+
+/// A moment of the minute in a sentence: half a second, all of it measured.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // A few thousand.
+pub(crate) fn moment(lang: Lang, ago_msec: f64, bin: &Bin) -> String {
+    let seconds = format!("{:.1}", ago_msec / 1e3);
+    let used = format!("{:.1}", bin.used_permille.unwrap_or(0.0) / 10.0);
+    let quota = bin.quota_permille.map(|quota| format::short_percent(quota.round() as u32));
+    let quota = match quota {
+        Some(quota) => lang.pick(format!("quota {quota} %"), format!("配额 {quota} %")),
+        None => lang.pick("no quota", "没有配额").into(),
+    };
+    let throttled = match bin.throttled {
+        Some(share) => {
+            let percent = format!("{:.0}", share * 100.0);
+            lang.pick(
+                format!("{percent} % of the periods throttled"),
+                format!("{percent} % 的周期被限流"),
+            )
+        }
+        None => words(lang).no_periods.into(),
+    };
+    lang.pick(
+        format!("{seconds} s ago: {used} % of one CPU, {quota}, {throttled}."),
+        format!("{seconds} 秒前：一个 CPU 的 {used} %，{quota}，{throttled}。"),
+    )
 }
 
 /// The overview for those who cannot see it.

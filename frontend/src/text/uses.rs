@@ -1,16 +1,13 @@
 //! The words of the lens of memory, processes and devices.
 
+use crate::format;
 use crate::prefs::Lang;
-use crate::uses::{Mark, What};
+use crate::uses::{Mark, Moment, What};
 
 words! {
-    tabs: "What is shown" / "显示什么";
     memory: "Memory" / "内存";
     pids: "Processes" / "进程";
     io: "I/O" / "I/O";
-    memory_question: "What is its memory made of, and where is the wall?" / "它的内存由什么组成，边界在哪里？";
-    pids_question: "How many processes may there still be?" / "还能再有多少进程？";
-    io_question: "How fast may it read and write?" / "它能读写得多快？";
     waiting: "Waiting for the first reading." / "正在等待第一次读数。";
     not_allowed: "Only who may change this machine is told this closely." / "只有可以改动这台机器的人才能看得这么细。";
     no_memory: "This group has no memory controller: nothing counts its memory." / "这个组没有 memory 控制器：没有人统计它的内存。";
@@ -29,8 +26,9 @@ words! {
     max: "limit" / "上限";
     soft: "soft limit (slows nobody down)" / "软上限（不会让任何人变慢）";
     no_limit: "no limit" / "不限";
-    far_above: "far above this picture" / "远在图的上方";
-    running: "processes and threads" / "进程和线程";
+    memory_max: "memory limit" / "内存上限";
+    pids_max: "process limit" / "进程上限";
+    running: "processes" / "个进程";
     read: "read" / "读";
     written: "written" / "写";
     device: "device" / "设备";
@@ -39,7 +37,6 @@ words! {
         / "压力：任务因缺内存而停住的时间；深色：全部任务都停住";
     io_pressure: "Pressure: time its tasks stood still for want of a device; dark: all of them"
         / "压力：任务因等设备而停住的时间；深色：全部任务都停住";
-    no_pressure: "v1 counts no pressure for a group." / "v1 不为组统计压力。";
     io_v1: "v1 does not count what it throttles, and it counts only what a process reads and writes past the cache: what the kernel writes out later counts to nobody."
         / "v1 不统计自己限了多少流，而且只统计进程绕过缓存的读写：内核稍后写出的数据不算在任何人头上。";
 
@@ -59,7 +56,14 @@ words! {
     bomb_needs: "Only in a group with a limit of its own." / "只在自己有上限的组里才行。";
     stop: "Stop" / "停止";
 
-    table: "Show as table" / "显示为表格";
+    row_pressure: "pressure" / "压力";
+    pause: "Pause" / "暂停";
+    go_on: "Go on" / "继续";
+    cursor: "Time cursor" / "时间游标";
+    point: "Point at a picture, or move the time cursor: what was used at that moment stands here." / "指向任一张图，或移动时间游标：那一刻的用量会写在这里。";
+    not_read: "Nothing was read then." / "那时没有读数。";
+    table: "Show as table" / "以表格显示";
+    hide_table: "Hide the table" / "收起表格";
     ago: "seconds ago" / "几秒前";
 }
 
@@ -89,6 +93,54 @@ pub(crate) fn met(lang: Lang, mark: &Mark) -> String {
 /// "3 s ago"
 pub(crate) fn ago(lang: Lang, seconds: u64) -> String {
     lang.pick(format!("{seconds} s ago"), format!("{seconds} 秒前"))
+}
+
+/// "limit 24 MiB", and whether its line is above the picture.
+pub(crate) fn limit(lang: Lang, limit: Option<&str>, is_far: bool) -> String {
+    let w = words(lang);
+    match (limit, is_far) {
+        (None, _) => w.no_limit.into(),
+        (Some(limit), false) => format!("{} {limit}", w.max),
+        (Some(limit), true) => lang.pick(
+            format!("limit {limit}, far above the picture"),
+            format!("上限 {limit}，远在图的上方"),
+        ),
+    }
+}
+
+/// What all three pictures say of one moment.
+pub(crate) fn moment(lang: Lang, it: &Moment) -> String {
+    let w = words(lang);
+    #[allow(clippy::cast_precision_loss)] // At most a minute of nanoseconds.
+    let seconds = format!("{:.1}", it.ago_nsec as f64 / 1e9);
+    let of = |limit: Option<String>| limit.map_or(w.no_limit.into(), |l| format!("{} {l}", w.max));
+    let mut parts = Vec::new();
+    if let Some((used, stack, max)) = it.memory {
+        let names = [w.anon, w.file, w.kernel, w.other, w.swap];
+        let named = names.into_iter().zip(stack.stack()).filter(|(_, bytes)| *bytes > 0);
+        let made: Vec<_> =
+            named.map(|(name, bytes)| format!("{name} {}", format::bytes(bytes))).collect();
+        let (used, made, max) =
+            (format::bytes(used), made.join(lang.pick(", ", "、")), of(max.map(format::bytes)));
+        parts.push(lang.pick(
+            format!("memory {used} ({made}), {max}"),
+            format!("内存 {used}（{made}），{max}"),
+        ));
+    }
+    if let Some((now, max)) = it.pids {
+        let max = of(max.map(|max| max.to_string()));
+        parts.push(lang.pick(format!("{now} processes, {max}"), format!("{now} 个进程，{max}")));
+    }
+    if let Some((read, written)) = it.io {
+        let (read, written) = (format::bytes(read), format::bytes(written));
+        parts.push(lang.pick(
+            format!("{read}/s read, {written}/s written"),
+            format!("每秒读 {read}，写 {written}"),
+        ));
+    }
+    parts.extend(it.met.iter().map(|mark| met(lang, mark)));
+    let parts = parts.join(lang.pick("; ", "；"));
+    lang.pick(format!("{seconds} s ago: {parts}."), format!("{seconds} 秒前：{parts}。"))
 }
 
 /// A picture of memory for who cannot see it.

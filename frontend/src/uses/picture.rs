@@ -1,25 +1,51 @@
-//! Where the lines of these charts go. Pure: readings and a size in, SVG paths out.
+//! The three pictures of a group's last minute: readings and a size in, paths out. Pure.
 
-use std::fmt::Write;
+use vitrine_shared::uses::{Pressure, UseSample};
 
-use vitrine_shared::uses::UseSample;
-
-use super::{Parts, SPAN_NSEC, Track, rates};
+use super::{Parts, SPAN_NSEC, Track, What, busiest, marks, rates};
+use crate::draw::{Path, Scale};
 
 /// A limit that is so many times what is used is above the picture, and said in words.
 const FAR: u64 = 8;
+/// Two signs of a kind that are nearer than this are drawn as one, in CSS pixels.
+const BESIDE: f64 = 14.0;
 
-/// The size of a chart, and what its height stands for.
+/// One picture's size, and what it stands for: a minute by some value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Frame {
-    /// Width, in CSS pixels.
-    pub(crate) width: f64,
-    /// Height, in CSS pixels.
-    pub(crate) height: f64,
+    x: Scale,
+    y: Scale,
     /// The value at the top.
     pub(crate) top: u64,
-    /// The moment at the right edge.
-    pub(crate) now_nsec: u64,
+}
+
+/// Memory in its parts, its limits, what it met, and what its tasks stood still for it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Memory {
+    pub(crate) frame: Frame,
+    /// From the bottom of the stack to its top.
+    pub(crate) bands: [Path; 5],
+    pub(crate) high: Path,
+    pub(crate) max: Path,
+    pub(crate) pressure: [Path; 2],
+}
+
+/// Processes against their limit.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Pids {
+    pub(crate) frame: Frame,
+    pub(crate) area: Path,
+    pub(crate) max: Path,
+}
+
+/// Bytes a second that the busiest device read and wrote, and their limits.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Io {
+    pub(crate) frame: Frame,
+    pub(crate) read: Path,
+    pub(crate) written: Path,
+    pub(crate) limits: [Path; 2],
+    pub(crate) pressure: [Path; 2],
 }
 
 /// Bytes, processes and nanoseconds of a picture: far below 2^53, or off the picture.
@@ -29,16 +55,33 @@ fn float(value: u64) -> f64 {
 }
 
 impl Frame {
+    /// The last minute before `now_nsec`, up to a value at the top.
+    pub(crate) fn new((width, height): (f64, f64), top: u64, now_nsec: u64) -> Self {
+        let now = float(now_nsec);
+        Frame {
+            x: Scale { values: (now - float(SPAN_NSEC), now), pixels: (0.0, width) },
+            y: Scale { values: (0.0, float(top.max(1))), pixels: (height, 0.0) },
+            top,
+        }
+    }
+
     /// Where a moment is.
     pub(crate) fn x(&self, at_nsec: u64) -> f64 {
-        let age = self.now_nsec.saturating_sub(at_nsec).min(SPAN_NSEC);
-        self.width - float(age) / float(SPAN_NSEC) * self.width
+        self.x.at(float(at_nsec))
     }
 
     /// The height of a value.
     pub(crate) fn y(&self, value: u64) -> f64 {
-        let share = (float(value) / float(self.top.max(1))).min(1.0);
-        self.height - share * self.height
+        self.y.at(float(value))
+    }
+
+    /// The height of a limit, unless it is above the picture.
+    pub(crate) fn limit_y(&self, limit: Option<u64>) -> Option<f64> {
+        limit.filter(|limit| *limit <= self.top).map(|limit| self.y(limit))
+    }
+
+    fn height(&self) -> f64 {
+        self.y.pixels.0
     }
 }
 
@@ -49,9 +92,76 @@ pub(crate) fn top(most: u64, limits: impl Iterator<Item = u64>) -> u64 {
     top.saturating_add(top / 8).max(1)
 }
 
-/// One band for each part, from the bottom of the stack to its top. A reading stands for the time
-/// since the one before it, so edges are steps.
-pub(crate) fn bands(track: &Track, frame: &Frame) -> [String; 5] {
+/// The picture of memory, with a strip of pressure so high; `None` where nothing counts it.
+pub(crate) fn memory(track: &Track, size: (f64, f64), strip: f64) -> Option<Memory> {
+    let last = track.last()?;
+    let now = last.memory.as_ref()?;
+    let all = track.minute().filter_map(|one| one.memory.as_ref());
+    let most = all.map(|one| Parts::of(one).stack().iter().sum()).max().unwrap_or(0);
+    let limits = [now.max_bytes, now.high_bytes].into_iter().flatten();
+    let frame = Frame::new(size, top(most, limits), last.at_nsec);
+    Some(Memory {
+        frame,
+        bands: bands(track, &frame),
+        high: limit(track, &frame, |one| one.memory.as_ref()?.high_bytes),
+        max: limit(track, &frame, |one| one.memory.as_ref()?.max_bytes),
+        pressure: pressure(track, &frame, strip, |one| one.memory.as_ref()?.pressure),
+    })
+}
+
+/// The picture of processes; `None` where nothing counts them.
+pub(crate) fn pids(track: &Track, size: (f64, f64)) -> Option<Pids> {
+    let last = track.last()?;
+    let now = last.pids?;
+    let most = track.minute().filter_map(|one| one.pids).map(|pids| pids.current).max();
+    let frame = Frame::new(size, top(most.unwrap_or(0), now.max.into_iter()), last.at_nsec);
+    let known = |one: &UseSample| Some((frame.x(one.at_nsec), frame.y(one.pids?.current)));
+    let upper: Vec<_> = track.minute().filter_map(known).collect();
+    let lower: Vec<_> = upper.iter().map(|(x, _)| (*x, frame.height())).collect();
+    let mut area = Path::default();
+    area.band(&upper, &lower);
+    Some(Pids { frame, area, max: limit(track, &frame, |one| one.pids?.max) })
+}
+
+/// The picture of the busiest device; `None` where none was used or nothing counts it.
+pub(crate) fn io(track: &Track, size: (f64, f64), strip: f64) -> Option<Io> {
+    let last = track.last()?;
+    let limits = busiest(last)?.limits;
+    let device = (limits.major, limits.minor);
+    let flow = |(before, after): (&UseSample, &UseSample)| {
+        let (read, written) = rates(before, after, device)?;
+        Some((after.at_nsec, read, written))
+    };
+    let flows: Vec<_> = track.pairs().filter_map(flow).collect();
+    let most = flows.iter().map(|(_, read, written)| *read.max(written)).max().unwrap_or(0);
+    let near = [limits.read_bps, limits.write_bps].into_iter().flatten();
+    let frame = Frame::new(size, top(most, near), last.at_nsec);
+    let line = |value: fn(&(u64, u64, u64)) -> u64| {
+        let mut path = Path::default();
+        path.steps(flows.iter().map(|flow| (frame.x(flow.0), frame.y(value(flow)))));
+        path
+    };
+    let of = |sample: &UseSample| {
+        let devices = &sample.io.as_ref()?.devices;
+        let find =
+            |one: &&vitrine_shared::uses::DeviceUse| (one.limits.major, one.limits.minor) == device;
+        devices.iter().find(find).map(|one| one.limits)
+    };
+    Some(Io {
+        frame,
+        read: line(|flow| flow.1),
+        written: line(|flow| flow.2),
+        limits: [
+            limit(track, &frame, |one| of(one)?.read_bps),
+            limit(track, &frame, |one| of(one)?.write_bps),
+        ],
+        pressure: pressure(track, &frame, strip, |one| one.io.as_ref()?.pressure),
+    })
+}
+
+/// One band for each part. A reading stands for the time since the one before it, so edges are
+/// steps; a part that is nowhere is not drawn.
+fn bands(track: &Track, frame: &Frame) -> [Path; 5] {
     std::array::from_fn(|part| {
         let (mut upper, mut lower) = (Vec::new(), Vec::new());
         for sample in track.minute() {
@@ -62,116 +172,74 @@ pub(crate) fn bands(track: &Track, frame: &Frame) -> [String; 5] {
             upper.push((x, frame.y(below + stack[part])));
             lower.push((x, frame.y(below)));
         }
-        if upper.iter().zip(&lower).all(|(upper, lower)| (upper.1 - lower.1).abs() < 0.05) {
-            return String::new();
+        let mut path = Path::default();
+        if !upper.iter().zip(&lower).all(|(upper, lower)| (upper.1 - lower.1).abs() < 0.05) {
+            path.band(&upper, &lower);
         }
-        band(&upper, &lower)
+        path
     })
 }
 
-fn band(upper: &[(f64, f64)], lower: &[(f64, f64)]) -> String {
-    let mut path = String::new();
-    let (Some((x, y)), Some((_, floor))) = (upper.first(), lower.first()) else { return path };
-    // Writing to a string cannot fail; the same holds below.
-    let _ = write!(path, "M{x:.1} {floor:.1}V{y:.1}");
-    for (x, y) in &upper[1..] {
-        let _ = write!(path, "V{y:.1}H{x:.1}");
-    }
-    // Back along the lower edge, whose steps are taken the other way round.
-    for pair in lower.windows(2).rev() {
-        let _ = write!(path, "V{:.1}H{:.1}", pair[1].1, pair[0].0);
-    }
-    let _ = write!(path, "V{floor:.1}Z");
-    path
-}
-
-/// A line of steps through the values that there are; nothing is drawn where there is none.
-pub(crate) fn steps(
-    track: &Track,
-    frame: &Frame,
-    value: impl Fn(&UseSample) -> Option<u64>,
-) -> String {
-    let mut path = String::new();
-    let mut from: Option<f64> = None;
-    for sample in track.minute() {
-        let x = frame.x(sample.at_nsec);
-        let before = from.replace(x);
-        // A limit that is above the picture is not drawn at its edge.
-        let Some(value) = value(sample).filter(|value| *value <= frame.top) else { continue };
-        if let Some(from) = before {
-            let _ = write!(path, "M{from:.1} {y:.1}H{x:.1}", y = frame.y(value));
+/// A limit's line, where there is one. What is above the picture is not drawn at its edge.
+fn limit(track: &Track, frame: &Frame, value: impl Fn(&UseSample) -> Option<u64>) -> Path {
+    let mut path = Path::default();
+    for (before, after) in track.pairs() {
+        if let Some(y) = frame.limit_y(value(after)) {
+            path.level((frame.x(before.at_nsec), frame.x(after.at_nsec)), y);
         }
     }
     path
 }
 
-/// The area below a value.
-pub(crate) fn area(
+/// The strip of pressure, so high: the share of each step in which some and in which all tasks
+/// stood still.
+fn pressure(
     track: &Track,
     frame: &Frame,
-    value: impl Fn(&UseSample) -> Option<u64>,
-) -> String {
-    let known = |sample: &UseSample| Some((frame.x(sample.at_nsec), frame.y(value(sample)?)));
-    let upper: Vec<_> = track.minute().filter_map(known).collect();
-    let lower: Vec<_> = upper.iter().map(|(x, _)| (*x, frame.height)).collect();
-    band(&upper, &lower)
-}
-
-/// Read and written bytes a second of a device, as the steps of two lines; and the most of both.
-pub(crate) fn flows(track: &Track, device: (u32, u32)) -> (Vec<(u64, u64, u64)>, u64) {
-    let flow = |(before, after): (&UseSample, &UseSample)| {
-        let (read, written) = rates(before, after, device)?;
-        Some((after.at_nsec, read, written))
-    };
-    let flows: Vec<_> = track.pairs().filter_map(flow).collect();
-    let most = flows.iter().map(|(_, read, written)| *read.max(written)).max().unwrap_or(0);
-    (flows, most)
-}
-
-/// A line of steps through moments and values.
-pub(crate) fn line(points: impl Iterator<Item = (u64, u64)>, frame: &Frame) -> String {
-    let mut path = String::new();
-    for (at, (at_nsec, value)) in points.enumerate() {
-        let (x, y) = (frame.x(at_nsec), frame.y(value));
-        let _ = match at {
-            0 => write!(path, "M{x:.1} {y:.1}"),
-            _ => write!(path, "V{y:.1}H{x:.1}"),
-        };
-    }
-    path
-}
-
-/// The strip of pressure: the share of each step in which some and in which all tasks stood still.
-pub(crate) fn pressure(
-    track: &Track,
-    frame: &Frame,
-    of: impl Fn(&UseSample) -> Option<vitrine_shared::uses::Pressure>,
-) -> (String, String) {
-    let (mut some, mut full) = (String::new(), String::new());
+    height: f64,
+    of: impl Fn(&UseSample) -> Option<Pressure>,
+) -> [Path; 2] {
+    let mut paths = [Path::default(), Path::default()];
     for (before, after) in track.pairs() {
         let (Some(from), Some(to)) = (of(before), of(after)) else { continue };
-        let usec = after.at_nsec.saturating_sub(before.at_nsec) / 1_000;
-        let (x0, x1) = (frame.x(before.at_nsec), frame.x(after.at_nsec));
+        let usec = float(after.at_nsec.saturating_sub(before.at_nsec) / 1_000).max(1.0);
+        let xs = (frame.x(before.at_nsec), frame.x(after.at_nsec));
         let sums = [(from.some_usec, to.some_usec), (from.full_usec, to.full_usec)];
-        for (path, (from, to)) in [&mut some, &mut full].into_iter().zip(sums) {
-            let share = (float(to.saturating_sub(from)) / float(usec.max(1))).min(1.0);
+        for (path, (from, to)) in paths.iter_mut().zip(sums) {
+            let share = (float(to.saturating_sub(from)) / usec).min(1.0);
             if share > 0.0 {
-                let y = frame.height * (1.0 - share);
-                let _ = write!(path, "M{x0:.1} {h:.1}V{y:.1}H{x1:.1}V{h:.1}Z", h = frame.height);
+                path.bar(xs, (height, height * (1.0 - share)));
             }
         }
     }
-    (some, full)
+    paths
+}
+
+/// Where the signs of one kind are: of several at one place one is drawn.
+pub(crate) fn signs(track: &Track, frame: &Frame, what: What) -> Vec<f64> {
+    let right = frame.x.pixels.1;
+    let mut drawn: Vec<f64> = Vec::new();
+    for mark in marks(track).into_iter().filter(|mark| mark.what == what) {
+        let x = frame.x(mark.at_nsec).clamp(8.0, (right - 8.0).max(8.0));
+        if drawn.last().is_none_or(|last| x - last >= BESIDE) {
+            drawn.push(x);
+        }
+    }
+    drawn
 }
 
 #[cfg(test)]
 mod tests {
-    use vitrine_shared::uses::{MemoryUse, Pressure};
+    use vitrine_shared::uses::{MemoryUse, PidsUse};
 
-    use super::super::tests::memory;
+    use super::super::tests::memory as reading;
     use super::*;
 
-    const FRAME: Frame = Frame { width: 600.0, height: 100.0, top: 100, now_nsec: 60_000_000_000 };
+    const SIZE: (f64, f64) = (600.0, 100.0);
+
+    fn frame(top: u64) -> Frame {
+        Frame::new(SIZE, top, 60_000_000_000)
+    }
 
     fn used(anon_bytes: u64, current_bytes: u64) -> MemoryUse {
         MemoryUse { anon_bytes, current_bytes, max_bytes: Some(80), ..MemoryUse::default() }
@@ -179,25 +247,25 @@ mod tests {
 
     fn track() -> Track {
         let mut track = Track::default();
-        track.push(memory(30, used(10, 30)));
-        track.push(memory(60, used(20, 50)));
+        track.push(reading(30, used(10, 30)));
+        track.push(reading(60, used(20, 50)));
         track
     }
 
     #[test]
     fn a_band_stands_on_the_one_below_it_and_an_empty_one_is_not_drawn() {
-        let [anon, file, kernel, other, swap] = bands(&track(), &FRAME);
-        assert_eq!(anon, "M300.0 100.0V90.0V80.0H600.0V100.0H300.0V100.0Z");
-        assert_eq!(other, "M300.0 90.0V70.0V50.0H600.0V80.0H300.0V90.0Z");
-        assert_eq!([file, kernel, swap], ["", "", ""]);
+        let [anon, file, kernel, other, swap] = bands(&track(), &frame(100));
+        assert_eq!(anon.0, "M300.0 100.0V90.0V80.0H600.0V100.0H300.0V100.0Z");
+        assert_eq!(other.0, "M300.0 90.0V70.0V50.0H600.0V80.0H300.0V90.0Z");
+        assert_eq!([file.0, kernel.0, swap.0], ["", "", ""]);
     }
 
     #[test]
     fn no_limit_and_a_limit_above_the_picture_draw_no_line() {
-        let limit = |sample: &UseSample| sample.memory.as_ref()?.max_bytes;
-        assert_eq!(steps(&track(), &FRAME, limit), "M300.0 20.0H600.0");
-        assert_eq!(steps(&track(), &FRAME, |_| None), "");
-        assert_eq!(steps(&track(), &FRAME, |_| Some(101)), "");
+        let max = |sample: &UseSample| sample.memory.as_ref()?.max_bytes;
+        assert_eq!(limit(&track(), &frame(100), max).0, "M300.0 20.0H600.0");
+        assert_eq!(limit(&track(), &frame(100), |_| None).0, "");
+        assert_eq!(limit(&track(), &frame(79), max).0, "");
     }
 
     #[test]
@@ -205,6 +273,9 @@ mod tests {
         assert_eq!(top(80, [100].into_iter()), 112);
         assert_eq!(top(80, [10_000].into_iter()), 90, "far above");
         assert_eq!(top(0, std::iter::empty()), 1);
+        let picture = memory(&track(), SIZE, 10.0).unwrap();
+        assert_eq!((picture.frame.top, picture.frame.limit_y(Some(90))), (90, Some(0.0)));
+        assert_eq!((pids(&track(), SIZE), io(&track(), SIZE, 10.0)), (None, None), "not counted");
     }
 
     #[test]
@@ -214,16 +285,21 @@ mod tests {
             pressure: Some(Pressure { some_usec, full_usec }),
             ..MemoryUse::default()
         };
-        track.push(memory(30, at(0, 0)));
-        track.push(memory(60, at(15_000_000, 0)));
+        track.push(reading(30, at(0, 0)));
+        track.push(reading(60, at(15_000_000, 0)));
         let of = |sample: &UseSample| sample.memory.as_ref()?.pressure;
-        let (some, full) = pressure(&track, &FRAME, of);
-        assert_eq!((some.as_str(), full.as_str()), ("M300.0 100.0V50.0H600.0V100.0Z", ""));
+        let [some, full] = pressure(&track, &frame(1), 20.0, of);
+        assert_eq!((some.0.as_str(), full.0.as_str()), ("M300.0 20.0H600.0V10.0H300.0Z", ""));
     }
 
     #[test]
-    fn a_line_begins_with_its_first_value() {
-        let points = [(30_000_000_000, 50), (60_000_000_000, 100)];
-        assert_eq!(line(points.into_iter(), &FRAME), "M300.0 50.0V0.0H600.0");
+    fn signs_of_a_kind_that_are_at_one_place_are_one() {
+        let mut track = Track::default();
+        for (at, refused) in [(10, 0), (20, 1), (21, 2), (40, 3), (60, 3)] {
+            let pids = PidsUse { current: 1, max: Some(1), refused: Some(refused) };
+            track.push(UseSample { pids: Some(pids), ..reading(at, MemoryUse::default()) });
+        }
+        assert_eq!(signs(&track, &frame(1), What::Refused), [200.0, 400.0]);
+        assert_eq!(signs(&track, &frame(1), What::Killed), Vec::<f64>::new());
     }
 }

@@ -3,22 +3,21 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use gloo::render::{AnimationFrame, request_animation_frame};
-use gloo::timers::callback::Timeout;
 use vitrine_shared::focus::CpuSample;
-use web_sys::{Element, HtmlInputElement};
-use yew::NodeRef;
+use yew::{NodeRef, UseStateSetter};
 
-use crate::close::{Close, Periods, Row};
+use crate::close::{Close, Lane, MINUTE_NSEC, Periods, Row};
+use crate::components::easel::{Easel, GUTTER};
 use crate::draw::{Path, Scale};
+use crate::format;
 use crate::history::History;
-use crate::prefs::{Lang, reduced_motion};
+use crate::prefs::Lang;
 use crate::text::cpu_lens as text;
 
 /// Milliseconds between two texts: words that change faster cannot be read.
 const WORDS_MSEC: f64 = 250.0;
-/// Milliseconds between two pictures for those who want no motion.
-const STILL_MSEC: u32 = 1_000;
+/// Height of a word there.
+const MARK: f64 = 24.0;
 
 /// The elements whose shape is painted.
 #[derive(Clone, Copy, PartialEq)]
@@ -30,8 +29,10 @@ pub(super) enum Ink {
     Quota,
     Hand,
     Knob,
+    Moment,
     Periods,
     Ends,
+    Full,
     Tank,
     Dots,
     Run,
@@ -51,6 +52,7 @@ pub(super) enum Words {
     OfMachine,
     Passed,
     Top,
+    QuotaMark,
     Caption,
     CursorInput,
 }
@@ -58,6 +60,7 @@ pub(super) enum Words {
 /// What the virtual DOM knows and the picture needs.
 #[derive(Clone, Copy)]
 pub(super) struct Scenery {
+    /// Of the pictures, without the words beside them.
     pub(super) width: f64,
     pub(super) overview: f64,
     /// In thousandths of one CPU.
@@ -70,32 +73,31 @@ pub(super) struct Scenery {
 
 /// What was heard, and where it is painted.
 pub(super) struct Paint {
-    inks: [NodeRef; 18],
-    words: [NodeRef; 7],
+    easel: Easel<20, 8>,
     close: RefCell<Close>,
     scenery: Cell<Option<Scenery>>,
-    frame: RefCell<Option<AnimationFrame>>,
-    wait: RefCell<Option<Timeout>>,
     top_permille: Cell<f64>,
     held: Cell<bool>,
-    /// Where the time cursor is, as a share of the width.
-    cursor: Cell<Option<f64>>,
+    /// How long before now the time cursor is, in nanoseconds.
+    cursor: Cell<Option<u64>>,
+    /// Whose the rows are, and who writes that beside them: it changes seldom.
+    lanes: RefCell<Vec<Lane>>,
+    tell_lanes: UseStateSetter<Vec<Lane>>,
     worded_at: Cell<f64>,
     itself: RefCell<std::rc::Weak<Paint>>,
 }
 
 impl Paint {
-    pub(super) fn new() -> Rc<Paint> {
+    pub(super) fn new(tell_lanes: UseStateSetter<Vec<Lane>>) -> Rc<Paint> {
         let paint = Rc::new(Paint {
-            inks: std::array::from_fn(|_| NodeRef::default()),
-            words: std::array::from_fn(|_| NodeRef::default()),
+            easel: Easel::default(),
             close: RefCell::default(),
             scenery: Cell::default(),
-            frame: RefCell::default(),
-            wait: RefCell::default(),
             top_permille: Cell::new(1_000.0),
             held: Cell::default(),
             cursor: Cell::default(),
+            lanes: RefCell::default(),
+            tell_lanes,
             worded_at: Cell::new(f64::NEG_INFINITY),
             itself: RefCell::default(),
         });
@@ -104,11 +106,11 @@ impl Paint {
     }
 
     pub(super) fn node(&self, ink: Ink) -> NodeRef {
-        self.inks[ink as usize].clone()
+        self.easel.ink(ink as usize)
     }
 
     pub(super) fn word(&self, word: Words) -> NodeRef {
-        self.words[word as usize].clone()
+        self.easel.word(word as usize)
     }
 
     pub(super) fn set(&self, scenery: Scenery) {
@@ -164,43 +166,41 @@ impl Paint {
         self.scale().value(y)
     }
 
-    /// The pointer is at this place of the lens, or has left it.
-    pub(super) fn point(&self, x: Option<f64>) {
-        let width = self.scenery.get().map_or(1.0, |scenery| scenery.width.max(1.0));
-        self.cursor.set(x.map(|x| (x / width).clamp(0.0, 1.0)));
+    /// The time cursor is at a share of the width of one of the two pictures, or has left it.
+    pub(super) fn point(&self, ink: Ink, share: Option<f64>) {
+        let span = if ink == Ink::Overview { MINUTE_NSEC } else { self.span_nsec() };
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // At most a minute.
+        let ago = share.map(|share| ((1.0 - share.clamp(0.0, 1.0)) * float(span)) as u64);
+        self.cursor.set(ago);
         self.worded_at.set(f64::NEG_INFINITY);
         self.ask();
     }
 
-    /// The cursor was moved by its slider.
-    pub(super) fn cursor(&self, share: f64) {
-        self.cursor.set(Some(share));
-        self.worded_at.set(f64::NEG_INFINITY);
-        self.ask();
+    pub(super) fn width(&self) -> f64 {
+        self.scenery.get().map_or(1.0, |scenery| scenery.width.max(1.0))
     }
 
-    /// Paints in the next frame; for those who want no motion, not more than once a second.
+    fn span_nsec(&self) -> u64 {
+        let periods = self.scenery.get().map_or(1, |scenery| scenery.periods);
+        self.close.borrow().span_nsec(periods)
+    }
+
+    /// Where the time cursor is in a picture of so much time, if it is in it.
+    fn cursor_x(&self, width: f64, span_nsec: u64) -> Option<f64> {
+        let ago = self.cursor.get().filter(|ago| *ago <= span_nsec)?;
+        Some((1.0 - float(ago) / float(span_nsec.max(1))) * width)
+    }
+
+    /// Paints in the next frame.
     pub(super) fn ask(&self) {
-        if self.frame.borrow().is_some() || self.wait.borrow().is_some() {
-            return;
-        }
         let weak = self.itself.borrow().clone();
         let moved = self.worded_at.get() == f64::NEG_INFINITY || self.held.get();
-        if reduced_motion() && !moved {
-            *self.wait.borrow_mut() = Some(Timeout::new(STILL_MSEC, move || {
-                if let Some(paint) = weak.upgrade() {
-                    *paint.wait.borrow_mut() = None;
-                    paint.paint(f64::INFINITY);
-                }
-            }));
-            return;
-        }
-        *self.frame.borrow_mut() = Some(request_animation_frame(move |now| {
+        self.easel.ask(moved, move |now| {
             if let Some(paint) = weak.upgrade() {
-                *paint.frame.borrow_mut() = None;
+                paint.easel.begin();
                 paint.paint(now);
             }
-        }));
+        });
     }
 
     fn paint(&self, now_msec: f64) {
@@ -221,6 +221,7 @@ impl Paint {
         knob.dot((scenery.width - 9.0, y), 6.0);
         self.draw(Ink::Hand, &hand);
         self.draw(Ink::Knob, &knob);
+        self.draw_cursor(Ink::Moment, &scenery, MINUTE_NSEC, scenery.overview);
         let lens = close.periods(scenery.width, scenery.periods, u64::from(scenery.cpus));
         self.draw_periods(&lens, &scenery);
         if now_msec - self.worded_at.get() >= WORDS_MSEC || self.worded_at.get().is_infinite() {
@@ -230,14 +231,11 @@ impl Paint {
     }
 
     fn draw_periods(&self, lens: &Periods, scenery: &Scenery) {
-        if let Some(svg) = self.element(Ink::Periods) {
-            let view = format!("0 0 {:.0} {:.0}", scenery.width, lens.height);
-            if svg.get_attribute("viewBox").as_deref() != Some(&view) {
-                set(&svg, "viewBox", &view);
-            }
-        }
+        let view = format!("-{GUTTER} 0 {:.0} {:.0}", scenery.width + GUTTER, lens.height);
+        self.easel.set(Ink::Periods as usize, "viewBox", &view);
         for (ink, path) in [
             (Ink::Ends, &lens.ends),
+            (Ink::Full, &lens.quota),
             (Ink::Tank, &lens.tank),
             (Ink::Dots, &lens.dots),
             (Ink::Run, &lens.run),
@@ -249,11 +247,20 @@ impl Paint {
         ] {
             self.draw(ink, path);
         }
-        let mut cursor = Path::default();
-        if let Some(share) = self.cursor.get() {
-            cursor.upright(share * scenery.width, (0.0, lens.height));
+        let span = self.span_nsec();
+        self.draw_cursor(Ink::Cursor, scenery, span, lens.height);
+        if *self.lanes.borrow() != lens.lanes {
+            self.lanes.replace(lens.lanes.clone());
+            self.tell_lanes.set(lens.lanes.clone());
         }
-        self.draw(Ink::Cursor, &cursor);
+    }
+
+    fn draw_cursor(&self, ink: Ink, scenery: &Scenery, span_nsec: u64, height: f64) {
+        let mut cursor = Path::default();
+        if let Some(x) = self.cursor_x(scenery.width, span_nsec) {
+            cursor.upright(x, (0.0, height));
+        }
+        self.draw(ink, &cursor);
     }
 
     fn write(&self, close: &Close, scenery: &Scenery) {
@@ -266,48 +273,59 @@ impl Paint {
         self.say(Words::OfOne, &percent(one));
         self.say(Words::OfMachine, &percent(one.map(|one| one / f64::from(scenery.cpus.max(1)))));
         self.say(Words::Passed, &figures.map_or_else(String::new, |f| text::passed(lang, &f)));
-        self.say(Words::Top, &format!("↑ {:.0} %", self.top_permille.get() / 10.0));
-        let at = self.cursor.get();
-        let period = close.in_words(at, scenery.periods, u64::from(scenery.cpus));
-        let free = close.last().is_some_and(|last| last.quota_usec.is_none());
-        let caption = match period {
-            Some(period) => text::period(lang, &period),
-            None if free => w.no_quota.into(),
-            None if close.is_close() => w.no_periods.into(),
-            None => w.no_close.into(),
-        };
+        self.write_scale(scenery);
+        let caption = self.caption(close, scenery);
         self.say(Words::Caption, &caption);
-        if let Some(input) = self.words[Words::CursorInput as usize].cast::<HtmlInputElement>() {
-            set(&input, "aria-valuetext", &caption);
-        }
-        if let Some(svg) = self.element(Ink::Overview) {
-            set(&svg, "aria-label", &text::overview(lang, figures.as_ref(), scenery.quota));
-        }
-        if let Some(svg) = self.element(Ink::Periods) {
-            set(&svg, "aria-label", &format!("{}: {caption}", w.periods));
-        }
+        self.easel.set_word(Words::CursorInput as usize, "aria-valuetext", &caption);
+        let overview = text::overview(lang, figures.as_ref(), scenery.quota);
+        self.easel.set(Ink::Overview as usize, "aria-label", &overview);
+        let periods = format!("{}: {caption}", w.periods);
+        self.easel.set(Ink::Periods as usize, "aria-label", &periods);
     }
 
-    fn element(&self, ink: Ink) -> Option<Element> {
-        self.inks[ink as usize].cast::<Element>()
+    /// What the overview's height stands for, and the quota at its line, unless one hides the other.
+    fn write_scale(&self, scenery: &Scenery) {
+        let y = self.line_y();
+        let quota = scenery.quota.filter(|_| y < scenery.overview - 4.0);
+        let mark = quota.map_or_else(String::new, |q| format!("{} %", format::short_percent(q)));
+        let is_free = quota.is_none() || y > MARK;
+        let top = format!("{:.0} %", self.top_permille.get() / 10.0);
+        self.say(Words::Top, if is_free { &top } else { "" });
+        self.say(Words::QuotaMark, &mark);
+        let y = format!("{:.1}", (y + 5.0).max(12.0));
+        self.easel.set_word(Words::QuotaMark as usize, "y", &y);
+    }
+
+    /// What the time cursor is at: its period, or else its moment of the minute; without a cursor
+    /// the last period.
+    fn caption(&self, close: &Close, scenery: &Scenery) -> String {
+        let (lang, w) = (scenery.lang, text::words(scenery.lang));
+        let at = self.cursor.get();
+        let is_near = at.is_none_or(|ago| ago <= close.span_nsec(scenery.periods));
+        let period = close.in_words(at, u64::from(scenery.cpus)).filter(|_| is_near);
+        let free = close.last().is_some_and(|last| last.quota_usec.is_none());
+        match (period, at) {
+            (Some(period), _) => text::period(lang, &period),
+            (None, Some(ago)) => match close.minute_at(ago) {
+                Some(bin) => text::moment(lang, float(ago) / 1e9, &bin),
+                None => w.not_read.into(),
+            },
+            (None, None) if free => w.no_quota.into(),
+            (None, None) if close.is_close() => w.no_periods.into(),
+            (None, None) => w.no_close.into(),
+        }
     }
 
     fn draw(&self, ink: Ink, path: &Path) {
-        if let Some(element) = self.element(ink) {
-            set(&element, "d", &path.0);
-        }
+        self.easel.draw(ink as usize, path);
     }
 
     fn say(&self, word: Words, text: &str) {
-        if let Some(element) = self.words[word as usize].cast::<Element>()
-            && element.text_content().as_deref() != Some(text)
-        {
-            element.set_text_content(Some(text));
-        }
+        self.easel.say(word as usize, text);
     }
 }
 
-fn set(element: &Element, name: &str, value: &str) {
-    // Fails for a name that is none, and these are.
-    let _ = element.set_attribute(name, value);
+#[allow(clippy::cast_precision_loss)] // At most a minute of nanoseconds.
+fn float(nsec: u64) -> f64 {
+    nsec as f64
 }

@@ -6,6 +6,7 @@ use vitrine_shared::id::MachineId;
 use vitrine_shared::message::Command;
 use yew::prelude::*;
 
+use crate::groups::way_up::way_up;
 use crate::state::State;
 use crate::text::cpu_lens as text;
 use crate::ui::{Desk, Ui};
@@ -56,13 +57,10 @@ pub(super) fn rivals(state: &State) -> Vec<Rival> {
     measured.into_iter().map(|(group, _)| group).zip(shares).map(rival).collect()
 }
 
-/// The groups from the machine's cap down to this one that were throttled in the last second: the
-/// nearest that runs out is what binds.
+/// The groups on the way up that were throttled in the last second, from above: the nearest that
+/// runs out is what binds.
 pub(super) fn limited_by(state: &State, id: GroupId) -> Vec<String> {
     let groups = state.sample.as_ref().map(|sample| sample.groups.as_slice()).unwrap_or_default();
-    let above = |group: &&CgroupSample| {
-        matches!(group.group, GroupId::Cap | GroupId::Root) || group.group == id
-    };
     let throttled = |group: &&CgroupSample| {
         let history = state.histories.get(&group.group);
         history.and_then(crate::history::History::recent_periods).is_some_and(|p| p.1 > 0)
@@ -71,7 +69,8 @@ pub(super) fn limited_by(state: &State, id: GroupId) -> Vec<String> {
         "" => "cap".to_owned(),
         path => path.to_owned(),
     };
-    groups.iter().filter(above).filter(throttled).map(path).collect()
+    let way = way_up(groups, id).into_iter().rev().filter_map(|at| groups.get(at));
+    way.filter(throttled).map(path).collect()
 }
 
 /// A row for each, or what to do to see one.

@@ -64,8 +64,8 @@ fn the_overview_hatches_what_was_throttled_and_leaves_out_what_nobody_read() {
 fn the_lens_has_what_is_measured_and_what_is_modelled_apart() {
     let close = throttled(60);
     let picture = close.periods(800.0, 10, 2);
-    assert_eq!(picture.lanes, [42]);
-    assert_eq!(picture.height, THREADS + LANE);
+    assert_eq!(picture.lanes, [Lane::Thread(42)], "this kernel does not count by CPU");
+    assert_eq!(picture.height, ROWS + LANE);
     let count = |path: &Path, shape| path.0.matches(shape).count();
     assert!((18..=20).contains(&count(&picture.used, 'Z')), "{}", picture.used.0);
     assert!((10..=11).contains(&count(&picture.wait, 'Z')), "{}", picture.wait.0);
@@ -77,13 +77,62 @@ fn the_lens_has_what_is_measured_and_what_is_modelled_apart() {
 #[test]
 fn a_period_in_words() {
     let close = throttled(60);
-    let words = close.in_words(None, 10, 2).unwrap();
+    let words = close.in_words(None, 2).unwrap();
     assert_eq!((words.threads, words.quota_msec), (1, 20.0));
     let (ran, waited) = words.dry.unwrap();
     assert!((ran - 20.0).abs() < 8.0 && (waited - 80.0).abs() < 8.0, "{words:?}");
     assert!(words.uncertain_msec < 4.0, "{words:?}");
-    let earlier = close.in_words(Some(0.5), 10, 2).unwrap();
+    let earlier = close.in_words(Some(500 * MS), 2).unwrap();
     assert!(earlier.ago_msec > 400.0 && earlier.ago_msec < 610.0, "{earlier:?}");
+}
+
+#[test]
+fn each_cpu_has_a_row_where_the_kernel_tells_and_of_many_those_that_were_used() {
+    let mut close = throttled(60);
+    let last = close.last().unwrap().clone();
+    let with = |at: u64, cpus_nsec: Vec<u64>| CpuSample {
+        at_nsec: last.at_nsec + at * MS,
+        cpus_nsec,
+        ..last.clone()
+    };
+    close.begin(std::iter::empty());
+    close.push(with(53, vec![0, 5 * MS]));
+    close.push(with(106, vec![53 * MS, 5 * MS]));
+    let picture = close.periods(800.0, 10, 2);
+    assert_eq!(picture.lanes, [Lane::Cpu(0), Lane::Cpu(1), Lane::Thread(42)]);
+    let floor = ROWS + LANE - 2.0;
+    assert!(picture.ran.0.contains(&format!(" {floor:.1}H")), "{}", picture.ran.0);
+    assert!(picture.ran.0.contains(&format!("V{:.1}H", ROWS + 2.0)), "all of it");
+    assert_eq!(picture.ran.0.matches('Z').count(), 1, "the other was not used");
+
+    let mut many = vec![MS; 64];
+    close.push(with(159, many.clone()));
+    close.begin(std::iter::empty());
+    close.push(with(212, many.clone()));
+    many[63] += MS;
+    close.push(with(265, many));
+    let picture = close.periods(800.0, 10, 64);
+    assert_eq!(picture.lanes, [Lane::Cpu(63), Lane::Thread(42)]);
+}
+
+#[test]
+fn what_is_saved_up_has_the_quota_marked_below_it() {
+    let mut close = throttled(60);
+    assert_eq!(close.periods(800.0, 10, 2).quota, Path::default());
+    let burst = CpuSample { burst_usec: 20_000, ..close.last().unwrap().clone() };
+    close.push(CpuSample { at_nsec: burst.at_nsec + 53 * MS, ..burst });
+    let middle = f64::midpoint(TANK.0, TANK.1);
+    assert_eq!(close.periods(800.0, 10, 2).quota.0, format!("M0.0 {middle:.1}H800.0"));
+}
+
+#[test]
+fn a_moment_of_the_minute() {
+    let close = throttled(60);
+    let bin = close.minute_at(1_500 * MS).unwrap();
+    assert!((bin.used_permille.unwrap() - 200.0).abs() < 30.0, "{bin:?}");
+    assert_eq!((bin.quota_permille, bin.throttled), (Some(200.0), Some(1.0)));
+    assert_eq!(close.minute_at(20_000 * MS), None, "nobody looked then");
+    assert_eq!(close.in_words(Some(20_000 * MS), 2), None);
 }
 
 #[test]
