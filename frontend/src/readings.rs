@@ -9,6 +9,9 @@ use vitrine_shared::truth::{Output, Probe, ProcView};
 
 use crate::place::Trouble;
 
+/// In a container, or (`None`) in the machine itself.
+type Whose = Option<ContainerId>;
+
 /// What a command printed, and the shell line that does the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Reading {
@@ -21,24 +24,24 @@ pub(crate) struct Reading {
 pub(crate) struct Readings {
     /// Answers so far, of whatever kind: who asks for one after the other waits for it to change.
     pub(crate) answered: u32,
-    kept: BTreeMap<(ContainerId, Probe, ProcView), Rc<Reading>>,
-    troubles: BTreeMap<(ContainerId, Probe), Trouble>,
+    kept: BTreeMap<(Whose, Probe, ProcView), Rc<Reading>>,
+    troubles: BTreeMap<(Whose, Probe), Trouble>,
 }
 
 impl Readings {
     /// The last reading under a view.
     pub(crate) fn of(
         &self,
-        container: ContainerId,
+        whose: impl Into<Whose>,
         probe: Probe,
         view: ProcView,
     ) -> Option<&Rc<Reading>> {
-        self.kept.get(&(container, probe, view))
+        self.kept.get(&(whose.into(), probe, view))
     }
 
     /// Why there is no newer one.
-    pub(crate) fn trouble(&self, container: ContainerId, probe: Probe) -> Option<&Trouble> {
-        self.troubles.get(&(container, probe))
+    pub(crate) fn trouble(&self, whose: impl Into<Whose>, probe: Probe) -> Option<&Trouble> {
+        self.troubles.get(&(whose.into(), probe))
     }
 
     /// Takes in the answer to a command, if that was a probe; `None` is no answer at all.
@@ -69,14 +72,14 @@ impl Readings {
 
     /// Forgets those of containers that are not there any more.
     pub(crate) fn keep(&mut self, is_there: impl Fn(ContainerId) -> bool) {
-        self.kept.retain(|(id, ..), _| is_there(*id));
-        self.troubles.retain(|(id, _), _| is_there(*id));
+        self.kept.retain(|(id, ..), _| id.is_none_or(&is_there));
+        self.troubles.retain(|(id, _), _| id.is_none_or(&is_there));
     }
 
     /// Is there anything of a container that is not there any more?
     pub(crate) fn has_other_than(&self, is_there: impl Fn(ContainerId) -> bool) -> bool {
         let mut ids = self.kept.keys().map(|key| key.0).chain(self.troubles.keys().map(|at| at.0));
-        ids.any(|id| !is_there(id))
+        ids.any(|id| !id.is_none_or(&is_there))
     }
 }
 
@@ -89,7 +92,7 @@ mod tests {
     use crate::fixture::{CONTAINER, MACHINE};
 
     fn ask(probe: Probe) -> Command {
-        Command::Probe { machine: MACHINE, container: CONTAINER, probe }
+        Command::Probe { machine: MACHINE, container: Some(CONTAINER), probe }
     }
 
     fn printed(text: &str, view: ProcView) -> Answer {

@@ -69,6 +69,8 @@ pub(crate) struct Machine {
     pub(crate) feed: Vec<FeedEntry>,
     /// Its containers that live.
     pub(crate) containers: Vec<Live>,
+    /// Probes that run in it, beside its containers.
+    pub(crate) probes: Vec<OwnedFd>,
     pidfd: OwnedFd,
     userns: OwnedFd,
     cap: Cgroup,
@@ -156,6 +158,7 @@ impl Machine {
                     record,
                     feed: Vec::new(),
                     containers: Vec::new(),
+                    probes: Vec::new(),
                     pidfd: born.pidfd,
                     userns,
                     cap,
@@ -283,6 +286,8 @@ impl Machine {
             Some((terminal?, status))
         });
         let ended = ended.collect();
+        // Killed too; who is not reaped would keep its PID 1 from ending.
+        container::reap(&self.probes, DEATH);
         let mut uids = Some(self.uids);
         let reaped = sys::wait_pidfd_within(self.pidfd.as_fd(), DEATH);
         dead = dead.and(reaped.map(drop).map_err(|errno| errno.to_string()));

@@ -415,6 +415,8 @@ impl Server {
         for machine in &self.state.machines {
             let id = machine.record.id;
             watched.push((Watch::Machine(id), machine.pidfd().as_fd()));
+            let probes = machine.probes.iter();
+            watched.extend(probes.map(|exec| (Watch::Exec(id, exec.as_raw_fd()), exec.as_fd())));
             for live in &machine.containers {
                 watched.push((Watch::Container(id, live.id), live.pidfd.as_fd()));
                 let execs =

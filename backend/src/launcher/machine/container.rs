@@ -360,11 +360,11 @@ impl Machine {
     }
 
     /// Reaps an ended extra command; says whose it was, and how it ended.
-    pub(crate) fn reap_exec(&mut self, pidfd: i32) -> Option<(ContainerId, i32)> {
+    pub(crate) fn reap_exec(&mut self, pidfd: i32) -> Option<(Option<ContainerId>, i32)> {
         let mut reaped = None;
-        for live in &mut self.containers {
-            let id = live.id;
-            live.execs.retain(|exec| {
+        let theirs = self.containers.iter_mut().map(|live| (Some(live.id), &mut live.execs));
+        for (id, execs) in theirs.chain([(None, &mut self.probes)]) {
+            execs.retain(|exec| {
                 if exec.as_raw_fd() != pidfd {
                     return true;
                 }
@@ -549,7 +549,7 @@ fn argv_there(root: &OwnedFd, argv: &[String]) -> Vec<String> {
 }
 
 /// Nobody is born into a frozen group: everybody would wait for it.
-fn awake(groups: &[&Cgroup]) -> Result<(), StepError> {
+pub(super) fn awake(groups: &[&Cgroup]) -> Result<(), StepError> {
     match groups.iter().find(|group| group.is_frozen()) {
         None => Ok(()),
         Some(group) => {
@@ -565,7 +565,7 @@ fn proc_depth(spec: &ContainerSpec) -> u8 {
 }
 
 /// Reaps within a time, all of them together; who lives longer is reaped by the loop.
-fn reap(pidfds: &[OwnedFd], patience: Duration) {
+pub(super) fn reap(pidfds: &[OwnedFd], patience: Duration) {
     let deadline = Instant::now() + patience;
     for pidfd in pidfds {
         let left = deadline.saturating_duration_since(Instant::now());

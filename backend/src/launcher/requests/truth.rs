@@ -29,8 +29,8 @@ const KILLED: i32 = 137;
 pub(crate) struct Running {
     /// The request that is answered when it has ended.
     request: u64,
-    at: (MachineId, ContainerId),
-    /// Its process: the descriptor that the container keeps.
+    at: (MachineId, Option<ContainerId>),
+    /// Its process: the descriptor that the container, or the machine, keeps.
     pub(super) exec: RawFd,
     pipe: Option<OwnedFd>,
     bytes: Vec<u8>,
@@ -85,19 +85,27 @@ impl State {
         &mut self,
         request: u64,
         by: Identity,
-        (id, container): (MachineId, ContainerId),
+        (id, container): (MachineId, Option<ContainerId>),
         probe: Probe,
     ) -> Result<(), Not> {
         let running = self.probes.iter().filter(|probe| probe.at.0 == id).count();
         if !by.may_send(&Command::Probe { machine: id, container, probe }) {
             return Err(Refusal::NotAllowed { role: by.role }.into());
         }
-        let machine = self.running(by, id, container)?;
+        let machine = match container {
+            Some(container) => self.running(by, id, container)?,
+            None => self.machine(by, id)?,
+        };
         below(limits::PROBES_PER_MACHINE, running)?;
-        below(limits::EXECS_PER_CONTAINER, machine.execs_of(container))?;
+        if let Some(container) = container {
+            below(limits::EXECS_PER_CONTAINER, machine.execs_of(container))?;
+        }
         let argv: Vec<String> = probe.argv().iter().map(|word| (*word).into()).collect();
-        let init = machine.pid_of(container);
-        let view = machine.proc_view_of(container);
+        let init = match container {
+            Some(container) => machine.pid_of(container).unsigned_abs(),
+            None => machine.record.init_pid,
+        };
+        let view = container.map_or(ProcView::Host, |id| machine.proc_view_of(id));
         let started = match machine.probe(container, &argv) {
             Ok(started) => started,
             Err(err) => return Err(self.birth_failed(id, err)),
@@ -106,7 +114,7 @@ impl State {
             explain::call("setns(pidfd, CLONE_NEW…)", ""),
             explain::call(
                 format!("clone3(…) = {}; execve({:?})", started.pid, argv[0]),
-                explain::nsenter_line(init.unsigned_abs(), &argv),
+                explain::nsenter_line(init, &argv),
             ),
         ];
         self.probes.push(Running {
