@@ -55,6 +55,8 @@ pub(crate) enum Lens {
     Cpu,
     /// Which numbers in a container are the host's.
     Truth,
+    /// What a container hides, and what leaks.
+    Leaks,
 }
 
 impl Lens {
@@ -86,7 +88,7 @@ pub(crate) struct Button {
 }
 
 /// The lenses of the bar, in its order; the first view, two eyes, stands before them.
-pub(crate) fn on_the_bar(lang: Lang) -> [Button; 6] {
+pub(crate) fn on_the_bar(lang: Lang) -> [Button; 7] {
     let button = |lens, name, word, question| Button { lens, name, word, question };
     [
         button(
@@ -118,6 +120,12 @@ pub(crate) fn on_the_bar(lang: Lang) -> [Button; 6] {
             "truth",
             "/proc",
             lang.pick("Which of these numbers are the host’s?", "这些数字里，哪些是宿主机的？"),
+        ),
+        button(
+            Lens::Leaks,
+            "leaks",
+            lang.pick("Leaks", "看得见什么"),
+            lang.pick("What does it hide, and what still leaks?", "它藏住了什么，什么还看得见？"),
         ),
         button(
             Lens::Rosetta,
