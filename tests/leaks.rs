@@ -141,7 +141,8 @@ fn the_switch_of_proc_to_and_fro() {
         page.done(Command::SetProcView { machine, container, view });
         let laid = if view == ProcView::Own { OWN_FILES.len() } else { 0 };
         assert_eq!(mounts(), mounted + laid, "round {round}");
-        let made = page.done(Command::Probe { machine, container: Some(container), probe: Probe::Uptime });
+        let made =
+            page.done(Command::Probe { machine, container: Some(container), probe: Probe::Uptime });
         let Some(Made::Output(output)) = made else { panic!("{made:?}") };
         assert_eq!((output.view, output.status), (view, 0), "{output:?}");
         // Below the rate at which commands are taken.

@@ -32,11 +32,16 @@ pub(crate) fn inodes(
 pub(crate) fn own(inodes: Option<&Inodes>, spec: &ContainerSpec) -> NamespaceSet {
     let Some(inodes) = inodes else { return spec.namespaces };
     let pairs = Namespace::ALL.into_iter().zip(inodes);
-    pairs.filter(|(_, (inside, outside))| inside != outside).map(|(namespace, _)| namespace).collect()
+    pairs
+        .filter(|(_, (inside, outside))| inside != outside)
+        .map(|(namespace, _)| namespace)
+        .collect()
 }
 
 /// Every probe of every row, in the container and in the machine.
-pub(crate) fn questions(container: &Container) -> Vec<(Option<vitrine_shared::id::ContainerId>, Probe)> {
+pub(crate) fn questions(
+    container: &Container,
+) -> Vec<(Option<vitrine_shared::id::ContainerId>, Probe)> {
     let probes = Row::ALL.iter().flat_map(|row| row.probes());
     probes.flat_map(|&probe| [(None, probe), (Some(container.id), probe)]).collect()
 }

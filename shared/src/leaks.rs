@@ -224,7 +224,14 @@ mod tests {
 
     fn printed(text: &str) -> Output {
         let view = ProcView::Host;
-        Output { text: text.into(), cut: false, status: 0, busybox: false, view, at_msec: 1_000_000 }
+        Output {
+            text: text.into(),
+            cut: false,
+            status: 0,
+            busybox: false,
+            view,
+            at_msec: 1_000_000,
+        }
     }
 
     /// Judges by one probe that both have.
@@ -248,13 +255,16 @@ mod tests {
         assert_eq!(host(true, "box\n"), Some(Hidden));
         assert_eq!(host(true, "machine-1\n"), Some(Alike));
         assert_eq!(host(false, "machine-1\n"), Some(Leaks));
-        let net = |own| judged(Row::Network, own, Probe::Ip, "1: lo  inet ::1/128\n", "1: lo inet ::1/128");
+        let net = |own| {
+            judged(Row::Network, own, Probe::Ip, "1: lo  inet ::1/128\n", "1: lo inet ::1/128")
+        };
         assert_eq!((net(true), net(false)), (Some(Alike), Some(Leaks)));
     }
 
     #[test]
     fn processes_of_the_machine_are_seen_or_not_whatever_the_flag() {
-        let machine = "    PID COMMAND\n      1 /init\n     12 /bin/sh\n     31 ps -e -o pid,args\n";
+        let machine =
+            "    PID COMMAND\n      1 /init\n     12 /bin/sh\n     31 ps -e -o pid,args\n";
         let shared = "PID   COMMAND\n    1 /init\n   12 /bin/sh\n   33 ps -e -o pid,args\n";
         let ps = |own, inside| judged(Row::Processes, own, Probe::Ps, inside, machine);
         assert_eq!(ps(false, shared), Some(Leaks));
@@ -262,7 +272,8 @@ mod tests {
         assert_eq!(ps(true, "PID COMMAND\n1 /bin/sh\n7 ps -e -o pid,args\n"), Some(Hidden));
         let like = "PID COMMAND\n1 /init\n2 sleep 9\n7 ps -e -o pid,args\n";
         assert_eq!(ps(true, like), Some(Hidden), "a PID 1 by the same name");
-        let list = |inside| judged(Row::Processes, true, Probe::ProcList, inside, "1\n12\n31\nself\n");
+        let list =
+            |inside| judged(Row::Processes, true, Probe::ProcList, inside, "1\n12\n31\nself\n");
         assert_eq!(list("1\n12\n33\nself\n"), Some(Leaks));
         assert_eq!(list("1\n5\nself\n"), Some(Hidden));
     }
@@ -284,18 +295,21 @@ mod tests {
         let ipcs = |own, inside: &str| judged(Row::Ipc, own, Probe::Ipcs, inside, &of("root"));
         assert_eq!(ipcs(false, &of("nobody")), Some(Leaks));
         assert_eq!(ipcs(true, "--- Queues ---\nkey msqid owner\n"), Some(Hidden));
-        let sysv = |inside| judged(Row::Ipc, true, Probe::SysvIpc, inside, " key msqid\n 7 3 600\n");
+        let sysv =
+            |inside| judged(Row::Ipc, true, Probe::SysvIpc, inside, " key msqid\n 7 3 600\n");
         assert_eq!(sysv(" key msqid\n"), Some(Hidden));
         assert_eq!(judged(Row::Ipc, true, Probe::Ipcs, "", ""), Some(Alike));
     }
 
     #[test]
     fn ids_groups_and_uptime() {
-        let ids = |own, inside| judged(Row::Ids, own, Probe::UidMap, inside, " 0 2000000000 65536\n");
+        let ids =
+            |own, inside| judged(Row::Ids, own, Probe::UidMap, inside, " 0 2000000000 65536\n");
         assert_eq!(ids(true, "0 0 65536\n"), Some(Hidden));
         assert_eq!(ids(false, "0 2000000000  65536\n"), Some(Leaks));
         assert_eq!(judged(Row::Ids, false, Probe::Id, "uid=0", "uid=0"), None, "root in both");
-        let group = |inside| judged(Row::CgroupPath, true, Probe::CgroupPath, inside, "3:cpu:/shell\n");
+        let group =
+            |inside| judged(Row::CgroupPath, true, Probe::CgroupPath, inside, "3:cpu:/shell\n");
         assert_eq!(group("3:cpu:/\n0::/\n"), Some(Hidden));
         assert_eq!(group("3:cpu:/c1\n0::/\n"), Some(Leaks));
         assert_eq!(group(""), None);

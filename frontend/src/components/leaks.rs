@@ -13,8 +13,8 @@ use yew::prelude::*;
 
 use super::asking::use_asking;
 use super::parts::{TroubleText, letter};
-use crate::leaks::{Inodes, before, can_be_asked, found, inodes, own, questions};
 use crate::kinds::is_machine_shell;
+use crate::leaks::{Inodes, before, can_be_asked, found, inodes, own, questions};
 use crate::lens::Scene;
 use crate::place::{Place, Trouble};
 use crate::readings::Readings;

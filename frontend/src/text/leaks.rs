@@ -70,9 +70,10 @@ pub(crate) fn short(lang: Lang, verdict: Verdict) -> &'static str {
 /// What a verdict says of a row.
 pub(crate) fn long(lang: Lang, row: Row, verdict: Verdict) -> &'static str {
     match (verdict, row) {
-        (Verdict::Hidden, _) => {
-            lang.pick("Inside there is another answer than in the machine.", "里面的回答和机器里的不同。")
-        }
+        (Verdict::Hidden, _) => lang.pick(
+            "Inside there is another answer than in the machine.",
+            "里面的回答和机器里的不同。",
+        ),
         (Verdict::Alike, Row::Uptime) => lang.pick(
             "Its clocks are its own; their offset is 0, so they say the same.",
             "时钟是它自己的；偏移是 0，所以说的一样。",
@@ -84,9 +85,10 @@ pub(crate) fn long(lang: Lang, row: Row, verdict: Verdict) -> &'static str {
         (Verdict::Leaks, Row::Processes) => {
             lang.pick("It sees the machine’s processes.", "它看得到机器的进程。")
         }
-        (Verdict::Leaks, Row::Mounts) => {
-            lang.pick("Its mounts are the machine’s: the numbers in front are the same.", "它的挂载就是机器的：最前面的编号一样。")
-        }
+        (Verdict::Leaks, Row::Mounts) => lang.pick(
+            "Its mounts are the machine’s: the numbers in front are the same.",
+            "它的挂载就是机器的：最前面的编号一样。",
+        ),
         (Verdict::Leaks, Row::Ids) => lang.pick(
             "Users mean what they mean in the machine: the map is the same.",
             "用户的含义和机器里一样：映射相同。",
@@ -95,9 +97,7 @@ pub(crate) fn long(lang: Lang, row: Row, verdict: Verdict) -> &'static str {
             "It sees where it stands below the machine’s root.",
             "它看得到自己在机器的根下面的位置。",
         ),
-        (Verdict::Leaks, _) => {
-            lang.pick("It gets the machine’s answer.", "它得到的是机器的回答。")
-        }
+        (Verdict::Leaks, _) => lang.pick("It gets the machine’s answer.", "它得到的是机器的回答。"),
     }
 }
 
