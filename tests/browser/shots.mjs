@@ -37,6 +37,13 @@ const SCREENS = {
     await hook(page, 'truth-own').check();
     await page.locator('[data-test="truth-top"] [data-view="own"]').waitFor();
   },
+  leaks: async (page, server) => {
+    await page.goto(`${server.origin}/#/lab`);
+    await hook(page, 'view-leaks').click();
+    await until('everything is answered', async () =>
+      /\d/.test(await hook(page, 'leaks-status').innerText()));
+    await page.locator('[data-test="leak-uts"] summary').click();
+  },
   about: async (page) => {
     await hook(page, 'about-open').click();
     await hook(page, 'facts').waitFor();
