@@ -51,7 +51,7 @@ async function end(page, pid) {
 /** What the page says of each row, once everything has been asked. */
 async function verdicts(page) {
   await until('everything is answered', async () =>
-    /: ?\d|：8/.test(await hook(page, 'leaks-status').innerText()), { msec: 20_000 });
+    /of 8|8 项/.test(await hook(page, 'leaks-status').innerText()), { msec: 20_000 });
   const of = (name) => hook(page, `leak-${name}`).locator('[data-verdict]').getAttribute('data-verdict');
   return Object.fromEntries(await Promise.all(NAMES.map(async (name) => [name, await of(name)])));
 }
