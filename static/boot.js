@@ -16,6 +16,7 @@
   root.lang = isChinese ? 'zh-CN' : 'en';
   root.dataset.theme = kept('theme') ?? 'auto';
   root.dataset.size = kept('size') ?? 'normal';
+  root.dataset.motion = kept('motion') ?? 'on';
 
   const words = () => (root.lang.startsWith('zh')
     ? {

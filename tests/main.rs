@@ -6,6 +6,7 @@
 //!   them; those that a page makes; all of it below a group that was delegated
 //! - [`views`], [`words`]: `vitrine ps`, `top`, `cgroups`, `namespaces`; words that are wrong
 //! - [`spaces`]: what a page is told of a machine's namespaces
+//! - [`both`]: one line, run in a container and in its machine
 //! - [`shell`], [`lab`], [`lab_docker`], [`lab_groups`], [`lab_shut`]: a shell in the machine
 //!   itself, and what profile `lab` opens and does not
 //! - [`streams`]: standard streams that are full or closed
@@ -26,6 +27,7 @@
 mod harness;
 
 mod beyond;
+mod both;
 mod cgroups;
 mod cli;
 mod config;

@@ -17,12 +17,10 @@ use crate::prefs::{self, Theme, key};
 use crate::route::{self, Fragment, Screen};
 use crate::session;
 use crate::socket::{Signal, Socket};
-use crate::state::{Action, Link, Session, State};
+use crate::state::{Action, Known, Link, Session};
 use crate::tap;
 use crate::ui::{Change, Desk, Ui, next_number};
 
-/// Samples a second of the machine that is looked at.
-const HERTZ: u8 = 4;
 /// Milliseconds between two pings.
 const PING_MSEC: u32 = 2_000;
 
@@ -51,7 +49,7 @@ type Line = Rc<RefCell<Option<Socket>>>;
 
 #[component]
 fn App() -> Html {
-    let state = use_reducer_eq(State::default);
+    let state = use_reducer_eq(Known::default);
     let lenses = use_lenses(state.session != Session::Checking && state.link != Link::Opening);
     let ui = use_choices(lenses);
     let screen = use_screen();
@@ -66,7 +64,7 @@ fn App() -> Html {
             route::go(Screen::Lab);
         }
     });
-    let known = Rc::new((*state).clone());
+    let known = Rc::clone(&state.0);
     let top = header(&ui, &desk, &known, screen);
     let banner = plain_http(&ui, &known);
     let scene = Scene { ui: &ui, desk: &desk, state: &known, group: None, leave: None };
@@ -149,7 +147,7 @@ fn reload() {
 
 /// The way for components to ask the server.
 #[hook]
-fn use_desk_of(state: &UseReducerHandle<State>, line: &Line) -> Desk {
+fn use_desk_of(state: &UseReducerHandle<Known>, line: &Line) -> Desk {
     let act = {
         let dispatcher = state.dispatcher();
         use_callback((), move |action: Action, ()| dispatcher.dispatch(action))
@@ -174,7 +172,7 @@ fn use_desk_of(state: &UseReducerHandle<State>, line: &Line) -> Desk {
 
 /// Exchanges the token if there is one, then keeps the socket open for as long as the page lives.
 #[hook]
-fn use_line(state: &UseReducerHandle<State>, line: &Line) {
+fn use_line(state: &UseReducerHandle<Known>, line: &Line) {
     let (dispatcher, line) = (state.dispatcher(), Rc::clone(line));
     use_effect_with((), move |()| {
         let holder = Rc::clone(&line);
@@ -216,7 +214,7 @@ fn now_msec() -> u64 {
 
 /// Starts what was planned for a machine, once the machine is there.
 #[hook]
-fn use_due(state: &UseReducerHandle<State>, desk: &Desk) {
+fn use_due(state: &UseReducerHandle<Known>, desk: &Desk) {
     let desk = desk.clone();
     use_effect_with(state.due.clone(), move |due| {
         if let Some((machine, spec)) = due.clone() {
@@ -228,11 +226,11 @@ fn use_due(state: &UseReducerHandle<State>, desk: &Desk) {
 
 /// Subscribes to the machine that is looked at, again after each welcome; and pings.
 #[hook]
-fn use_subscription(state: &UseReducerHandle<State>, desk: &Desk) {
+fn use_subscription(state: &UseReducerHandle<Known>, desk: &Desk) {
     let send = desk.send.clone();
     use_effect_with((state.welcomes, state.focus), move |(welcomes, focus)| {
         if *welcomes > 0 {
-            send.emit(Command::Subscribe { machine: *focus, hertz: HERTZ });
+            send.emit(Command::Subscribe { machine: *focus, hertz: route::spot().hertz });
         }
     });
     let send = desk.send.clone();

@@ -1,7 +1,5 @@
 //! Where the lines of the CPU chart go. Pure: readings and a size in, SVG paths out.
 
-use std::fmt::Write;
-
 use crate::history::{History, SPAN_MSEC};
 
 /// The paths of one chart.
@@ -55,35 +53,87 @@ pub(crate) fn paths(history: &History, frame: &Frame) -> Paths {
         return Paths::default();
     };
     let mut paths = Paths::default();
+    let (mut quotas, mut waits) = (Band::default(), Band::default());
     let mut before: Option<(f64, Option<u32>)> = None;
     for point in history.points().filter(|point| point.at_msec + SPAN_MSEC >= now) {
         let x = frame.x(point.at_msec, now);
         let y = frame.y(f64::from(point.cpu_permille));
         let Some((from, quota)) = before.replace((x, point.quota_permille)) else {
-            // Writing to a string cannot fail; the same holds below.
-            let _ = write!(paths.edge, "M{x:.1} {y:.1}");
-            let _ = write!(paths.area, "M{x:.1} {:.1}V{y:.1}", frame.height);
+            put(&mut paths.edge, &[("M", x), (" ", y)]);
+            put(&mut paths.area, &[("M", x), (" ", frame.height), ("V", y)]);
             continue;
         };
-        let step = format!("V{y:.1}H{x:.1}");
-        paths.edge.push_str(&step);
-        paths.area.push_str(&step);
-        if let Some(quota) = point.quota_permille.or(quota) {
-            let y = frame.y(f64::from(quota));
-            let _ = write!(paths.quota, "M{from:.1} {y:.1}H{x:.1}");
-        }
-        if let Some(share) = point.throttled.filter(|share| *share > 0.0) {
-            let floor =
-                frame.y(f64::from(point.cpu_permille.max(point.quota_permille.unwrap_or(0))));
-            let depth = share * floor;
-            let _ = write!(paths.throttled, "M{from:.1} 0H{x:.1}V{depth:.1}H{from:.1}Z");
-        }
+        put(&mut paths.edge, &[("V", y), ("H", x)]);
+        put(&mut paths.area, &[("V", y), ("H", x)]);
+        let quota = point.quota_permille.or(quota).map(|quota| frame.y(f64::from(quota)));
+        quotas.step(quota, (from, x), |(from, x), y| {
+            put(&mut paths.quota, &[("M", from), (" ", y), ("H", x)]);
+        });
+        let depth = point.throttled.filter(|share| *share > 0.0).map(|share| {
+            let held = point.cpu_permille.max(point.quota_permille.unwrap_or(0));
+            share * frame.y(f64::from(held))
+        });
+        waits.step(depth, (from, x), |(from, x), depth| {
+            throttled(&mut paths.throttled, from, x, depth)
+        });
         paths.quota_y = point.quota_permille.map(|quota| frame.y(f64::from(quota)));
     }
+    quotas.end(|(from, x), y| put(&mut paths.quota, &[("M", from), (" ", y), ("H", x)]));
+    waits.end(|(from, x), depth| throttled(&mut paths.throttled, from, x, depth));
     if !paths.area.is_empty() {
-        let _ = write!(paths.area, "V{:.1}Z", frame.height);
+        put(&mut paths.area, &[("V", frame.height)]);
+        paths.area.push('Z');
     }
     paths
+}
+
+fn throttled(out: &mut String, from: f64, x: f64, depth: f64) {
+    put(out, &[("M", from), (" ", 0.0), ("H", x), ("V", depth), ("H", from)]);
+    out.push('Z');
+}
+
+/// Neighbours of one height, which are drawn as one.
+#[derive(Default)]
+struct Band(Option<((f64, f64), f64)>);
+
+impl Band {
+    /// Goes on for as long as the height is the same; else draws what was and begins anew.
+    fn step(&mut self, y: Option<f64>, (from, to): (f64, f64), draw: impl FnMut((f64, f64), f64)) {
+        match (&mut self.0, y) {
+            (Some((span, last)), Some(y)) if (*last - y).abs() < 0.05 => span.1 = to,
+            _ => {
+                self.end(draw);
+                self.0 = y.map(|y| ((from, to), y));
+            }
+        }
+    }
+
+    fn end(&mut self, mut draw: impl FnMut((f64, f64), f64)) {
+        if let Some((span, y)) = self.0.take() {
+            draw(span, y);
+        }
+    }
+}
+
+/// Writes commands and their numbers, to a tenth of a pixel. Thousands of them in a second: the
+/// general way of writing a number takes ten times as long.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Pixels of a chart.
+fn put(out: &mut String, commands: &[(&str, f64)]) {
+    for (command, value) in commands {
+        let tenths = (value.max(0.0) * 10.0).round() as u32;
+        out.push_str(command);
+        let mut unit = 10;
+        while unit <= tenths / 10 {
+            unit *= 10;
+        }
+        let digit = |unit: u32| char::from(b'0' + (tenths / unit % 10) as u8);
+        while unit > 1 {
+            out.push(digit(unit));
+            unit /= 10;
+        }
+        out.push('.');
+        out.push(digit(1));
+    }
 }
 
 /// The value at the top of the chart: one CPU, or as many whole CPUs as were used.
@@ -99,6 +149,27 @@ mod tests {
     use crate::fixture;
 
     const FRAME: Frame = Frame { width: 600.0, height: 100.0, top_permille: 1_000.0 };
+
+    #[test]
+    fn numbers_are_written_to_a_tenth() {
+        for value in [0.0, 0.04, 0.05, 0.96, 9.99, 10.0, 99.9, 100.0, 559.25, 1234.5] {
+            let mut text = String::new();
+            put(&mut text, &[("H", value)]);
+            let exact = (value * 10.0_f64).round() / 10.0;
+            assert_eq!(text, format!("H{exact:.1}"), "{value}");
+        }
+    }
+
+    #[test]
+    fn neighbours_of_one_height_are_drawn_as_one() {
+        let mut history = History::default();
+        for (at, periods) in [(57_000, 0), (58_000, 10), (59_000, 20), (60_000, 30)] {
+            history.push(at, &fixture::group(200, Some(20_000), periods, periods));
+        }
+        let paths = paths(&history, &FRAME);
+        assert_eq!(paths.quota, "M570.0 80.0H600.0");
+        assert_eq!(paths.throttled, "M570.0 0.0H600.0V80.0H570.0Z");
+    }
 
     #[test]
     fn the_newest_reading_is_at_the_right_edge_and_time_runs_left() {
@@ -117,7 +188,7 @@ mod tests {
         history.push(59_000, &fixture::group(200, Some(20_000), 0, 0));
         history.push(60_000, &fixture::group(200, Some(20_000), 10, 10));
         let paths = paths(&history, &FRAME);
-        assert_eq!(paths.throttled, "M590.0 0H600.0V80.0H590.0Z");
+        assert_eq!(paths.throttled, "M590.0 0.0H600.0V80.0H590.0Z");
         assert_eq!(paths.quota, "M590.0 80.0H600.0");
         assert_eq!(paths.quota_y, Some(80.0));
     }

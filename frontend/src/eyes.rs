@@ -1,34 +1,44 @@
 //! What each of the two eyes sees of the same processes.
 
+mod tree;
+
+use std::borrow::Cow;
+
 use vitrine_shared::message::{Container, Sample};
 use vitrine_shared::process::Process;
 
 use crate::kinds::{is_machine_shell, is_running};
 
-/// One row of one eye.
+pub(crate) use tree::{Branch, as_tree};
+
+/// One row of one eye. It borrows: of a thousand, only those in sight are drawn.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Row {
+pub(crate) struct Row<'a> {
     /// The PID on the host: what joins the two eyes.
     pub(crate) host_pid: u32,
     /// The PID as this eye sees it.
     pub(crate) pid: u32,
     /// `NSpid`: all its PIDs, the host's first.
-    pub(crate) pids: Vec<u32>,
+    pub(crate) pids: &'a [u32],
     /// The user as this eye sees it.
     pub(crate) uid: u32,
     /// CPU, in thousandths of one CPU.
     pub(crate) cpu_permille: u32,
     /// The command line, or the name in brackets where there is none.
-    pub(crate) command: String,
+    pub(crate) command: Cow<'a, str>,
     /// Is it of the container that is looked at?
     pub(crate) ours: bool,
     /// State letter.
     pub(crate) state: char,
+    /// Its parent's PID on the host.
+    pub(crate) parent: u32,
+    /// Where it stands in the tree, when it is one.
+    pub(crate) branch: Option<Branch>,
 }
 
 /// The host's eye: every process of the machine, by host PID.
-pub(crate) fn host(sample: &Sample, container: &Container) -> Vec<Row> {
-    let mut rows: Vec<Row> = sample
+pub(crate) fn host<'a>(sample: &'a Sample, container: &Container) -> Vec<Row<'a>> {
+    let mut rows: Vec<Row<'_>> = sample
         .processes
         .iter()
         .map(|process| row(process, process.host_pid(), process.host_uid, container))
@@ -38,13 +48,13 @@ pub(crate) fn host(sample: &Sample, container: &Container) -> Vec<Row> {
 }
 
 /// The container's eye: what its `/proc` shows, by the PIDs it shows.
-pub(crate) fn container(sample: &Sample, container: &Container) -> Vec<Row> {
+pub(crate) fn container<'a>(sample: &'a Sample, container: &Container) -> Vec<Row<'a>> {
     if !is_running(container) {
         return Vec::new();
     }
     let depth = usize::from(container.proc_depth);
     let own_only = depth >= 2;
-    let mut rows: Vec<Row> = sample
+    let mut rows: Vec<Row<'_>> = sample
         .processes
         .iter()
         .filter(|process| !own_only || process.container == Some(container.id))
@@ -63,7 +73,7 @@ fn is_of(process: &Process, container: &Container) -> bool {
 }
 
 /// Sorts a few hundred rows that are nearly in order: the general sort is 5 KB of program.
-fn in_order(rows: &mut [Row], by: fn(&Row) -> u32) {
+fn in_order(rows: &mut [Row<'_>], by: fn(&Row<'_>) -> u32) {
     for at in 1..rows.len() {
         let mut at = at;
         while at > 0 && by(&rows[at - 1]) > by(&rows[at]) {
@@ -73,19 +83,21 @@ fn in_order(rows: &mut [Row], by: fn(&Row) -> u32) {
     }
 }
 
-fn row(process: &Process, pid: u32, uid: u32, container: &Container) -> Row {
+fn row<'a>(process: &'a Process, pid: u32, uid: u32, container: &Container) -> Row<'a> {
     Row {
         host_pid: process.host_pid(),
         pid,
-        pids: process.pids.clone(),
+        pids: &process.pids,
         uid,
         cpu_permille: process.cpu_permille,
         command: match process.command.is_empty() {
-            true => format!("[{}]", process.name),
-            false => process.command.clone(),
+            true => format!("[{}]", process.name).into(),
+            false => process.command.as_str().into(),
         },
         ours: is_of(process, container),
         state: process.state,
+        parent: process.parent,
+        branch: None,
     }
 }
 
@@ -118,27 +130,30 @@ mod tests {
     use super::*;
     use crate::fixture;
 
-    fn pids(rows: &[Row]) -> Vec<(u32, u32)> {
+    fn pids(rows: &[Row<'_>]) -> Vec<(u32, u32)> {
         rows.iter().map(|row| (row.host_pid, row.pid)).collect()
     }
 
     #[test]
     fn the_host_sees_all_of_the_machine() {
-        let rows = host(&fixture::sample(1), &fixture::container(2));
+        let sample = fixture::sample(1);
+        let rows = host(&sample, &fixture::container(2));
         assert_eq!(pids(&rows), [(4100, 4100), (4821, 4821), (4907, 4907)]);
         assert_eq!(rows.iter().map(|row| row.ours).collect::<Vec<_>>(), [false, true, true]);
     }
 
     #[test]
     fn a_proc_of_its_own_shows_only_the_container() {
-        let rows = container(&fixture::sample(1), &fixture::container(2));
+        let sample = fixture::sample(1);
+        let rows = container(&sample, &fixture::container(2));
         assert_eq!(pids(&rows), [(4821, 1), (4907, 7)]);
         assert_eq!(rows[0].pids, [4821, 12, 1]);
     }
 
     #[test]
     fn without_remount_the_machines_processes_stay_in_view() {
-        let rows = container(&fixture::sample(1), &fixture::container(1));
+        let sample = fixture::sample(1);
+        let rows = container(&sample, &fixture::container(1));
         assert_eq!(pids(&rows), [(4100, 1), (4821, 12), (4907, 31)]);
     }
 
@@ -146,7 +161,8 @@ mod tests {
     fn a_shell_in_the_machine_sees_all_and_owns_what_is_in_no_container() {
         let mut shell = fixture::container(1);
         shell.spec = ContainerSpec::machine_shell();
-        let rows = container(&fixture::sample(1), &shell);
+        let sample = fixture::sample(1);
+        let rows = container(&sample, &shell);
         assert_eq!(pids(&rows), [(4100, 1), (4821, 12), (4907, 31)]);
         assert_eq!(rows.iter().map(|row| row.ours).collect::<Vec<_>>(), [true, false, false]);
     }
@@ -155,7 +171,8 @@ mod tests {
     fn the_eye_of_an_ended_container_is_shut() {
         let mut ended = fixture::container(1);
         ended.state = ContainerState::Exited { status: 0, cpu_msec: 0, max_rss_bytes: 0 };
-        assert_eq!(container(&fixture::sample(1), &ended), []);
+        let sample = fixture::sample(1);
+        assert_eq!(container(&sample, &ended), []);
     }
 
     #[test]

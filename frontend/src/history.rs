@@ -1,14 +1,15 @@
 //! The last sixty seconds of one group's CPU, in a ring that never grows.
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 use vitrine_shared::cgroup::CgroupSample;
 use vitrine_shared::cpu::Reading;
 
 /// How far back the picture goes.
 pub(crate) const SPAN_MSEC: u64 = 60_000;
-/// Points that are kept: sixty seconds at 8 a second.
-const POINTS: usize = 480;
+/// Points that are kept: sixty seconds at 10 a second.
+const POINTS: usize = 600;
 
 /// One reading.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,24 +26,34 @@ pub(crate) struct Point {
     cpu_nsec: u64,
 }
 
-/// The readings, oldest first.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// The readings, oldest first. Handed about in every render, so a copy is the same ring until one
+/// of them gets another reading.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct History {
-    points: VecDeque<Point>,
+    points: Rc<VecDeque<Point>>,
+}
+
+impl PartialEq for History {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.points, &other.points) || self.points == other.points
+    }
 }
 
 impl History {
     /// Adds a reading; one that is not newer than the last is ignored, unless the clock began anew.
     pub(crate) fn push(&mut self, at_msec: u64, group: &CgroupSample) {
         let last = self.points.back().copied();
-        if last.is_some_and(|last| last.at_msec >= at_msec + SPAN_MSEC) {
-            self.points.clear();
-        } else if last.is_some_and(|last| last.at_msec >= at_msec) {
+        let anew = last.is_some_and(|last| last.at_msec >= at_msec + SPAN_MSEC);
+        if !anew && last.is_some_and(|last| last.at_msec >= at_msec) {
             return;
+        }
+        let points = Rc::make_mut(&mut self.points);
+        if anew {
+            points.clear();
         }
         let periods = (group.cpu.nr_periods, group.cpu.nr_throttled);
         let throttled = last.and_then(|last| share(last.periods, periods));
-        self.points.push_back(Point {
+        points.push_back(Point {
             at_msec,
             cpu_permille: group.cpu_permille,
             quota_permille: permille(group.cpu.quota_usec, group.cpu.period_usec),
@@ -50,10 +61,10 @@ impl History {
             periods,
             cpu_nsec: group.cpu_nsec,
         });
-        while self.points.len() > POINTS
-            || self.points.front().is_some_and(|first| first.at_msec + SPAN_MSEC * 2 < at_msec)
+        while points.len() > POINTS
+            || points.front().is_some_and(|first| first.at_msec + SPAN_MSEC * 2 < at_msec)
         {
-            self.points.pop_front();
+            points.pop_front();
         }
     }
 

@@ -47,6 +47,8 @@ pub(crate) enum Lens {
     Groups,
     /// Who is in which namespace.
     Matrix,
+    /// One line, run in a container and in its machine.
+    Both,
     /// A group's memory, processes and devices.
     Uses,
     /// A group's files in both dialects.
@@ -112,7 +114,7 @@ pub(crate) fn on_the_bar(lang: Lang) -> [Button; 7] {
         button(
             Lens::Groups,
             "groups",
-            lang.pick("groups", "组"),
+            lang.pick("Groups", "组"),
             lang.pick("Which limit holds it back?", "是哪个限制管住了它？"),
         ),
         button(

@@ -4,9 +4,9 @@
 //! 2. [`state`], [`place`], [`history`], [`readings`], [`host`],
 //!    [`kinds`]: everything it knows, a fold over what
 //!    was heard
-//! 3. [`eyes`], [`matrix`], [`rosetta`], [`truth`], [`leaks`], [`chart`], [`play`]: what the pictures show, and where their lines go
+//! 3. [`eyes`], [`both`], [`matrix`], [`rosetta`], [`truth`], [`leaks`], [`chart`], [`play`]: what the pictures show, and where their lines go
 //! 4. [`text`], [`mod@format`], [`prefs`], [`command_line`]: words, numbers, choices
-//! 5. [`app`], [`ui`], [`components`], [`xterm`]: what is seen
+//! 5. [`app`], [`ui`], [`kept`], [`roving`], [`components`], [`xterm`]: what is seen
 //! 6. [`lens`]: what of it is loaded later, and how a view is added
 //!
 //! **Invariant:** `state` does not render, components do not decide.
@@ -15,6 +15,7 @@
 #![deny(unsafe_code)]
 
 mod app;
+mod both;
 mod chart;
 mod clipboard;
 mod close;
@@ -29,6 +30,7 @@ mod format;
 mod groups;
 mod history;
 mod host;
+mod kept;
 mod kinds;
 mod leaks;
 mod lens;
@@ -39,6 +41,7 @@ mod prefs;
 mod readings;
 mod rosetta;
 mod route;
+mod roving;
 mod session;
 mod socket;
 mod state;

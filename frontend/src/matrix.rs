@@ -19,6 +19,7 @@ use vitrine_shared::namespace::Namespace;
 use vitrine_shared::process::Process;
 
 use self::names::Names;
+pub(crate) use crate::route::Choice;
 
 /// The whole table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -95,15 +96,6 @@ pub(crate) enum Party {
     Container(String),
 }
 
-/// What is shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Choice {
-    /// Leave out what is the same as on the host.
-    pub(crate) only_different: bool,
-    /// Group by the instances of this type; by container when `None`.
-    pub(crate) by: Option<Namespace>,
-}
-
 /// What the table is made of.
 pub(crate) struct Sources<'a> {
     pub(crate) machine: &'a Machine,
@@ -176,7 +168,8 @@ pub(crate) fn matrix(sources: &Sources<'_>, choice: Choice, names: &mut Names) -
             None => groups.push(Group { whose, rows: vec![row] }),
         }
     }
-    let rows: Vec<Row> = held.into_iter().map(|found| table.held(found)).collect();
+    let shown = held.into_iter().filter(|found| columns.contains(&found.kind));
+    let rows: Vec<Row> = shown.map(|found| table.held(found)).collect();
     if !rows.is_empty() {
         groups.push(Group { whose: GroupOf::Held, rows });
     }
@@ -216,7 +209,7 @@ fn columns(
                 id != 0 && !sources.is_initial(kind, id)
             })
     };
-    Namespace::ALL.into_iter().filter(|&kind| !choice.only_different || differs(kind)).collect()
+    choice.types.iter().filter(|&kind| !choice.only_different || differs(kind)).collect()
 }
 
 struct Table<'a> {

@@ -19,6 +19,8 @@ pub(crate) enum Place {
     File(GroupId, String),
     /// A group that something is made in, that is removed, or moved to.
     Group(GroupId),
+    /// The line that is run in both.
+    Both,
     /// Freezing or ending a container, ending a machine.
     End,
     /// The connection.
@@ -39,6 +41,7 @@ impl Place {
                 Place::Exec(*container)
             }
             Command::SetProcView { container, .. } => Place::View(*container),
+            Command::RunBoth { .. } => Place::Both,
             Command::StopContainer { .. } | Command::EndMachine { .. } => Place::End,
             Command::SetKnob { knob: Knob::Freeze(_), .. } => Place::End,
             Command::SetKnob { group, .. } => Place::Quota(*group),

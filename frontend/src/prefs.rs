@@ -101,6 +101,8 @@ pub(crate) mod key {
     pub(crate) const THEME: &str = "vitrine.theme";
     /// `projector` or `normal`.
     pub(crate) const SIZE: &str = "vitrine.size";
+    /// `off` where nothing is to move; `boot.js` reads it too.
+    pub(crate) const MOTION: &str = "vitrine.motion";
     /// Font size of the terminal, in pixels.
     pub(crate) const FONT: &str = "vitrine.font";
     /// The list of missing things that was read, by its fingerprint.
@@ -137,9 +139,23 @@ fn matches(query: &str) -> bool {
     list.is_some_and(|list| list.matches())
 }
 
-/// Does the person want no motion?
+/// Does the person want no motion, here or everywhere?
 pub(crate) fn reduced_motion() -> bool {
-    matches("(prefers-reduced-motion: reduce)")
+    motion_is_off() || matches("(prefers-reduced-motion: reduce)")
+}
+
+/// Was motion switched off on this page?
+pub(crate) fn motion_is_off() -> bool {
+    // Where it holds also without a storage.
+    let root = web_sys::window().and_then(|w| w.document()).and_then(|d| d.document_element());
+    root.is_some_and(|root| root.get_attribute("data-motion").as_deref() == Some("off"))
+}
+
+/// Switches motion on this page off or on.
+pub(crate) fn set_motion(on: bool) {
+    let word = if on { "on" } else { "off" };
+    save(key::MOTION, word);
+    show("data-motion", word);
 }
 
 /// Is the page dark, with this choice?

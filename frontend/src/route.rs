@@ -1,5 +1,9 @@
 //! Which screen the address asks for. There is no router: two screens and a token.
 
+mod spaces;
+
+pub(crate) use spaces::{Choice, Spaces};
+
 /// A screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Screen {
@@ -22,6 +26,11 @@ pub(crate) enum Fragment {
 pub(crate) const LAB: &str = "#/lab";
 /// Periods that the CPU lens shows: fewest, at first, most.
 const PERIODS: (u32, u32, u32) = (5, 10, 20);
+/// Two eyes as a tree, and what stands below them.
+const TREE: &str = "tree";
+const BOTH: &str = "both";
+/// Samples a second of the machine that is looked at: fewest, at first, most.
+const HERTZ: (u8, u8, u8) = (1, 4, 10);
 /// Longest name in a fragment, in bytes; ours are shorter.
 const NAME_BYTES: usize = 40;
 
@@ -38,11 +47,28 @@ pub(crate) struct Spot {
     pub(crate) group: Option<String>,
     /// Time window of the CPU lens, in periods.
     pub(crate) periods: u32,
+    /// Are the processes of two eyes a tree?
+    pub(crate) tree: bool,
+    /// Is a line run in both below two eyes, in the place of the CPU?
+    pub(crate) both: bool,
+    /// How the namespace matrix looks.
+    pub(crate) spaces: Spaces,
+    /// Samples a second; more than it does by itself is asked for by hand, or by a measurement.
+    pub(crate) hertz: u8,
 }
 
 impl Default for Spot {
     fn default() -> Self {
-        Spot { view: None, machine: None, group: None, periods: PERIODS.1 }
+        Spot {
+            view: None,
+            machine: None,
+            group: None,
+            periods: PERIODS.1,
+            tree: false,
+            both: false,
+            spaces: Spaces::default(),
+            hertz: HERTZ.1,
+        }
     }
 }
 
@@ -60,8 +86,11 @@ impl Spot {
                 "m" => spot.machine = name(value),
                 // A container has its group's name.
                 "g" | "c" => spot.group = name(value),
+                "ps" => spot.tree = value == TREE,
+                "low" => spot.both = value == BOTH,
                 "w" => spot.periods = clamp_periods(value.parse().ok()),
-                _ => {}
+                "hz" => spot.hertz = value.parse().unwrap_or(HERTZ.1).clamp(HERTZ.0, HERTZ.2),
+                _ => spot.spaces.take(key, value),
             }
         }
         Some(spot)
@@ -75,6 +104,12 @@ impl Spot {
         }
         if self.periods != PERIODS.1 {
             pairs.push(format!("w={}", self.periods));
+        }
+        pairs.extend(self.tree.then(|| format!("ps={TREE}")));
+        pairs.extend(self.both.then(|| format!("low={BOTH}")));
+        pairs.extend(self.spaces.pairs());
+        if self.hertz != HERTZ.1 {
+            pairs.push(format!("hz={}", self.hertz));
         }
         let view = self.view.as_ref().map_or_else(String::new, |view| format!("/{view}"));
         let mark = if pairs.is_empty() { "" } else { "?" };
@@ -181,6 +216,18 @@ mod tests {
         assert_eq!(spot.hash(), "#/lab/cpu?m=9a4e1d3a6f0b&g=c1&w=15");
         assert_eq!(Spot::parse(&spot.hash()), Some(spot));
         assert_eq!(Spot::default().hash(), LAB);
+        assert_eq!(Spot::parse("#/lab?hz=10").unwrap().hash(), "#/lab?hz=10");
+    }
+
+    #[test]
+    fn a_link_says_how_two_eyes_look() {
+        let spot = Spot::parse("#/lab?g=c1&ps=tree&low=both").unwrap();
+        assert!(spot.tree && spot.both);
+        assert_eq!(spot.hash(), "#/lab?g=c1&ps=tree&low=both");
+        for flat in ["ps=", "ps=Tree", "ps=treetree", "low=1", "low=both%20"] {
+            let spot = Spot::parse(&format!("#/lab?{flat}")).unwrap();
+            assert_eq!(spot, Spot::default(), "{flat}");
+        }
     }
 
     #[test]
@@ -189,6 +236,9 @@ mod tests {
             [("w=0", 5), ("w=99999", 20), ("w=-1", 10), ("w=99999999999", 10), ("w=", 10)]
         {
             assert_eq!(Spot::parse(&format!("#/lab/cpu?{hash}")).unwrap().periods, w, "{hash}");
+        }
+        for (hash, hertz) in [("hz=0", 1), ("hz=200", 10), ("hz=256", 4), ("hz=x", 4)] {
+            assert_eq!(Spot::parse(&format!("#/lab?{hash}")).unwrap().hertz, hertz, "{hash}");
         }
         let long = "x".repeat(41);
         for bad in ["<script>", "../..", "C1", "%63", "a b", long.as_str(), ""] {

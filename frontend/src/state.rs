@@ -4,6 +4,7 @@
 //! nothing; a test says so.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
 use std::rc::Rc;
 
 use vitrine_shared::cgroup::{CgroupSample, GroupId};
@@ -104,10 +105,12 @@ pub(crate) struct State {
     pub(crate) uses: Rc<Track>,
     /// What probes in its containers have printed; the lenses that show it ask for it.
     pub(crate) readings: Rc<Readings>,
-    pub(crate) feeds: BTreeMap<MachineId, Vec<FeedEntry>>,
+    pub(crate) feeds: BTreeMap<MachineId, Rc<Vec<FeedEntry>>>,
     pub(crate) pending: BTreeMap<u32, Command>,
     /// The last answer to something a person asked for.
     pub(crate) last: Option<Rc<Told>>,
+    /// The last line that was run in both, and what came of it.
+    pub(crate) both: Option<Rc<Told>>,
     /// Containers this page has made.
     pub(crate) made: u32,
     pub(crate) troubles: BTreeMap<Place, Trouble>,
@@ -163,13 +166,25 @@ pub(crate) enum Action {
     Begun,
 }
 
-impl Reducible for State {
+/// The state as the page holds it: handed on by pointer, copied once an action.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Known(pub(crate) Rc<State>);
+
+impl Deref for Known {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.0
+    }
+}
+
+impl Reducible for Known {
     type Action = Action;
 
     fn reduce(self: Rc<Self>, action: Action) -> Rc<Self> {
-        let mut state = (*self).clone();
+        let mut state = (*self.0).clone();
         state.apply(action);
-        Rc::new(state)
+        Rc::new(Known(Rc::new(state)))
     }
 }
 
@@ -321,7 +336,11 @@ impl State {
             return;
         }
         let number = self.last.as_ref().map_or(1, |told| told.number + 1);
-        self.last = Some(Rc::new(Told { number, command, answer }));
+        let told = Rc::new(Told { number, command, answer });
+        if matches!(told.command, Command::RunBoth { .. }) {
+            self.both = Some(Rc::clone(&told));
+        }
+        self.last = Some(told);
     }
 
     /// Keeps what a probe of the machine that is looked at has printed.
@@ -438,7 +457,7 @@ impl State {
     }
 
     fn fed(&mut self, machine: MachineId, entries: Vec<FeedEntry>) {
-        let feed = self.feeds.entry(machine).or_default();
+        let feed = Rc::make_mut(self.feeds.entry(machine).or_default());
         for entry in entries {
             if let Err(at) = feed.binary_search_by_key(&entry.seq, |kept| kept.seq) {
                 feed.insert(at, entry);

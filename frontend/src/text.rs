@@ -29,6 +29,7 @@ macro_rules! words {
 
 pub(crate) mod about;
 pub(crate) mod advice;
+pub(crate) mod both;
 pub(crate) mod bounds;
 pub(crate) mod cpu_lens;
 pub(crate) mod forge;

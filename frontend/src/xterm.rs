@@ -78,12 +78,11 @@ pub(crate) async fn attach(
     let on_status = Closure::<dyn Fn(String)>::new(on_status);
     let on_escape = Closure::<dyn Fn()>::new(on_escape);
     let options = Object::new();
-    let values: [(&str, JsValue); 7] = [
+    let values: [(&str, JsValue); 6] = [
         ("url", format!("/api/term/{id}").into()),
         ("lang", look.lang.into()),
         ("theme", look.theme.into()),
         ("fontSize", look.font_size.into()),
-        ("reducedMotion", crate::prefs::reduced_motion().into()),
         ("onStatus", on_status.as_ref().clone()),
         ("onFocusEscape", on_escape.as_ref().clone()),
     ];

@@ -147,11 +147,11 @@ pub const MADE_GROUPS: Limit = limit("made-groups", 500, Unit::Groups);
 pub const SHOWN_FILES: Limit = limit("shown-files", 16, Unit::Groups);
 /// Extra commands started in one container by the page.
 pub const EXECS_PER_CONTAINER: Limit = limit("execs-per-container", 8, Unit::Commands);
-/// Probes of one machine that run at the same time.
+/// Probes of one machine that run at the same time; a line that is run in both is one.
 pub const PROBES_PER_MACHINE: Limit = limit("probes-per-machine", 2, Unit::Commands);
-/// Output of one probe; what comes after is not kept.
+/// Output of one probe, or of a line in one of two places; what comes after is not kept.
 pub const PROBE_BYTES: Limit = limit("probe-bytes", 16 * 1024, Unit::Bytes);
-/// How long one probe may run; then it is killed.
+/// How long one probe, or a line that is run in both, may take; then it is killed.
 pub const PROBE_SECS: Limit = limit("probe-secs", 3, Unit::Seconds);
 /// Records of ended containers kept in one machine.
 pub const ENDED_CONTAINERS: Limit = limit("ended-containers", 8, Unit::Records);

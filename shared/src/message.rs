@@ -156,6 +156,17 @@ pub enum Command {
         /// Which files.
         view: ProcView,
     },
+    /// Run one line by `/bin/sh -c` in a container and in its machine, at the same time, and give
+    /// what both printed: [`Made::Both`]. Each ends by itself or within the limit `probe-secs`;
+    /// what the line has left running in its session then ends too.
+    RunBoth {
+        /// The container's machine, which is the surroundings: never the host.
+        machine: MachineId,
+        /// Inside.
+        container: ContainerId,
+        /// What a shell is to run.
+        line: String,
+    },
     /// Read one group's CPU some twenty times a second, or its memory, processes and devices four
     /// times, beside what [`Command::Subscribe`] asks for; `None` ends it. A connection has one at a time. For those who may change the machine.
     Focus {
@@ -227,6 +238,13 @@ pub enum Made {
     },
     /// What a command printed.
     Output(Output),
+    /// What one line printed in two places.
+    Both {
+        /// In the container.
+        inside: Output,
+        /// In its machine.
+        outside: Output,
+    },
 }
 
 /// One thing that was really done, and the shell line that does the same.
@@ -488,6 +506,13 @@ pub enum Happening {
         command: String,
         /// Its host PID.
         pid: u32,
+    },
+    /// A line was run in a container and in its machine.
+    RanBoth {
+        /// The container's name.
+        name: String,
+        /// The line.
+        line: String,
     },
     /// A file was written.
     Wrote {

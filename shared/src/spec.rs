@@ -184,6 +184,19 @@ pub fn check_image_name(name: &str) -> Result<(), SpecError> {
     Ok(())
 }
 
+/// The command line of a shell that runs one line.
+pub fn shell_argv(line: &str) -> Vec<String> {
+    ["/bin/sh", "-c", line].map(String::from).into()
+}
+
+/// Checks a line that a shell is to run: something to run, within the limits of a command line.
+pub fn check_line(line: &str) -> Result<(), SpecError> {
+    if line.trim().is_empty() {
+        return Err(SpecError::NoProgram);
+    }
+    check_argv(&shell_argv(line))
+}
+
 /// Checks a command line: neither empty nor too long, no NUL.
 pub fn check_argv(argv: &[String]) -> Result<(), SpecError> {
     if argv.first().is_none_or(String::is_empty) {

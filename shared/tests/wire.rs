@@ -109,6 +109,7 @@ fn commands() -> Vec<Command> {
         Command::ShowFiles { machine, group: Some(made()) },
         Command::Probe { machine, container: Some(container), probe: Probe::Getconf },
         Command::SetProcView { machine, container, view: ProcView::Own },
+        Command::RunBoth { machine, container, line: "ps | head".into() },
         Command::Focus { on: None },
         Command::Focus { on: Some(FOCUS) },
     ];
@@ -150,6 +151,7 @@ fn commands_survive() {
         Command::StopContainer { .. } => "stop",
         Command::Probe { .. } => "probe",
         Command::SetProcView { .. } => "view",
+        Command::RunBoth { .. } => "both",
         Command::StopExecs { .. } => "stop execs",
         Command::EndMachine { .. } => "end",
         Command::SetKnob { .. } => "knob",
@@ -160,7 +162,7 @@ fn commands_survive() {
         Command::ShowFiles { .. } => "files",
         Command::Focus { .. } => "focus",
     };
-    all(&commands(), name, 18);
+    all(&commands(), name, 19);
     for (id, command) in (0..).zip(commands()) {
         survives(&ClientMessage { id, command });
     }
@@ -207,7 +209,9 @@ fn answers() -> Vec<Answer> {
     let (view, at_msec) = (ProcView::Own, 1_700_000_000_000);
     let output =
         Output { text: "2\n".into(), cut: false, status: 124, busybox: true, view, at_msec };
-    answers.push(Answer::Done { deeds: vec![], made: Some(Made::Output(output)) });
+    answers.push(Answer::Done { deeds: vec![], made: Some(Made::Output(output.clone())) });
+    let (inside, outside) = (output.clone(), output);
+    answers.push(Answer::Done { deeds: vec![], made: Some(Made::Both { inside, outside }) });
     let group = Made::Group { machine: MACHINE, group: made() };
     answers.push(Answer::Done { deeds: vec![], made: Some(group) });
     answers.push(Answer::Failed {
@@ -239,6 +243,7 @@ fn happenings() -> Vec<Happening> {
         Happening::ContainerBorn { name: text(), took_usec: 2 },
         Happening::ContainerExited { name: text(), status: 137 },
         Happening::ExecStarted { name: text(), command: text(), pid: 3 },
+        Happening::RanBoth { name: text(), line: text() },
         Happening::Wrote { path: text(), old: text(), new: text(), shell: text() },
         Happening::GroupMade { path: text() },
         Happening::GroupRemoved { path: text() },
@@ -449,6 +454,7 @@ fn events_survive() {
         Happening::ContainerBorn { .. } => "container",
         Happening::ContainerExited { .. } => "exited",
         Happening::ExecStarted { .. } => "exec",
+        Happening::RanBoth { .. } => "both",
         Happening::Wrote { .. } => "wrote",
         Happening::GroupMade { .. } => "group made",
         Happening::GroupRemoved { .. } => "group removed",
@@ -456,7 +462,7 @@ fn events_survive() {
         Happening::KernelRefused { .. } => "refused",
         Happening::OomKilled { .. } => "oom",
     };
-    all(&happenings(), happened, 10);
+    all(&happenings(), happened, 11);
     for event in events() {
         survives(&ServerMessage::Event(event));
     }

@@ -37,6 +37,14 @@ export async function launch() {
   return chromium.launch({ executablePath, args: FLAGS, headless: true });
 }
 
+/** Chromium with a profile that others may look into by a debugger's port: its one context. */
+export async function launchAt(profile, port) {
+  const { chromium } = need('playwright-core');
+  const executablePath = needProgram(CHROMIUM, 'apt-get install chromium fonts-noto-cjk');
+  const args = [...FLAGS, `--remote-debugging-port=${port}`];
+  return chromium.launchPersistentContext(profile, { executablePath, args, headless: true });
+}
+
 /** Waits until `probe` gives something true, and gives that; else fails with what it gave last. */
 export async function until(what, probe, { msec = 5000, every = 40 } = {}) {
   const end = Date.now() + msec;
@@ -55,7 +63,7 @@ export async function until(what, probe, { msec = 5000, every = 40 } = {}) {
 
 /**
  * Watches a page for what may never happen: an error, a refused style or script, a request to
- * another origin. `check()` fails with all of it; `allow` is a pattern of errors a spec causes.
+ * another origin. `seen` is all of it, `check()` fails with it; `allow` is a pattern of errors a spec causes.
  */
 export function watch(page, origin, allow = null) {
   const seen = [];
@@ -70,7 +78,7 @@ export function watch(page, origin, allow = null) {
   };
   page.on('request', (request) => foreign(request.url()));
   page.on('websocket', (socket) => foreign(socket.url()));
-  return { check: () => assert.deepEqual(seen, [], 'the page did what no page may do') };
+  return { seen, check: () => assert.deepEqual(seen, [], 'the page did what no page may do') };
 }
 
 /** Reports refusals of the content security policy as console errors, whatever made them. */
@@ -87,7 +95,7 @@ export async function axe(page, what) {
   need('axe-core');
   // Through the debugger, so the page's own policy stays in force.
   await page.evaluate(readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8'));
-  const { violations, passes } = await page.evaluate(() => window.axe.run(document));
+  const { violations, passes } = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
   const told = violations.map(({ id, help, nodes }) => ({
     id, help, nodes: nodes.map(({ html, failureSummary }) => `${html.slice(0, 160)} ${failureSummary}`),
   }));

@@ -11,12 +11,13 @@ export const BIRTH_MSEC = 15_000;
 /** The element that the page names for tests. */
 export const hook = (page, name) => page.locator(`[data-test="${name}"]`);
 
-/** A signed-in page in a language and a theme, watched from the first request on. */
-export async function open(server, browser, { lang = 'en', theme = 'light', allow, hash = '', ...options } = {}) {
+/** A signed-in page in a language and a theme, watched from the first request on; `init` runs in it before its own program. */
+export async function open(server, browser, { lang = 'en', theme = 'light', allow, hash = '', init = [], ...options } = {}) {
   const { context, url } = await server.context(browser, {
     locale: LOCALE[lang], colorScheme: theme, ...options,
   });
   await tellViolations(context);
+  for (const script of init) await context.addInitScript(script);
   const page = await context.newPage();
   page.setDefaultTimeout(BIRTH_MSEC);
   const watched = watch(page, server.origin, allow);

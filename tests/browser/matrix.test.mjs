@@ -106,6 +106,36 @@ describe('the namespace matrix', () => {
     await hook(page, 'only-different').uncheck();
   });
 
+  here('what is chosen stays marked, and a link brings all of it back', async (page) => {
+    const net = TYPES.indexOf('net');
+    const chosen = (await table(page))[0].cells[net].ns;
+    await page.locator(`[data-place="0,${net}"]`).click();
+    await page.locator('[data-place="1,0"]').hover();
+    await until('the other in words', async () => /^process ids/.test(await hook(page, 'matrix-said').innerText()));
+    await hook(page, 'type-time').click();
+    await hook(page, 'type-ipc').click();
+    await hook(page, 'group-by').selectOption('net');
+    const [pid] = inContainer();
+    await hook(page, 'pick-1').selectOption(String(pid));
+    const link = new URL(page.url()).hash;
+    for (const part of ['by=net', 't=pmhunc', `ns=${chosen.replace(':', '-')}`, `b=${pid}`]) {
+      assert.ok(link.includes(part), `${part} in ${link}`);
+    }
+    await page.reload();
+    await until('six columns', async () => (await table(page))[0]?.cells.length === 6);
+    assert.match(await page.locator('.mx-group').first().innerText(), /^net /);
+    assert.equal(await hook(page, 'pick-1').inputValue(), String(pid));
+    const selected = page.locator('.mx [aria-selected="true"]');
+    await until('the chosen one', async () => await selected.count() >= 2);
+    assert.ok((await selected.evaluateAll((all) => all.map((cell) => cell.dataset.ns))).every((ns) => ns === chosen));
+    assert.ok((await hook(page, 'matrix-said').innerText()).includes(chosen.split(':')[1]));
+    await hook(page, 'matrix-let-go').click();
+    await until('let go', async () => await selected.count() === 0);
+    for (const type of ['type-time', 'type-ipc']) await hook(page, type).click();
+    await hook(page, 'group-by').selectOption('container');
+    await until('all of it again', async () => (await table(page))[0]?.cells.length === 8);
+  });
+
   here('two processes compared, with the evidence', async (page) => {
     const [pid] = inContainer();
     await hook(page, 'pick-1').selectOption(String(pid));

@@ -36,7 +36,26 @@ pub(crate) enum Bench {
     Observer,
     /// Navigation to interactive in Chromium, plain and slowed down
     Page,
+    /// A page with 1,000 processes and 200 groups: sample to screen, script, long tasks, input
+    Live,
+    /// Lighthouse on the start page and the lab; it is fetched into target/lighthouse
+    Lighthouse,
+    /// What a page grows by in so many minutes (--minutes), and what it complains of
+    Heap,
 }
+
+/// How much is measured.
+#[derive(Clone, Copy)]
+pub(crate) struct Effort {
+    /// How often each takes its turn.
+    pub(crate) rounds: usize,
+    /// How long a page is watched growing.
+    pub(crate) minutes: u16,
+}
+
+/// Rounds of what takes minutes each.
+const FEW: usize = 3;
+const LIGHTHOUSE: &str = "lighthouse@12.8.2";
 
 impl Bench {
     fn name(self) -> String {
@@ -52,32 +71,57 @@ impl Bench {
             Bench::Run => &[Need::Busybox, Need::Bubblewrap, Need::Crun, Need::Runc],
             Bench::Click | Bench::Kill | Bench::Terminal | Bench::Cpu => &[Need::Busybox],
             Bench::Observer => &[Need::Procps],
-            Bench::Page => &[Need::Npm, Need::Busybox, Need::Chromium],
+            Bench::Page | Bench::Live | Bench::Lighthouse | Bench::Heap => {
+                &[Need::Npm, Need::Busybox, Need::Chromium, Need::ChineseFont]
+            }
         }
     }
 
     /// The program that measures it.
-    fn command(self, project: &Project, rounds: usize) -> Command {
+    fn command(self, project: &Project, effort: Effort) -> Result<Command> {
+        let rounds = effort.rounds;
+        let few = rounds.min(FEW).to_string();
+        let node = |name: &str, words: &[&str]| {
+            let mut command = project.command("node");
+            command.arg(format!("tests/browser/bench/{name}.mjs")).args(words);
+            let chromium = setup::chromium().context("no chromium on PATH")?;
+            command.env("VITRINE_CHROMIUM", chromium);
+            Ok(command)
+        };
         match self {
+            Bench::Page => node("page", &[&rounds.div_ceil(3).to_string()]),
+            Bench::Live => node("live", &[&few]),
+            Bench::Heap => node("heap", &[&effort.minutes.to_string()]),
+            Bench::Lighthouse => {
+                let tools = lighthouse(project)?;
+                node("lighthouse", &[&few, &tools.to_string_lossy()])
+            }
             Bench::Observer => {
                 let mut command = project.command("target/release/examples/observer_bench");
                 command.arg(rounds.to_string());
-                command
-            }
-            Bench::Page => {
-                let mut command = project.command("node");
-                command.arg("tests/browser/bench/page.mjs");
-                command.arg(rounds.div_ceil(3).to_string());
-                command
+                Ok(command)
             }
             _ => {
                 let mut command = project.cargo();
                 command.args(["bench", "--quiet", "--package", "vitrine-tests"]);
                 command.args(["--bench", "figures", "--", &rounds.to_string(), &self.name()]);
-                command
+                Ok(command)
             }
         }
     }
+}
+
+/// Lighthouse in a directory of its own: with all that it brings it is larger than everything
+/// else from npm together, and only figures need it. 13 wants a newer Node.
+fn lighthouse(project: &Project) -> Result<PathBuf> {
+    let dir = project.path("target/lighthouse");
+    if !dir.join("node_modules/lighthouse").is_dir() {
+        std::fs::create_dir_all(&dir).with_context(|| format!("make {}", dir.display()))?;
+        let mut npm = project.command("npm");
+        npm.args(["install", "--no-audit", "--no-fund", "--prefix"]).arg(&dir).arg(LIGHTHOUSE);
+        tool::run(&mut npm)?;
+    }
+    Ok(dir)
 }
 
 /// Prints the benches.
@@ -90,7 +134,7 @@ pub(crate) fn list() {
 }
 
 /// Measures all, or `only` some, and keeps the tables.
-pub(crate) fn bench(project: &Project, only: &[Bench], rounds: usize) -> Result<()> {
+pub(crate) fn bench(project: &Project, only: &[Bench], effort: Effort) -> Result<()> {
     let all = <Bench as clap::ValueEnum>::value_variants();
     let chosen: Vec<Bench> =
         all.iter().filter(|bench| only.is_empty() || only.contains(bench)).copied().collect();
@@ -99,12 +143,9 @@ pub(crate) fn bench(project: &Project, only: &[Bench], rounds: usize) -> Result<
     let mut tables = Vec::new();
     for bench in &chosen {
         say::step(format_args!("[{}]", bench.name()));
-        let mut command = bench.command(project, rounds);
+        let mut command = bench.command(project, effort)?;
         // What is measured is what is handed on; how it would be with a loader is a row beside it.
         command.env("VITRINE_BIN", &measured).env("VITRINE_DYNAMIC", project.server());
-        if *bench == Bench::Page {
-            command.env("VITRINE_CHROMIUM", setup::chromium().context("no chromium on PATH")?);
-        }
         for table in Table::read_all(&tool::output(&mut command)?)? {
             say::table(table.text());
             tables.push(table);

@@ -95,6 +95,9 @@ struct Measure {
     /// How often each of them takes its turn
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
+    /// How long a page is watched growing; below 30 the table says that it was a short run
+    #[arg(long, value_name = "M", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=1440))]
+    minutes: u16,
     /// List what can be measured and stop
     #[arg(long)]
     list: bool,
@@ -148,7 +151,8 @@ fn main() -> ExitCode {
         }
         Command::Bench(measure) => {
             let project = Project::find(measure.consent.yes);
-            bench::bench(&project, &measure.only, measure.rounds.into())
+            let effort = bench::Effort { rounds: measure.rounds.into(), minutes: measure.minutes };
+            bench::bench(&project, &measure.only, effort)
         }
         Command::Dist(dist) => dist::dist(&Project::find(dist.consent.yes), dist.out, dist.deb),
         Command::Soak(soak) => {

@@ -3,6 +3,7 @@
 //! Everything that was acquired is held here, in the order in which it is released: processes
 //! first (unthrottle, thaw, kill, reap), then mounts in the machine, then cgroups, then uids.
 
+mod commands;
 mod container;
 mod view;
 
@@ -21,6 +22,7 @@ use vitrine_shared::namespace::NamespaceSet;
 use vitrine_shared::spec::DEFAULT_PERIOD_USEC;
 
 pub(crate) use container::Live;
+pub(crate) use view::Started as Probed;
 
 use super::birth::{self, Born, Plan, Program, Rights, Root, Stage, Stdio};
 use super::cage::Cage;
@@ -69,8 +71,8 @@ pub(crate) struct Machine {
     pub(crate) feed: Vec<FeedEntry>,
     /// Its containers that live.
     pub(crate) containers: Vec<Live>,
-    /// Probes that run in it, beside its containers.
-    pub(crate) probes: Vec<OwnedFd>,
+    /// Lines that run in the machine itself, to be read beside a container's.
+    pub(crate) lines: Vec<OwnedFd>,
     pidfd: OwnedFd,
     userns: OwnedFd,
     cap: Cgroup,
@@ -158,7 +160,7 @@ impl Machine {
                     record,
                     feed: Vec::new(),
                     containers: Vec::new(),
-                    probes: Vec::new(),
+                    lines: Vec::new(),
                     pidfd: born.pidfd,
                     userns,
                     cap,
@@ -286,8 +288,8 @@ impl Machine {
             Some((terminal?, status))
         });
         let ended = ended.collect();
-        // Killed too; who is not reaped would keep its PID 1 from ending.
-        container::reap(&self.probes, DEATH);
+        // They were killed with everybody.
+        container::reap(&self.lines, DEATH);
         let mut uids = Some(self.uids);
         let reaped = sys::wait_pidfd_within(self.pidfd.as_fd(), DEATH);
         dead = dead.and(reaped.map(drop).map_err(|errno| errno.to_string()));
@@ -494,6 +496,7 @@ fn cut(what: &mut Happening) {
     const LONGEST: usize = 200;
     let texts: Vec<&mut String> = match what {
         Happening::ExecStarted { command, .. } => vec![command],
+        Happening::RanBoth { line, .. } => vec![line],
         Happening::KernelRefused { text, path, .. } => vec![text, path],
         Happening::Wrote { old, new, shell, path } => vec![old, new, shell, path],
         Happening::ProcessMoved { from, to, .. } => vec![from, to],

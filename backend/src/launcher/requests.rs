@@ -1,6 +1,8 @@
 //! Commands from web, looked at again as if web were hostile, and done.
 
+mod both;
 mod groups;
+mod running;
 mod truth;
 mod writes;
 
@@ -148,8 +150,8 @@ pub(crate) struct State {
     pub(crate) left: Vec<Left>,
     /// What web and the observer have not heard of yet.
     pub(crate) news: Vec<News>,
-    /// Probes that run.
-    pub(crate) probes: Vec<truth::Running>,
+    /// Commands that run and whose output is the answer.
+    pub(crate) probes: Vec<running::Running>,
 }
 
 /// Something that web and the observer must hear.
@@ -192,7 +194,7 @@ impl State {
             | Command::Focus { .. }
             | Command::ShowFiles { .. } => Ok((Vec::new(), None)),
             // Answered when it has ended: see `serve`.
-            Command::Probe { .. } => Ok((Vec::new(), None)),
+            Command::Probe { .. } | Command::RunBoth { .. } => Ok((Vec::new(), None)),
             Command::SetProcView { machine, container, view } => {
                 self.set_proc_view(by, (*machine, *container), *view)
             }

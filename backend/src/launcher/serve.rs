@@ -411,12 +411,13 @@ impl Server {
             watched.push((Watch::ObserverMessage, observer.channel.as_fd()));
             watched.push((Watch::ObserverDeath, observer.pidfd.as_fd()));
         }
-        watched.extend(self.state.probes.iter().filter_map(|p| Some((Watch::Probe, p.pipe()?))));
+        let pipes = self.state.probes.iter().flat_map(|probe| probe.pipes());
+        watched.extend(pipes.map(|pipe| (Watch::Probe, pipe)));
         for machine in &self.state.machines {
             let id = machine.record.id;
             watched.push((Watch::Machine(id), machine.pidfd().as_fd()));
-            let probes = machine.probes.iter();
-            watched.extend(probes.map(|exec| (Watch::Exec(id, exec.as_raw_fd()), exec.as_fd())));
+            let lines = machine.lines.iter();
+            watched.extend(lines.map(|line| (Watch::Exec(id, line.as_raw_fd()), line.as_fd())));
             for live in &machine.containers {
                 watched.push((Watch::Container(id, live.id), live.pidfd.as_fd()));
                 let execs =
@@ -456,12 +457,13 @@ impl Server {
                 FromWeb::Request {
                     request,
                     by,
-                    command: Command::Probe { machine, container, probe },
+                    command: command @ (Command::Probe { .. } | Command::RunBoth { .. }),
                 },
                 _,
             ))) => {
-                let at = (machine, container);
-                if let Err(not) = self.state.start_probe(request, by, at, probe) {
+                let started = self.state.start_probe(request, by, &command);
+                self.tell_news();
+                if let Err(not) = started {
                     let answer = not.answer(&self.info.missing);
                     self.tell_web(&ToWeb::Answer { request, answer }, &[]);
                 }

@@ -8,7 +8,7 @@ use vitrine_shared::id::{MachineId, ParticipantId};
 use vitrine_shared::message::{Answer, Command, Refusal};
 use vitrine_shared::refusal::Thing;
 use vitrine_shared::role::Identity;
-use vitrine_shared::spec::{Quantity, Rootfs, SpecError, check_argv};
+use vitrine_shared::spec::{Quantity, Rootfs, SpecError, check_argv, check_line};
 
 /// Most samples a second.
 pub(crate) const MAX_HERTZ: u8 = 20;
@@ -56,6 +56,10 @@ pub(crate) fn check(
         Command::Exec { machine, argv, .. } => {
             mine(machine)?;
             check_argv(argv).map_err(Refusal::Spec)
+        }
+        Command::RunBoth { machine, line, .. } => {
+            mine(machine)?;
+            check_line(line).map_err(Refusal::Spec)
         }
         Command::StopContainer { machine, .. }
         | Command::StopExecs { machine, .. }
@@ -186,6 +190,7 @@ mod tests {
             Command::Probe { machine, container: Some(container), probe: Probe::Free },
             Command::Probe { machine, container: None, probe: Probe::Ps },
             Command::SetProcView { machine, container, view: ProcView::Own },
+            Command::RunBoth { machine, container, line: "ps".into() },
             Command::EndMachine { machine },
             Command::SetKnob { machine, group, knob: Knob::PidsMax(Some(9)) },
             Command::WriteFile {
@@ -267,6 +272,11 @@ mod tests {
         };
         assert_eq!(start(&|_| ()), Ok(()));
         assert!(start(&|spec| spec.argv.clear()).is_err());
+        for line in ["", " \t", "a\0b", &"x".repeat(4096)] {
+            let (machine, container, line) = (ANNS, ContainerId(5), line.to_string());
+            let both = Command::RunBoth { machine, container, line };
+            assert!(matches!(try_as(Role::Teacher, &both), Err(Refusal::Spec(_))), "{both:?}");
+        }
         assert!(start(&|spec| spec.rootfs = Rootfs::Directory("/".into())).is_err());
         let group = GroupId::Root;
         let write = |file: &str, value: &str| {

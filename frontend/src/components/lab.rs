@@ -3,23 +3,20 @@
 use std::rc::Rc;
 
 use gloo::events::EventListener;
-use vitrine_shared::cgroup::{CgroupSample, Controller, GroupId};
+use vitrine_shared::cgroup::{CgroupSample, GroupId};
 use vitrine_shared::id::MachineId;
 use vitrine_shared::message::{Container, FeedEntry};
 use yew::prelude::*;
 
 use super::bar::{self, bar};
-use super::cpu::Cpu;
-use super::eyes::Eyes;
 use super::missing_note::MissingNote;
 use super::notes::Notes;
 use super::raw::{self, raw_files};
 use super::shelf::{self, shelf};
 use super::terminal::TerminalArea;
-use crate::host::lacks_controller;
-use crate::kinds::{group_of, is_running};
+use super::watch::Watch;
+use crate::kinds::group_of;
 use crate::lens::{self, Lens, Scene};
-use crate::place::Place;
 use crate::prefs::Lang;
 use crate::route;
 use crate::state::{Action, Link, State};
@@ -85,7 +82,7 @@ pub(crate) fn Lab(props: &Props) -> Html {
                     {match (&container, forge, *view) {
                         (Some(_), false, Some(lens)) => lens::show(&scene, lens),
                         (Some(container), false, None) => html! {
-                            <div class="watch" key="watch">{watch(state, container)}</div>
+                            <Watch key="watch" state={state.clone()} container={container.clone()} />
                         },
                         _ => lens::show(&scene, Lens::Forge),
                     }}
@@ -163,7 +160,7 @@ fn short_name(path: &str) -> &str {
 }
 
 fn entries(state: &State) -> Vec<FeedEntry> {
-    state.focus.and_then(|id| state.feeds.get(&id)).cloned().unwrap_or_default()
+    state.focus.and_then(|id| state.feeds.get(&id)).map(|feed| feed.to_vec()).unwrap_or_default()
 }
 
 fn terminal(state: &State, container: Option<&Container>) -> Html {
@@ -200,30 +197,6 @@ fn left(
             <div class="raw-slot">{raw.map(|(group, machine)| raw_files(ui, &raw::Props {
                 machine, group, troubles: &state.troubles, may_change: state.may_ask(),
             }))}</div>
-        </>
-    }
-}
-
-/// The figure: two eyes over the CPU.
-fn watch(state: &State, container: &Container) -> Html {
-    let id = group_of(container);
-    let missing = lacks_controller(state.host.as_deref(), Controller::Cpu).cloned();
-    let group: Option<CgroupSample> = state
-        .sample
-        .as_ref()
-        .and_then(|sample| sample.groups.iter().find(|group| group.group == id).cloned());
-    let may_change = state.may_ask() && is_running(container);
-    let trouble = |place| state.troubles.get(&place).cloned();
-    html! {
-        <>
-            <section class="two-eyes" aria-labelledby="figure-title">
-                <Eyes sample={state.sample.clone()} container={container.clone()} />
-            </section>
-            {state.focus.map(|machine| html! {
-                <Cpu key={container.id.to_string()} {machine} container={container.id} id={id} {group} {missing}
-                    history={state.histories.get(&id).cloned()} {may_change}
-                    quota_trouble={trouble(Place::Quota(id))} exec_trouble={trouble(Place::Exec(container.id))} />
-            })}
         </>
     }
 }

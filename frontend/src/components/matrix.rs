@@ -1,6 +1,7 @@
 //! The namespace matrix: who is in which namespace, two processes compared, and what the
 //! namespaces are like.
 
+mod board;
 mod compare;
 mod pictures;
 mod table;
@@ -13,10 +14,14 @@ use vitrine_shared::message::{Command, Machine, Sample};
 use vitrine_shared::namespace::Namespace;
 use yew::prelude::*;
 
-use self::table::Table;
+use self::board::Board;
+use self::compare::Compare;
+use super::parts::letter;
+use crate::kept::use_kept;
 use crate::lens::Scene;
 use crate::matrix::names::Names;
 use crate::matrix::{Choice, Sources, matrix as table_of};
+use crate::route::Spaces;
 use crate::state::Link;
 use crate::text::matrix as words;
 use crate::ui::{Ui, select_value, use_desk, use_ui};
@@ -50,59 +55,45 @@ struct Props {
 fn View(props: &Props) -> Html {
     let ui = use_ui();
     let t = words::words(ui.lang);
-    let choice = use_state_eq(Choice::default);
+    let (spaces, keep) = use_kept(|spot| spot.spaces, |spot, spaces| spot.spaces = *spaces);
+    let Spaces { choice, chosen, pair } = spaces;
     let names = use_mut_ref(Names::default);
-    let pair = use_state_eq(|| [None::<u32>; 2]);
-    let lit = use_state_eq(|| None::<(Namespace, u64)>);
-    let region = use_node_ref();
-    let light = {
-        let lit = lit.setter();
-        use_callback((), move |found, ()| lit.set(Some(found)))
-    };
     let seen = signature(&props.sample);
     use_looks(props, seen);
     let discovery = use_same(props.discovery.as_ref());
     // Most samples change nothing of this.
-    let matrix = use_memo((seen, *choice, discovery.clone(), props.machine.clone()), |_| {
+    let matrix = use_memo((seen, choice, discovery.clone(), props.machine.clone()), |_| {
         let processes = &props.sample.processes;
         discovery.as_deref().map_or_else(Default::default, |discovery| {
             let sources = Sources { machine: &props.machine, processes, discovery };
-            table_of(&sources, *choice, &mut names.borrow_mut())
+            table_of(&sources, choice, &mut names.borrow_mut())
         })
     });
-    {
-        let region = region.clone();
-        use_effect_with((*lit, matrix.clone()), move |(lit, _)| {
-            if let Some(region) = region.cast::<web_sys::Element>() {
-                table::mark(&region, *lit);
-                table::keep_a_stop(&region);
-            }
-        });
-    }
-    let Some(discovery) = &discovery else {
-        return html! { <p class="muted matrix-none" role="status">{t.waiting}</p> };
+    let legend = use_memo((matrix.clone(), ui.lang), |(matrix, _)| table::legend(&ui, matrix));
+    let choose = {
+        let keep = keep.clone();
+        use_callback(spaces, move |chosen, spaces| keep.emit(Spaces { chosen, ..*spaces }))
     };
-    let sources =
-        Sources { machine: &props.machine, processes: &props.sample.processes, discovery };
     let pick = {
-        let pair = pair.clone();
-        Callback::from(move |(at, pid): (usize, u32)| {
-            let mut next = *pair;
-            next[at] = Some(pid);
-            pair.set(next);
+        let keep = keep.clone();
+        use_callback(spaces, move |(at, pid): (usize, u32), spaces| {
+            let mut next = *spaces;
+            next.pair[at] = Some(pid);
+            keep.emit(next);
         })
     };
+    let Some(discovery) = discovery else {
+        return html! { <p class="muted matrix-none" role="status">{t.waiting}</p> };
+    };
+    let show = keep.reform(move |choice| Spaces { choice, ..spaces });
     html! {
         <section class="matrix" aria-labelledby="matrix-title" data-test="matrix">
             <h2 id="matrix-title" class="visually-hidden">{t.caption}</h2>
-            {tools(&ui, &choice)}
-            <div class="matrix-scroll" ref={region}>
-                <Table matrix={matrix.clone()} {light} />
-            </div>
-            <p class="mx-said" role="status" data-test="matrix-said">{table::said(&ui, &matrix, discovery, *lit)}</p>
-            {table::legend(&ui, &matrix)}
+            {tools(&ui, choice, &show)}
+            <Board matrix={matrix} discovery={discovery.clone()} {chosen} {choose} />
+            {(*legend).clone()}
             <p class="muted" hidden={!discovery.cut}>{t.cut}</p>
-            {compare::compare(&ui, &sources, *pair, &pick)}
+            <Compare machine={props.machine.clone()} sample={props.sample.clone()} {discovery} {seen} {pair} {pick} />
         </section>
     }
 }
@@ -146,22 +137,15 @@ fn use_looks(props: &Props, seen: u64) {
 }
 
 /// What is shown, and in which order.
-fn tools(ui: &Ui, choice: &UseStateHandle<Choice>) -> Html {
+fn tools(ui: &Ui, choice: Choice, show: &Callback<Choice>) -> Html {
     let t = words::words(ui.lang);
-    let toggle = {
-        let choice = choice.clone();
-        Callback::from(move |_: Event| {
-            choice.set(Choice { only_different: !choice.only_different, ..*choice });
-        })
-    };
-    let group = {
-        let choice = choice.clone();
-        Callback::from(move |event: Event| {
-            let name = select_value(&event);
-            let by = Namespace::ALL.into_iter().find(|kind| kind.proc_name() == name);
-            choice.set(Choice { by, ..*choice });
-        })
-    };
+    let toggle =
+        show.reform(move |_: Event| Choice { only_different: !choice.only_different, ..choice });
+    let group = show.reform(move |event: Event| {
+        let name = select_value(&event);
+        let by = Namespace::ALL.into_iter().find(|kind| kind.proc_name() == name);
+        Choice { by, ..choice }
+    });
     html! {
         <div class="matrix-tools">
             <label><input type="checkbox" class="switch" role="switch" data-test="only-different"
@@ -175,6 +159,21 @@ fn tools(ui: &Ui, choice: &UseStateHandle<Choice>) -> Html {
                     })}
                 </select>
             </label>
+            <span class="mx-types" role="group" aria-label={t.types}>
+                <span aria-hidden="true">{t.types}</span>
+                {for Namespace::ALL.into_iter().map(|kind| one_type(choice, kind, show))}
+            </span>
         </div>
+    }
+}
+
+/// The button of a type: its column is there or not.
+fn one_type(choice: Choice, kind: Namespace, show: &Callback<Choice>) -> Html {
+    let on = choice.types.has(kind);
+    let turn = show.reform(move |_: MouseEvent| choice.turned(kind));
+    html! {
+        <button key={kind.proc_name()} type="button" class={classes!("mx-type", (!on).then_some("is-off"))}
+            data-test={format!("type-{}", kind.proc_name())} aria-pressed={on.to_string()}
+            aria-label={kind.proc_name()} title={kind.proc_name()} onclick={turn}>{letter(kind)}</button>
     }
 }

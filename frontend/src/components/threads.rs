@@ -1,10 +1,14 @@
 //! The threads between two eyes. They follow the layout, so they go around the virtual DOM.
+//!
+//! A process that is born draws its thread, one that dies falls off it; style.css has the motion,
+//! and none where the person wants none.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use gloo::render::{AnimationFrame, request_animation_frame};
+use gloo::timers::callback::Timeout;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::Closure;
 use web_sys::{Element, ResizeObserver};
@@ -13,6 +17,8 @@ use yew::prelude::*;
 use crate::eyes::{Spot, between, ease, thread_path};
 use crate::prefs;
 
+/// How long a thread is seen to fall when its process has died, in milliseconds.
+const FALL_MSEC: u32 = 250;
 /// How long a thread takes to follow its rows, in milliseconds.
 const FOLLOW_MSEC: f64 = 200.0;
 const SVG: &str = "http://www.w3.org/2000/svg";
@@ -31,6 +37,10 @@ struct Thread {
 #[derive(Default)]
 struct Loom {
     threads: BTreeMap<String, Thread>,
+    /// Whom both eyes see, in sight or not.
+    joined: BTreeSet<u32>,
+    /// Those who have come since one began to look, and have no thread yet.
+    born: BTreeSet<u32>,
     began: Option<f64>,
     frame: Option<AnimationFrame>,
 }
@@ -38,13 +48,16 @@ struct Loom {
 /// Draws the threads between the rows of `region` in the SVG element `canvas`, after every render
 /// and whenever the region changes its size.
 #[hook]
-pub(crate) fn use_threads(region: &NodeRef, canvas: &NodeRef) {
+pub(crate) fn use_threads(region: &NodeRef, canvas: &NodeRef, joined: BTreeSet<u32>) {
     let loom = use_mut_ref(Loom::default);
     let (region, canvas) = (region.clone(), canvas.clone());
     {
         let (loom, region, canvas) = (Rc::clone(&loom), region.clone(), canvas.clone());
         // No dependencies: rows may have moved in any render.
-        use_effect(move || weave(&loom, &region, &canvas));
+        use_effect(move || {
+            loom.borrow_mut().join(joined);
+            weave(&loom, &region, &canvas);
+        });
     }
     use_effect_with((), move |()| {
         let observed = region.cast::<Element>();
@@ -72,10 +85,14 @@ fn weave(loom: &Rc<RefCell<Loom>>, region: &NodeRef, canvas: &NodeRef) {
     let ends = measure(&region);
     let moved = {
         let mut loom = loom.borrow_mut();
+        let loom = &mut *loom;
         loom.threads.retain(|pid, thread| {
             let stays = ends.contains_key(pid);
-            if !stays {
-                thread.group.remove();
+            match pid.parse().is_ok_and(|pid| loom.joined.contains(&pid)) {
+                _ if stays => {}
+                // Out of sight is not dead.
+                true => thread.group.remove(),
+                false => thread.falls(),
             }
             stays
         });
@@ -94,6 +111,16 @@ fn weave(loom: &Rc<RefCell<Loom>>, region: &NodeRef, canvas: &NodeRef) {
 }
 
 impl Loom {
+    /// Takes note of whom both eyes see now.
+    fn join(&mut self, joined: BTreeSet<u32>) {
+        // What was there when one came to look was not born before one's eyes.
+        if !self.joined.is_empty() {
+            self.born.retain(|pid| joined.contains(pid));
+            self.born.extend(joined.difference(&self.joined));
+        }
+        self.joined = joined;
+    }
+
     /// Gives a thread its new ends; tells whether it has to move.
     fn point(&mut self, canvas: &Element, pid: String, ends: Ends) -> bool {
         if let Some(thread) = self.threads.get_mut(&pid) {
@@ -104,7 +131,9 @@ impl Loom {
             }
             return moved;
         }
-        if let Some(group) = new_thread(canvas) {
+        let is_born = pid.parse().is_ok_and(|pid| self.born.remove(&pid));
+        let class = if is_born { "woven is-new" } else { "woven" };
+        if let Some(group) = new_thread(canvas, class) {
             let thread = Thread { group, from: ends, to: ends, now: ends };
             thread.draw();
             self.threads.insert(pid, thread);
@@ -122,6 +151,17 @@ impl Loom {
 }
 
 impl Thread {
+    /// Its process has died: the thread goes, after it has been seen to.
+    fn falls(&self) {
+        if prefs::reduced_motion() {
+            return self.group.remove();
+        }
+        // A class of our own.
+        let _ = self.group.set_attribute("class", "woven is-gone");
+        let group = self.group.clone();
+        Timeout::new(FALL_MSEC, move || group.remove()).forget();
+    }
+
     fn draw(&self) {
         let (from, to) = self.now;
         let children = self.group.children();
@@ -139,15 +179,17 @@ impl Thread {
     }
 }
 
-fn new_thread(canvas: &Element) -> Option<Element> {
+fn new_thread(canvas: &Element, class: &str) -> Option<Element> {
     let document = canvas.owner_document()?;
     let make = |name: &str, class: &str| {
         let element = document.create_element_ns(Some(SVG), name).ok()?;
         element.set_attribute("class", class).ok()?;
         Some(element)
     };
-    let group = make("g", "woven")?;
+    let group = make("g", class)?;
     let line = make("path", "thread")?;
+    // Its length as style.css counts it, however long it is.
+    line.set_attribute("pathLength", "1").ok()?;
     group.append_child(&line).ok()?;
     for _ in 0..2 {
         let dot = make("circle", "thread-end")?;

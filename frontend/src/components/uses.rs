@@ -53,7 +53,7 @@ pub(crate) fn uses(scene: &Scene<'_>) -> Html {
         Happening::OomKilled { name: of, .. } => *of == name.clone().unwrap_or_default(),
         _ => false,
     };
-    let feed = state.feeds.get(&machine).map(Vec::as_slice).unwrap_or_default();
+    let feed = state.feeds.get(&machine).map(|feed| feed.as_slice()).unwrap_or_default();
     let kills: Vec<FeedEntry> = feed.iter().filter(killed).rev().take(3).cloned().collect();
     let trouble = |place| state.troubles.get(&place).cloned();
     html! {

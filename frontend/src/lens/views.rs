@@ -4,6 +4,7 @@ use yew::prelude::*;
 
 use super::{Lens, Scene};
 use crate::components::about::about;
+use crate::components::both::both;
 use crate::components::cpu_lens::cpu_lens;
 use crate::components::forge::Forge;
 use crate::components::groups::groups;
@@ -35,6 +36,7 @@ pub(super) fn show(scene: &Scene<'_>, lens: Lens) -> Html {
         Lens::Forge => forge(scene),
         Lens::Groups => groups(scene),
         Lens::Matrix => matrix(scene),
+        Lens::Both => both(scene),
         Lens::Uses => uses(scene),
         Lens::Rosetta => rosetta(scene),
         Lens::Cpu => cpu_lens(scene),

@@ -122,7 +122,7 @@ fn one_that_somebody_has_entered_since_is_no_longer_held_only() {
 
 #[test]
 fn only_what_differs_from_the_host() {
-    let matrix = made(Choice { only_different: true, by: None });
+    let matrix = made(Choice { only_different: true, ..Choice::default() });
     assert!(matrix.columns.iter().all(|(kind, _)| *kind != Namespace::Time));
     assert_eq!(matrix.columns.len(), 7);
     assert!(matrix.groups.iter().flat_map(|g| &g.rows).all(|row| row.cells.len() == 7));
@@ -130,11 +130,25 @@ fn only_what_differs_from_the_host() {
 
 #[test]
 fn by_namespace() {
-    let matrix = made(Choice { only_different: false, by: Some(Namespace::Net) });
+    let matrix = made(Choice { by: Some(Namespace::Net), ..Choice::default() });
     let net = |id, name: &str| GroupOf::Namespace(Namespace::Net, id, name.into());
     assert_eq!(matrix.groups[0].whose, net(MACHINES + 5, "A"));
     assert_eq!(pids(&matrix.groups[0]), [4100, 4900, 4901]);
     assert_eq!(matrix.groups[1].whose, net(C1S + 5, "B"));
+}
+
+#[test]
+fn only_the_types_that_are_wanted() {
+    let types = [Namespace::Uts, Namespace::Net].into_iter().collect();
+    let matrix = made(Choice { types, ..Choice::default() });
+    let kinds: Vec<Namespace> = matrix.columns.iter().map(|column| column.0).collect();
+    assert_eq!(kinds, [Namespace::Uts, Namespace::Net]);
+    assert!(matrix.groups.iter().flat_map(|g| &g.rows).all(|row| row.cells.len() == 2));
+    assert!(matrix.groups.iter().any(|group| group.whose == GroupOf::Held));
+    // What nobody is in is of a type without a column: no row of its own.
+    let types = Namespace::ALL.into_iter().filter(|kind| *kind != Namespace::Uts).collect();
+    let matrix = made(Choice { types, ..Choice::default() });
+    assert!(matrix.groups.iter().all(|group| group.whose != GroupOf::Held));
 }
 
 #[test]

@@ -31,6 +31,10 @@ pub(crate) fn happening(lang: Lang, what: &Happening) -> String {
             format!("in {name}, host PID {pid}: {command}"),
             format!("在 {name} 里启动，宿主机 PID {pid}：{command}"),
         ),
+        Happening::RanBoth { name, line } => lang.pick(
+            format!("in {name} and in the machine: {line}"),
+            format!("在 {name} 和机器里各运行一次：{line}"),
+        ),
         Happening::Wrote { path, .. } => lang.pick(format!("wrote {path}"), format!("写入 {path}")),
         Happening::GroupMade { path } => {
             lang.pick(format!("group {path} was made"), format!("建立了组 {path}"))
@@ -86,6 +90,10 @@ pub(crate) fn asked(lang: Lang, command: &Command) -> String {
             let line = probe.line();
             lang.pick(format!("run {line}"), format!("运行 {line}"))
         }
+        Command::RunBoth { line, .. } => lang.pick(
+            format!("run {line} in the container and in its machine"),
+            format!("在容器和它的机器里各运行一次 {line}"),
+        ),
         Command::SetProcView { .. } => {
             lang.pick("change what /proc tells", "改变 /proc 的回答").into()
         }

@@ -50,6 +50,13 @@ words! {
     no_rows: "No process is visible here." / "这里看不到任何进程。";
     machine_proc: "Its /proc is the machine’s: it sees the machine’s processes, by the machine’s PIDs."
         / "它看到的 /proc 是机器的：所以能看到机器的所有进程，PID 也是机器的。";
+    shape: "Order of the processes" / "进程的排列";
+    as_list: "List" / "列表";
+    as_tree: "Tree" / "树";
+    motion: "Motion" / "动画";
+    below: "Below the eyes" / "眼睛下方";
+    below_cpu: "CPU" / "CPU";
+    below_both: "Run in both" / "两边都运行";
     container_ended: "This container has ended." / "这个容器已经结束。";
     shell_ended: "This shell has ended." / "这个 shell 已经结束。";
 

@@ -14,7 +14,9 @@ words! {
     by: "Group by" / "分组方式";
     by_container: "container" / "容器";
     process: "Process" / "进程";
-    keys: "Arrow keys move between the cells." / "用方向键在格子之间移动。";
+    types: "Types" / "类型";
+    let_go: "Let go" / "取消选定";
+    keys: "Arrow keys move between the cells; Enter or a click keeps a namespace marked." / "用方向键在格子之间移动；按回车或点击可选定一个命名空间。";
     initial: "host" / "宿主机";
     own: "own" / "独有";
     made: "made by hand in the machine" / "在机器里手工创建";
@@ -164,6 +166,12 @@ pub(crate) fn said(
         parts.extend(found.held_by.iter().map(|one| holder(lang, one)));
     }
     parts.join(" · ")
+}
+
+/// A namespace that a link names and the table does not have.
+pub(crate) fn not_there(lang: Lang, kind: Namespace, id: u64) -> String {
+    let kind = kind.proc_name();
+    lang.pick(format!("{kind}:[{id}] is not in the table."), format!("表里没有 {kind}:[{id}]。"))
 }
 
 /// One line of a map in words, for those who do not see the slopes.

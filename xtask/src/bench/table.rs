@@ -37,7 +37,11 @@ struct Row {
 #[serde(deny_unknown_fields)]
 struct Goal {
     of: Of,
-    at_most: f64,
+    #[serde(default)]
+    at_most: Option<f64>,
+    /// For what is better when there is more of it.
+    #[serde(default)]
+    at_least: Option<f64>,
     /// Then `at_most` is a multiple of that row's.
     #[serde(default)]
     against: Option<String>,
@@ -67,6 +71,10 @@ impl Table {
             let table: Self = serde_json::from_str(line).with_context(|| format!("read {line}"))?;
             if let Some(row) = table.rows.iter().find(|row| row.samples.is_empty()) {
                 bail!("{}: {} has no figures", table.title, row.what);
+            }
+            let open = |goal: &Goal| goal.at_most.is_none() && goal.at_least.is_none();
+            if table.rows.iter().any(|row| row.goals.iter().any(open)) {
+                bail!("{}: a goal without a bound", table.title);
             }
             Ok(table)
         };
@@ -154,14 +162,18 @@ impl Table {
             Of::Median => ("median", row.median()),
             Of::P95 => ("p95", row.at(0.95)),
         };
-        let (most, words) = match &goal.against {
-            Some(other) => {
-                let most = goal.at_most * self.median_of(other)?;
-                (most, format!("≤ {}× {}", goal.at_most, other.split(' ').next().unwrap_or(other)))
+        let (is_met, words) = match (goal.at_most, goal.at_least, &goal.against) {
+            (Some(most), _, Some(other)) => {
+                let name = other.split(' ').next().unwrap_or(other);
+                (value <= most * self.median_of(other)?, format!("≤ {most}× {name}"))
             }
-            None => (goal.at_most, format!("{name} ≤ {}", goal.at_most)),
+            (Some(most), _, None) => (value <= most, format!("{name} ≤ {most}")),
+            (None, least, _) => {
+                let least = least?;
+                (value >= least, format!("{name} ≥ {least}"))
+            }
         };
-        let met = if value <= most { "met" } else { MISSED };
+        let met = if is_met { "met" } else { MISSED };
         Some(format!("{words}: {met}"))
     }
 }
@@ -192,7 +204,7 @@ mod tests {
 
     const TABLE: &str = r#"{"title":"t","unit":"ms","against":"bwrap x","notes":["a note"],"rows":[
         {"what":"ours","samples":[3,1,2],"goals":[{"of":"median","at_most":0.5,"against":"bwrap x"},
-         {"of":"p95","at_most":3}]},{"what":"bwrap x","samples":[3,3,30]}]}"#;
+         {"of":"p95","at_most":3},{"of":"median","at_least":2}]},{"what":"bwrap x","samples":[3,3,30]}]}"#;
 
     fn table() -> Table {
         Table::read_all(&TABLE.replace('\n', "")).unwrap().remove(0)
@@ -204,7 +216,10 @@ mod tests {
         let ours = text.lines().find(|line| line.starts_with("ours")).unwrap();
         let words: Vec<&str> = ours.split_whitespace().collect();
         assert_eq!(words[1..6], ["3", "2.00", "3.00", "1.00", "0.67×"], "{text}");
-        assert!(ours.ends_with("≤ 0.5× bwrap: **missed**, p95 ≤ 3: met"), "{ours}");
+        assert!(
+            ours.ends_with("≤ 0.5× bwrap: **missed**, p95 ≤ 3: met, median ≥ 2: met"),
+            "{ours}"
+        );
         let markdown = table().markdown();
         assert!(
             markdown.contains("| bwrap x | 3 | 3.00 | 30.00 | 3.00 | 1.00× |  |"),

@@ -1,6 +1,6 @@
 //! A container in its machine: how it starts, takes one more command, and ends.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -179,7 +179,20 @@ impl Machine {
         let _lifted = [self.root.lift_quota(), self.shell.lift_quota()];
         let root = root_of(self.record.init_pid.cast_signed())?;
         let argv = argv_there(&root, &spec.argv);
-        let plan = Plan {
+        let stdio = if spec.tty { Stdio::Terminal } else { Stdio::Null };
+        let plan = self.shell_plan(&root, &argv, stdio)?;
+        let born = birth::start(&plan, steps)?;
+        Ok(Started { born, userns: None, stage: None, image: None, own: None })
+    }
+
+    /// How a command comes into the machine itself, beside its PID 1.
+    pub(super) fn shell_plan<'a>(
+        &'a self,
+        root: &'a OwnedFd,
+        argv: &'a [String],
+        stdio: Stdio,
+    ) -> Result<Plan<'a>, StepError> {
+        Ok(Plan {
             into: Some(Destination { init: self.pidfd.as_fd() }),
             namespaces: NamespaceSet::NONE,
             join_all: true,
@@ -194,13 +207,11 @@ impl Machine {
             userns: Some(self.userns.as_fd()),
             uid_base: self.uids.base(),
             privilege: self.privilege,
-            stdio: if spec.tty { Stdio::Terminal } else { Stdio::Null },
-            program: Program::Argv(&argv),
+            stdio,
+            program: Program::Argv(argv),
             env: Vec::new(),
             rights: rights_of(self.record.profile),
-        };
-        let born = birth::start(&plan, steps)?;
-        Ok(Started { born, userns: None, stage: None, image: None, own: None })
+        })
     }
 
     fn start_container_in(
@@ -359,28 +370,6 @@ impl Machine {
         self.containers.iter().find(|live| live.id == id).map_or(0, |live| live.pid)
     }
 
-    /// Reaps an ended extra command; says whose it was, and how it ended.
-    pub(crate) fn reap_exec(&mut self, pidfd: i32) -> Option<(Option<ContainerId>, i32)> {
-        let mut reaped = None;
-        let theirs = self.containers.iter_mut().map(|live| (Some(live.id), &mut live.execs));
-        for (id, execs) in theirs.chain([(None, &mut self.probes)]) {
-            execs.retain(|exec| {
-                if exec.as_raw_fd() != pidfd {
-                    return true;
-                }
-                match sys::wait_pidfd(exec.as_fd(), libc::WNOHANG) {
-                    Ok(None) => true,
-                    Ok(Some(ended)) => {
-                        reaped = Some((id, ended.status));
-                        false
-                    }
-                    Err(_) => false,
-                }
-            });
-        }
-        reaped
-    }
-
     /// Ends a container, or takes note that it has ended; gives its terminal and exit status.
     pub(crate) fn end_container(&mut self, id: ContainerId) -> Option<(Option<TerminalId>, i32)> {
         let index = self.containers.iter().position(|live| live.id == id)?;
@@ -527,7 +516,7 @@ impl Machine {
 }
 
 /// Kills a process if it belongs to the session; says whether it did, and lives.
-fn kill_member(pid: i32, session: i32) -> bool {
+pub(super) fn kill_member(pid: i32, session: i32) -> bool {
     // The number cannot become another process's between the look and the signal.
     let Ok(pidfd) = sys::pidfd_open(pid) else { return false };
     let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };

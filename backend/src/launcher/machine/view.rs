@@ -1,6 +1,6 @@
 //! What a container is told in its `/proc`: the files that lie there, and probes that show it.
 
-use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -8,33 +8,47 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::unistd::pipe2;
 use vitrine_shared::id::ContainerId;
 use vitrine_shared::message::{Container, StepName};
-use vitrine_shared::namespace::NamespaceSet;
 use vitrine_shared::truth::ProcView;
 
-use super::super::birth::{self, Destination, Plan, Program, Rights, Root, Stdio};
 use super::super::cgroup::Cgroup;
 use super::super::mounts;
-use super::super::step::{At as _, StepError, Steps};
-use super::super::sys;
+use super::super::step::{At as _, StepError};
 use super::super::truth::{self, Cover, Own};
-use super::container::{Live, awake};
+use super::container::Live;
 use super::{Machine, root_of};
 
 /// Where programs are looked for, as in every birth.
 const PATH: [&str; 4] = ["usr/sbin", "usr/bin", "sbin", "bin"];
-/// How long a probe that was killed may take to die, before it is reaped when it does.
-const DEATH: Duration = Duration::from_millis(50);
 
-/// A probe that runs.
+/// A command that runs and whose output is read.
+#[derive(Debug)]
 pub(crate) struct Started {
     /// Its PID on the host.
     pub(crate) pid: i32,
-    /// Its pidfd among the container's extra commands.
+    /// Its pidfd among the extra commands of where it runs.
     pub(crate) exec: RawFd,
     /// What it writes; reading does not wait.
     pub(crate) pipe: OwnedFd,
     /// Its program is busybox.
     pub(crate) busybox: bool,
+}
+
+impl Started {
+    /// Where output comes from, without waiting for it, and where it goes.
+    pub(super) fn pipe() -> Result<(OwnedFd, OwnedFd), StepError> {
+        let step = StepName::Execve;
+        let (pipe, end) = pipe2(OFlag::O_CLOEXEC).at(step, "pipe2")?;
+        fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).at(step, "F_SETFL")?;
+        Ok((pipe, end))
+    }
+
+    /// Is what a command line names, in this root, busybox?
+    pub(super) fn is_busybox(root: &OwnedFd, argv: &[String]) -> bool {
+        let program = argv.first().map_or("", String::as_str);
+        let found = PATH.iter().map(|dir| format!("{dir}/{program}"));
+        let found = found.into_iter().find(|path| mounts::is_there(root.as_fd(), path));
+        found.is_some_and(|path| mounts::is_same(root.as_fd(), &path, "bin/busybox"))
+    }
 }
 
 /// What a view needs; for our own files also what writes them.
@@ -100,105 +114,13 @@ impl Machine {
         changed
     }
 
-    /// Starts a command whose output is read, in a container or in the machine itself.
-    pub(crate) fn probe(
-        &mut self,
-        id: Option<ContainerId>,
-        argv: &[String],
-    ) -> Result<Started, StepError> {
-        let step = StepName::Execve;
-        let (pipe, end) = pipe2(OFlag::O_CLOEXEC).at(step, "pipe2")?;
-        fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).at(step, "F_SETFL")?;
-        let init = self.record.init_pid.cast_signed();
-        let root = root_of(id.map_or(init, |id| self.pid_of(id)))?;
-        let program = argv.first().map_or("", String::as_str);
-        let found = PATH.iter().map(|dir| format!("{dir}/{program}"));
-        let found = found.into_iter().find(|path| mounts::is_there(root.as_fd(), path));
-        let busybox = found.is_some_and(|path| mounts::is_same(root.as_fd(), &path, "bin/busybox"));
-        let pid = match id {
-            Some(id) => self.start_exec(id, argv, Some(end.as_fd()))?,
-            None => self.start_outside(&root, argv, end.as_fd())?,
-        };
-        let exec = self.execs(id).last().map_or(-1, |exec| exec.as_raw_fd());
+    /// Starts a command in a container whose output is read.
+    pub(crate) fn probe(&mut self, id: ContainerId, argv: &[String]) -> Result<Started, StepError> {
+        let (pipe, end) = Started::pipe()?;
+        let busybox = Started::is_busybox(&root_of(self.pid_of(id))?, argv);
+        let pid = self.start_exec(id, argv, Some(end.as_fd()))?;
+        let live = self.containers.iter().find(|live| live.id == id);
+        let exec = live.and_then(|live| live.execs.last()).map_or(-1, |exec| exec.as_raw_fd());
         Ok(Started { pid, exec, pipe, busybox })
-    }
-
-    /// Starts one in the machine itself. It gets the rights of a container, whatever the profile
-    /// lets its owner do: it only looks.
-    fn start_outside(
-        &mut self,
-        root: &OwnedFd,
-        argv: &[String],
-        output: BorrowedFd<'_>,
-    ) -> Result<i32, StepError> {
-        awake(&[&self.root, &self.shell])?;
-        let _lifted = [self.root.lift_quota(), self.shell.lift_quota()];
-        let plan = Plan {
-            into: Some(Destination { init: self.pidfd.as_fd() }),
-            namespaces: NamespaceSet::NONE,
-            join_all: true,
-            net_apart: false,
-            time_offset_secs: 0,
-            procs: self.procs_of(&self.shell)?,
-            output: Some(output),
-            cover: None,
-            then_procs: Vec::new(),
-            hostname: None,
-            root: Root::Of(root.as_fd()),
-            userns: Some(self.userns.as_fd()),
-            uid_base: self.uids.base(),
-            privilege: self.privilege,
-            stdio: Stdio::Null,
-            program: Program::Argv(argv),
-            env: Vec::new(),
-            rights: Rights::Strict,
-        };
-        let born = birth::start(&plan, Steps::begin())?;
-        self.probes.push(born.pidfd);
-        Ok(born.pid)
-    }
-
-    /// The extra commands of a container, or of the machine itself.
-    fn execs(&self, id: Option<ContainerId>) -> &[OwnedFd] {
-        match id {
-            None => &self.probes,
-            Some(id) => {
-                let live = self.containers.iter().find(|live| live.id == id);
-                live.map_or(&[], |live| live.execs.as_slice())
-            }
-        }
-    }
-
-    fn execs_mut(&mut self, id: Option<ContainerId>) -> Option<&mut Vec<OwnedFd>> {
-        match id {
-            None => Some(&mut self.probes),
-            Some(id) => {
-                let live = self.containers.iter_mut().find(|live| live.id == id);
-                live.map(|live| &mut live.execs)
-            }
-        }
-    }
-
-    /// How many extra commands a container has.
-    pub(crate) fn execs_of(&self, id: ContainerId) -> usize {
-        self.execs(Some(id)).len()
-    }
-
-    /// Is this one of them?
-    pub(crate) fn has_exec(&self, id: Option<ContainerId>, exec: RawFd) -> bool {
-        self.execs(id).iter().any(|other| other.as_raw_fd() == exec)
-    }
-
-    /// Kills one of them, and reaps it now or when it has died.
-    pub(crate) fn kill_exec(&mut self, id: Option<ContainerId>, exec: RawFd) {
-        let Some(execs) = self.execs_mut(id) else { return };
-        let Some(index) = execs.iter().position(|other| other.as_raw_fd() == exec) else {
-            return;
-        };
-        // It may have ended by itself. Who does not die at once stays watched: the loop reaps it.
-        let _ = sys::pidfd_signal(execs[index].as_fd(), libc::SIGKILL);
-        if sys::wait_pidfd_until(execs[index].as_fd(), DEATH) != Err(Errno::ETIMEDOUT) {
-            execs.remove(index);
-        }
     }
 }

@@ -1,5 +1,9 @@
 //! Two processes: what they share and what not, with the lines that show it.
 
+use std::rc::Rc;
+
+use vitrine_shared::discovery::Discovery;
+use vitrine_shared::message::{Machine, Sample};
 use vitrine_shared::namespace::Namespace;
 use vitrine_shared::process::Process;
 use yew::prelude::*;
@@ -9,18 +13,41 @@ use super::pictures;
 use crate::matrix::Sources;
 use crate::matrix::compare::{Evidence, Pair, compare as pairs_of};
 use crate::text::matrix as words;
-use crate::ui::{Ui, select_value};
+use crate::ui::{Ui, select_value, use_ui};
+
+/// What is compared.
+#[derive(Properties)]
+pub(super) struct Props {
+    pub(super) machine: Rc<Machine>,
+    pub(super) sample: Rc<Sample>,
+    pub(super) discovery: Rc<Discovery>,
+    /// A number that changes with what is shown of the sample: most samples change nothing.
+    pub(super) seen: u64,
+    /// By their PIDs on the host.
+    pub(super) pair: [Option<u32>; 2],
+    /// Hears which of the two is to be whom.
+    pub(super) pick: Callback<(usize, u32)>,
+}
+
+impl PartialEq for Props {
+    fn eq(&self, other: &Self) -> bool {
+        (self.seen, self.pair, &self.pick) == (other.seen, other.pair, &other.pick)
+            && Rc::ptr_eq(&self.machine, &other.machine)
+            && Rc::ptr_eq(&self.discovery, &other.discovery)
+    }
+}
 
 /// The panel. Without a choice: the machine's first process and the first of a container.
-pub(super) fn compare(
-    ui: &Ui,
-    sources: &Sources<'_>,
-    pair: [Option<u32>; 2],
-    pick: &Callback<(usize, u32)>,
-) -> Html {
+#[component]
+pub(super) fn Compare(props: &Props) -> Html {
+    let ui = use_ui();
+    let ui = &ui;
     let t = words::words(ui.lang);
+    let (processes, discovery) = (&props.sample.processes, &props.discovery);
+    let sources = Sources { machine: &props.machine, processes, discovery };
+    let (sources, pick) = (&sources, &props.pick);
     let processes = sources.ordered();
-    let Some((a, b)) = chosen(&processes, pair) else { return html! { <div></div> } };
+    let Some((a, b)) = chosen(&processes, props.pair) else { return html! { <div></div> } };
     let shares = |kind: Namespace| {
         let ids = [a, b].map(|process| process.namespaces[kind as usize]);
         ids[0] != 0 && ids[0] == ids[1]

@@ -10,6 +10,7 @@ use yew::prelude::*;
 
 use super::super::parts::letter;
 use crate::matrix::{Cell, Group, Head, Mark, Matrix, Row};
+use crate::roving;
 use crate::text::matrix as words;
 use crate::ui::{Ui, use_ui};
 
@@ -18,14 +19,16 @@ use crate::ui::{Ui, use_ui};
 pub(super) struct Props {
     pub(super) matrix: Rc<Matrix>,
     /// Hears which namespace is pointed at, or has the focus.
-    pub(super) light: Callback<(Namespace, u64)>,
+    pub(super) light: Callback<Option<(Namespace, u64)>>,
+    /// Hears which one is clicked, or chosen by a key.
+    pub(super) turn: Callback<(Namespace, u64)>,
 }
 
 /// A place in the grid: row and column of cells.
 type Place = (usize, usize);
 
 /// The table. What is marked and which cell the tabulator stops at changes often and in many cells,
-/// so that is set on the elements themselves ([`mark`], [`keep_a_stop`]) and not drawn anew.
+/// so that is set on the elements themselves ([`mark`], [`roving`]) and not drawn anew.
 #[component]
 pub(super) fn Table(props: &Props) -> Html {
     let ui = use_ui();
@@ -36,20 +39,36 @@ pub(super) fn Table(props: &Props) -> Html {
     let light = props.light.clone();
     let over = Callback::from(move |event: MouseEvent| {
         if let Some(found) = event.target().as_ref().and_then(namespace_of) {
-            light.emit(found);
+            light.emit(Some(found));
         }
     });
     let light = props.light.clone();
     let focus = Callback::from(move |event: FocusEvent| {
         let target = event.target();
         if let Some(cell) = target.as_ref().and_then(cell_of) {
-            stop_at(&cell);
+            roving::stop_at(&cell);
         }
         if let Some(found) = target.as_ref().and_then(namespace_of) {
-            light.emit(found);
+            light.emit(Some(found));
         }
     });
-    let press = Callback::from(move |event: KeyboardEvent| step(&event, rows, columns));
+    let turn = props.turn.clone();
+    let click = Callback::from(move |event: MouseEvent| {
+        if let Some(found) = event.target().as_ref().and_then(namespace_of) {
+            turn.emit(found);
+        }
+    });
+    let turn = props.turn.clone();
+    let press = Callback::from(move |event: KeyboardEvent| {
+        let target = event.target();
+        match (event.key().as_str(), target.as_ref().and_then(namespace_of)) {
+            ("Enter" | " ", Some(found)) => {
+                event.prevent_default();
+                turn.emit(found);
+            }
+            _ => step(&event, rows, columns),
+        }
+    });
     let prefix = common_prefix(matrix);
     let mut row = 0;
     let bodies = matrix.groups.iter().map(|group| {
@@ -59,7 +78,7 @@ pub(super) fn Table(props: &Props) -> Html {
     });
     html! {
         <table class="mx" role="grid" aria-label={t.caption} aria-describedby="matrix-keys"
-            onmouseover={over} onfocusin={focus} onkeydown={press}>
+            onmouseover={over} onfocusin={focus} onclick={click} onkeydown={press}>
             <thead><tr>
                 <th scope="col" class="mx-who">{t.process}</th>
                 {for matrix.columns.iter().map(|&(kind, count)| html! {
@@ -89,17 +108,33 @@ pub(super) fn legend(ui: &Ui, matrix: &Matrix) -> Html {
     }
 }
 
-/// Marks every cell of a namespace, and the rows they are in; nothing else stays marked.
-pub(super) fn mark(region: &web_sys::Element, lit: Option<(Namespace, u64)>) {
+/// Marks every cell of a namespace, and the heads of their rows; nothing else stays marked. Those of
+/// the chosen one say so. Each mark is on the element that looks different, since the browser
+/// computes the looks of everything below a class that changes, and there may be hundreds of rows.
+pub(super) fn mark(
+    region: &web_sys::Element,
+    lit: Option<(Namespace, u64)>,
+    chosen: Option<(Namespace, u64)>,
+) {
+    let cells = |(kind, id): (Namespace, u64)| {
+        all(region, &format!("[data-ns=\"{}:{id}\"]", kind.proc_name()))
+    };
     for marked in all(region, ".is-lit") {
         let _ = marked.class_list().remove_1("is-lit");
     }
-    let Some((kind, id)) = lit else { return };
-    for cell in all(region, &format!("[data-ns=\"{}:{id}\"]", kind.proc_name())) {
+    for cell in lit.into_iter().flat_map(cells) {
         let _ = cell.class_list().add_1("is-lit");
-        if let Some(row) = cell.parent_element() {
-            let _ = row.class_list().add_1("is-lit");
+        let row = cell.parent_element();
+        let head = row.and_then(|row| row.first_element_child()?.first_element_child());
+        if let Some(head) = head {
+            let _ = head.class_list().add_1("is-lit");
         }
+    }
+    for before in all(region, "[aria-selected]") {
+        let _ = before.remove_attribute("aria-selected");
+    }
+    for cell in chosen.into_iter().flat_map(cells) {
+        let _ = cell.set_attribute("aria-selected", "true");
     }
 }
 
@@ -107,25 +142,6 @@ fn all(region: &web_sys::Element, selector: &str) -> Vec<web_sys::Element> {
     let Ok(found) = region.query_selector_all(selector) else { return Vec::new() };
     let nodes = (0..found.length()).filter_map(|at| found.get(at));
     nodes.filter_map(|node| node.dyn_into().ok()).collect()
-}
-
-/// One cell is where the tabulator key stops; without one it is the first.
-pub(super) fn keep_a_stop(region: &web_sys::Element) {
-    if let Ok(None) = region.query_selector("td[tabindex=\"0\"]")
-        && let Ok(Some(first)) = region.query_selector("[data-place]")
-    {
-        stop_at(&first);
-    }
-}
-
-fn stop_at(cell: &web_sys::Element) {
-    let table = cell.closest("table").ok().flatten();
-    let before = table.and_then(|table| table.query_selector("td[tabindex=\"0\"]").ok().flatten());
-    // Attributes of our own, on elements of our own.
-    if let Some(before) = before {
-        let _ = before.set_attribute("tabindex", "-1");
-    }
-    let _ = cell.set_attribute("tabindex", "0");
 }
 
 /// How the rows of a group are drawn.
@@ -232,7 +248,7 @@ pub(super) fn said(
             members.push(format!("{pid} {name}"));
         }
     }
-    let Some(name) = name else { return t.nothing_lit.into() };
+    let Some(name) = name else { return words::not_there(ui.lang, kind, id) };
     words::said(ui.lang, (kind, id, name), &members, discovery.find(kind, id))
 }
 
@@ -276,9 +292,7 @@ fn step(event: &KeyboardEvent, rows: usize, columns: usize) {
     let table = table.and_then(|cell| cell.closest("table").ok().flatten());
     let next = table
         .and_then(|table| table.query_selector(&format!("[data-place=\"{row},{column}\"]")).ok());
-    if let Some(next) = next.flatten().and_then(|next| next.dyn_into::<web_sys::HtmlElement>().ok())
-    {
-        // It is in sight or scrolls there.
-        let _ = next.focus();
+    if let Some(next) = next.flatten() {
+        roving::focus(next);
     }
 }
