@@ -30,9 +30,6 @@ words! {
     instead: "read instead:" / "改读：";
     nothing: "(nothing)" / "（空）";
     inode: "The namespace, as the kernel numbers it:" / "命名空间，按内核的编号：";
-    row: "what is asked" / "问什么";
-    verdict: "answer" / "回答";
-    was: "before" / "之前";
 }
 
 /// What a row asks for.
