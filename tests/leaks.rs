@@ -15,9 +15,10 @@ use std::time::Duration;
 
 use vitrine_shared::id::MachineId;
 use vitrine_shared::limits::MACHINES_PER_PARTICIPANT;
-use vitrine_shared::message::{Answer, Command, Event, Machine};
+use vitrine_shared::message::{Answer, Command, ContainerState, Event, Machine, Made};
 use vitrine_shared::namespace::NamespaceSet;
 use vitrine_shared::spec::{ContainerSpec, Limits};
+use vitrine_shared::truth::{OWN_FILES, Probe, ProcView};
 
 use harness::client::{Client, PATIENCE};
 use harness::command::{output, run, start};
@@ -115,6 +116,41 @@ fn sixty_machines() {
     }
     let grown = rss_kib(server.pid()).saturating_sub(memory);
     assert!(grown < 2_048, "the launcher grew by {grown} KiB");
+}
+
+/// What lies on the files of a container's `/proc`, laid and taken away forty times while it lives.
+#[test]
+fn the_switch_of_proc_to_and_fro() {
+    let _alone = alone();
+    let (server, mut page) = warm_server();
+    let spec = ContainerSpec {
+        tty: false,
+        argv: vec!["sleep".into(), "1000".into()],
+        ..ContainerSpec::one_click()
+    };
+    let started = page.start(None, spec);
+    let (machine, container) = (started.machine, started.container);
+    let pid = match record(&mut page, machine).containers[0].state {
+        ContainerState::Running { pid } => pid,
+        ended @ ContainerState::Exited { .. } => panic!("{ended:?}"),
+    };
+    let mounts = || proc::read(pid, "mountinfo").lines().count();
+    let (before, mounted) = (Held::at_rest(&server), mounts());
+    for round in 0..40 {
+        let view = if round % 2 == 0 { ProcView::Own } else { ProcView::Host };
+        page.done(Command::SetProcView { machine, container, view });
+        let laid = if view == ProcView::Own { OWN_FILES.len() } else { 0 };
+        assert_eq!(mounts(), mounted + laid, "round {round}");
+        let made =
+            page.done(Command::Probe { machine, container: Some(container), probe: Probe::Uptime });
+        let Some(Made::Output(output)) = made else { panic!("{made:?}") };
+        assert_eq!((output.view, output.status), (view, 0), "{output:?}");
+        // Below the rate at which commands are taken.
+        page.listen(Duration::from_millis(100));
+    }
+    holds_again(&server, &before);
+    assert_eq!(mounts(), mounted);
+    end(&mut page, machine);
 }
 
 /// Machines whose owners make groups, mounts and namespaces of their own, and leave them.

@@ -14,6 +14,7 @@
 //! - [`streams`]: standard streams that are full or closed
 //! - [`beyond`]: TLS, and listening beyond loopback
 //! - [`serve`], [`knobs`], [`killed`], [`protocol`], [`protocol_doc`]: `vitrine serve` and its three processes
+//! - [`hides`]: what each flag hides and what leaks without it
 //! - [`truth`]: what a limited container is told in `/proc`, and what mends it
 //! - [`no_busybox`]: both on a host without busybox
 //! - [`focus`], [`memory`]: one group's CPU, twenty times a second, beside the kernel's counters; what
@@ -41,6 +42,7 @@ mod explain;
 mod flags;
 mod focus;
 mod groups;
+mod hides;
 mod hostile;
 mod images;
 mod inside;

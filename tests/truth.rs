@@ -276,7 +276,7 @@ fn spec(view: ProcView) -> ContainerSpec {
 #[track_caller]
 fn probe(page: &mut Client, at: Started, probe: Probe) -> Output {
     let Started { machine, container, .. } = at;
-    match page.ask(Command::Probe { machine, container, probe }) {
+    match page.ask(Command::Probe { machine, container: Some(container), probe }) {
         Answer::Done { made: Some(Made::Output(output)), deeds } => {
             assert!(deeds.iter().any(|deed| deed.shell.contains(probe.argv()[0])), "{deeds:?}");
             output
@@ -362,7 +362,8 @@ fn what_cannot_be_is_refused_and_what_ends_is_answered() {
     assert_eq!(probe(&mut page, at, Probe::Nproc).status, 0, "the next one runs");
     // The container goes while it runs: it is answered all the same.
     let (machine, container) = (at.machine, at.container);
-    let asked = page.send(Command::Probe { machine, container, probe: Probe::Free });
+    let asked =
+        page.send(Command::Probe { machine, container: Some(container), probe: Probe::Free });
     page.done(Command::StopContainer { machine, container });
     let answer = page.answer(asked);
     assert!(matches!(answer, Answer::Done { made: Some(Made::Output(_)), .. }), "{answer:?}");

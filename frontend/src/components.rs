@@ -20,6 +20,7 @@ pub(crate) mod groups;
 pub(crate) mod header;
 pub(crate) mod in_sight;
 pub(crate) mod lab;
+pub(crate) mod leaks;
 pub(crate) mod machine;
 pub(crate) mod matrix;
 pub(crate) mod missing_note;

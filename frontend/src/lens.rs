@@ -59,6 +59,8 @@ pub(crate) enum Lens {
     Truth,
     /// A birth, step by step.
     Birth,
+    /// What a container hides, and what leaks.
+    Leaks,
 }
 
 impl Lens {
@@ -90,7 +92,7 @@ pub(crate) struct Button {
 }
 
 /// The lenses of the bar, in its order; the first view, two eyes, stands before them.
-pub(crate) fn on_the_bar(lang: Lang) -> [Button; 7] {
+pub(crate) fn on_the_bar(lang: Lang) -> [Button; 8] {
     let button = |lens, name, word, question| Button { lens, name, word, question };
     [
         button(
@@ -122,6 +124,12 @@ pub(crate) fn on_the_bar(lang: Lang) -> [Button; 7] {
             "truth",
             "/proc",
             lang.pick("Which of these numbers are the host’s?", "这些数字里，哪些是宿主机的？"),
+        ),
+        button(
+            Lens::Leaks,
+            "leaks",
+            lang.pick("Leaks", "看得见什么"),
+            lang.pick("What does it hide, and what still leaks?", "它藏住了什么，什么还看得见？"),
         ),
         button(
             Lens::Rosetta,

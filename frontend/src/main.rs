@@ -4,7 +4,7 @@
 //! 2. [`state`], [`place`], [`history`], [`readings`], [`host`],
 //!    [`kinds`]: everything it knows, a fold over what
 //!    was heard
-//! 3. [`eyes`], [`both`], [`matrix`], [`rosetta`], [`truth`], [`chart`], [`play`]: what the pictures show, and where their lines go
+//! 3. [`eyes`], [`both`], [`matrix`], [`rosetta`], [`truth`], [`leaks`], [`chart`], [`play`]: what the pictures show, and where their lines go
 //! 4. [`text`], [`mod@format`], [`prefs`], [`command_line`]: words, numbers, choices
 //! 5. [`app`], [`ui`], [`kept`], [`roving`], [`components`], [`xterm`]: what is seen
 //! 6. [`lens`]: what of it is loaded later, and how a view is added
@@ -34,6 +34,7 @@ mod history;
 mod host;
 mod kept;
 mod kinds;
+mod leaks;
 mod lens;
 mod matrix;
 mod place;

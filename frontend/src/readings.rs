@@ -1,6 +1,5 @@
 //! What probes have printed: of each the last reading, for each view of `/proc`.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use vitrine_shared::id::ContainerId;
@@ -8,6 +7,9 @@ use vitrine_shared::message::{Answer, Command, Made};
 use vitrine_shared::truth::{Output, Probe, ProcView};
 
 use crate::place::Trouble;
+
+/// In a container, or (`None`) in the machine itself.
+type Whose = Option<ContainerId>;
 
 /// What a command printed, and the shell line that does the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,24 +23,28 @@ pub(crate) struct Reading {
 pub(crate) struct Readings {
     /// Answers so far, of whatever kind: who asks for one after the other waits for it to change.
     pub(crate) answered: u32,
-    kept: BTreeMap<(ContainerId, Probe, ProcView), Rc<Reading>>,
-    troubles: BTreeMap<(ContainerId, Probe), Trouble>,
+    /// Some dozens: a list is searched as quickly as a map, and takes less to load.
+    kept: Vec<((Whose, Probe), Rc<Reading>)>,
+    troubles: Vec<((Whose, Probe), Trouble)>,
 }
 
 impl Readings {
     /// The last reading under a view.
     pub(crate) fn of(
         &self,
-        container: ContainerId,
+        whose: impl Into<Whose>,
         probe: Probe,
         view: ProcView,
     ) -> Option<&Rc<Reading>> {
-        self.kept.get(&(container, probe, view))
+        let at = (whose.into(), probe);
+        let mut kept = self.kept.iter();
+        kept.find(|(one, kept)| *one == at && kept.output.view == view).map(|(_, kept)| kept)
     }
 
     /// Why there is no newer one.
-    pub(crate) fn trouble(&self, container: ContainerId, probe: Probe) -> Option<&Trouble> {
-        self.troubles.get(&(container, probe))
+    pub(crate) fn trouble(&self, whose: impl Into<Whose>, probe: Probe) -> Option<&Trouble> {
+        let at = (whose.into(), probe);
+        self.troubles.iter().find(|(one, _)| *one == at).map(|(_, trouble)| trouble)
     }
 
     /// Takes in the answer to a command, if that was a probe; `None` is no answer at all.
@@ -46,12 +52,13 @@ impl Readings {
         let Command::Probe { container, probe, .. } = command else { return };
         let at = (*container, *probe);
         self.answered = self.answered.wrapping_add(1);
+        self.troubles.retain(|(one, _)| *one != at);
         let trouble = match answer {
             Some(Answer::Done { made: Some(Made::Output(output)), deeds }) => {
                 let shell = deeds.last().map(|deed| deed.shell.clone()).unwrap_or_default();
                 let reading = Reading { output: output.clone(), shell };
-                self.kept.insert((at.0, at.1, output.view), Rc::new(reading));
-                self.troubles.remove(&at);
+                self.kept.retain(|(one, old)| *one != at || old.output.view != output.view);
+                self.kept.push((at, Rc::new(reading)));
                 return;
             }
             // No other is an answer to a probe.
@@ -64,19 +71,20 @@ impl Readings {
             }
             None => Trouble::NoAnswer,
         };
-        self.troubles.insert(at, trouble);
+        self.troubles.push((at, trouble));
     }
 
     /// Forgets those of containers that are not there any more.
     pub(crate) fn keep(&mut self, is_there: impl Fn(ContainerId) -> bool) {
-        self.kept.retain(|(id, ..), _| is_there(*id));
-        self.troubles.retain(|(id, _), _| is_there(*id));
+        self.kept.retain(|((id, _), _)| id.is_none_or(&is_there));
+        self.troubles.retain(|((id, _), _)| id.is_none_or(&is_there));
     }
 
     /// Is there anything of a container that is not there any more?
     pub(crate) fn has_other_than(&self, is_there: impl Fn(ContainerId) -> bool) -> bool {
-        let mut ids = self.kept.keys().map(|key| key.0).chain(self.troubles.keys().map(|at| at.0));
-        ids.any(|id| !is_there(id))
+        let kept = self.kept.iter().map(|((id, _), _)| *id);
+        let mut ids = kept.chain(self.troubles.iter().map(|((id, _), _)| *id));
+        ids.any(|id| !id.is_none_or(&is_there))
     }
 }
 
@@ -89,7 +97,7 @@ mod tests {
     use crate::fixture::{CONTAINER, MACHINE};
 
     fn ask(probe: Probe) -> Command {
-        Command::Probe { machine: MACHINE, container: CONTAINER, probe }
+        Command::Probe { machine: MACHINE, container: Some(CONTAINER), probe }
     }
 
     fn printed(text: &str, view: ProcView) -> Answer {

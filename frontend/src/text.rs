@@ -39,6 +39,7 @@ pub(crate) mod happening;
 pub(crate) mod host;
 pub(crate) mod kernel;
 pub(crate) mod lab;
+pub(crate) mod leaks;
 pub(crate) mod matrix;
 pub(crate) mod meaning;
 pub(crate) mod refusal;

@@ -165,7 +165,7 @@ pub(crate) fn mended(
         return Some(now);
     }
     let read_at = |view: &ProcView| {
-        let times = Probe::ALL.into_iter().filter_map(|p| readings.of(container, p, *view));
+        let times = Probe::NUMBERS.into_iter().filter_map(|p| readings.of(container, p, *view));
         times.map(|reading| reading.output.at_msec).max()
     };
     [ProcView::Own, ProcView::Lxcfs]
@@ -186,7 +186,7 @@ mod tests {
     }
 
     fn heard(readings: &mut Readings, probe: Probe, output: Output) {
-        let command = Command::Probe { machine: MACHINE, container: CONTAINER, probe };
+        let command = Command::Probe { machine: MACHINE, container: Some(CONTAINER), probe };
         let made = Some(Made::Output(output));
         readings.heard(&command, Some(&Answer::Done { deeds: Vec::new(), made }));
     }

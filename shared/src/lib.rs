@@ -34,6 +34,7 @@ pub mod cpu;
 pub mod discovery;
 pub mod focus;
 pub mod id;
+pub mod leaks;
 pub mod limits;
 pub mod message;
 pub mod namespace;

@@ -152,8 +152,8 @@ pub enum Command {
     Probe {
         /// The container's machine.
         machine: MachineId,
-        /// Where.
-        container: ContainerId,
+        /// Where; `None` asks in the machine itself, beside its containers.
+        container: Option<ContainerId>,
         /// What.
         probe: Probe,
     },

@@ -56,6 +56,32 @@ pub enum Probe {
     Python,
     /// The same of `node`: [`NODE`].
     Node,
+    /// `hostname`
+    Hostname,
+    /// `cat /proc/sys/kernel/hostname`
+    HostnameFile,
+    /// `ps -e -o pid,args`
+    Ps,
+    /// `ls /proc`
+    ProcList,
+    /// `cat /proc/self/mountinfo`
+    Mounts,
+    /// `ip -o addr`
+    Ip,
+    /// `cat /proc/net/dev`
+    NetDev,
+    /// `ipcs`
+    Ipcs,
+    /// `cat /proc/sysvipc/msg /proc/sysvipc/shm /proc/sysvipc/sem`
+    SysvIpc,
+    /// `id`
+    Id,
+    /// `cat /proc/self/uid_map`
+    UidMap,
+    /// `cat /proc/self/cgroup`
+    CgroupPath,
+    /// `cat /proc/uptime`
+    UptimeFile,
 }
 
 /// What a Python program sizes itself by. The C library answers the first (the GNU one from
@@ -70,7 +96,32 @@ pub const NODE: &str = "console.log('os.cpus().length', os.cpus().length)\n\
 
 impl Probe {
     /// All of them.
-    pub const ALL: [Probe; 8] = [
+    pub const ALL: [Probe; 21] = [
+        Probe::Free,
+        Probe::Nproc,
+        Probe::Getconf,
+        Probe::Uptime,
+        Probe::Loadavg,
+        Probe::Top,
+        Probe::Python,
+        Probe::Node,
+        Probe::Hostname,
+        Probe::HostnameFile,
+        Probe::Ps,
+        Probe::ProcList,
+        Probe::Mounts,
+        Probe::Ip,
+        Probe::NetDev,
+        Probe::Ipcs,
+        Probe::SysvIpc,
+        Probe::Id,
+        Probe::UidMap,
+        Probe::CgroupPath,
+        Probe::UptimeFile,
+    ];
+
+    /// Those whose numbers have sources, for [`marks()`]; the others show what a namespace hides.
+    pub const NUMBERS: [Probe; 8] = [
         Probe::Free,
         Probe::Nproc,
         Probe::Getconf,
@@ -92,6 +143,21 @@ impl Probe {
             Probe::Loadavg => &["cat", "/proc/loadavg"],
             Probe::Python => &["python3", "-c", PYTHON],
             Probe::Node => &["node", "-e", NODE],
+            Probe::Hostname => &["hostname"],
+            Probe::HostnameFile => &["cat", "/proc/sys/kernel/hostname"],
+            Probe::Ps => &["ps", "-e", "-o", "pid,args"],
+            Probe::ProcList => &["ls", "/proc"],
+            Probe::Mounts => &["cat", "/proc/self/mountinfo"],
+            Probe::Ip => &["ip", "-o", "addr"],
+            Probe::NetDev => &["cat", "/proc/net/dev"],
+            Probe::Ipcs => &["ipcs"],
+            Probe::SysvIpc => {
+                &["cat", "/proc/sysvipc/msg", "/proc/sysvipc/shm", "/proc/sysvipc/sem"]
+            }
+            Probe::Id => &["id"],
+            Probe::UidMap => &["cat", "/proc/self/uid_map"],
+            Probe::CgroupPath => &["cat", "/proc/self/cgroup"],
+            Probe::UptimeFile => &["cat", "/proc/uptime"],
         }
     }
 

@@ -115,7 +115,7 @@ fn commands() -> Vec<Command> {
         Command::MoveProcess { machine, pid: 4821, group: GroupId::Shell },
         Command::ShowFiles { machine, group: None },
         Command::ShowFiles { machine, group: Some(made()) },
-        Command::Probe { machine, container, probe: Probe::Getconf },
+        Command::Probe { machine, container: Some(container), probe: Probe::Getconf },
         Command::SetProcView { machine, container, view: ProcView::Own },
         Command::RunBoth { machine, container, line: "ps | head".into() },
         Command::Focus { on: None },

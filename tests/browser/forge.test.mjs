@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe } from 'node:test';
 
-import { until } from './harness.mjs';
-import { ask, hook, open, prompt, spec, startContainer } from './lab.mjs';
+import { axe, until } from './harness.mjs';
+import { ask, fits, hook, open, prompt, spec, startContainer } from './lab.mjs';
 import { namespaceOf, peek } from './server.mjs';
 import { browser, onStage, server } from './stage.mjs';
 
@@ -46,6 +46,60 @@ const firstPid = async (page) => Number(await page.locator('.is-ours[data-host-p
 async function end(page, pid) {
   await hook(page, 'end-container').click();
   await until('it has ended', () => peek(`/proc/${pid}/stat`) === null);
+}
+
+/** What the page says of each row, once everything has been asked. */
+async function verdicts(page) {
+  await until('everything is answered', async () =>
+    /of 8|8 项/.test(await hook(page, 'leaks-status').innerText()), { msec: 20_000 });
+  const of = (name) => hook(page, `leak-${name}`).locator('[data-verdict]').getAttribute('data-verdict');
+  return Object.fromEntries(await Promise.all(NAMES.map(async (name) => [name, await of(name)])));
+}
+
+for (const [lang, theme, changed] of [['en', 'light', /c1: hidden/], ['zh', 'dark', /c1：藏住了/]]) {
+  describe(`what leaks, ${lang}, ${theme}`, () => {
+    let desk;
+    before(async () => { desk = await open(server, browser, { lang, theme, hash: '#/' }); });
+    after(async () => { await desk.context.close(); });
+    const here = (name, run) => spec(`${name} (${lang})`, () => desk, run);
+    const own = { pid: 'Hidden', mount: 'Hidden', uts: 'Hidden', user: 'Hidden', cgroup: 'Hidden',
+      ipc: 'Alike', net: 'Alike', time: 'Alike' };
+
+    here('with all flags nothing leaks, and the evidence opens by keyboard', async (page) => {
+      await startContainer(page);
+      await hook(page, 'view-leaks').click();
+      assert.deepEqual(await verdicts(page), own);
+      const row = hook(page, 'leak-ipc');
+      await row.locator('summary').focus();
+      await page.keyboard.press('Enter');
+      const inside = row.locator('[data-side="inside"]');
+      // Busybox has no ipcs: that is said, and the kernel's files are read instead.
+      assert.match(await inside.first().innerText(), /\(ipcs\).*cat \/proc\/sysvipc/s);
+      assert.match(await inside.nth(1).innerText(), /msqid/);
+      assert.match(await row.innerText(), /ipc:\[\d+\]/);
+      await axe(page, `what leaks, ${lang}`);
+    });
+
+    here('a flag off and started anew: the machine shows, before stands beside after', async (page) => {
+      await hook(page, 'flag-uts').uncheck();
+      await hook(page, 'flag-proc').uncheck();
+      await hook(page, 'leaks-start').click();
+      await until('the next one is looked at', async () =>
+        /c2/.test(await hook(page, 'leaks-status').innerText()));
+      assert.deepEqual(await verdicts(page), { ...own, uts: 'Leaks', pid: 'Leaks' });
+      assert.match(await hook(page, 'leak-uts').locator('.is-changed').innerText(), changed);
+      await hook(page, 'leak-uts').locator('summary').click();
+      assert.match(await hook(page, 'leak-uts').locator('[data-side="inside"]').first().innerText(), /machine-/);
+      await page.setViewportSize({ width: 320, height: 720 });
+      await fits(page, `what leaks in ${lang}`);
+      await hook(page, 'another').click();
+      assert.equal((await verdicts(page)).uts, 'Leaks', 'beside the switches of the forge too');
+      await fits(page, `the forge in ${lang}`);
+      const boxes = await page.locator('.pane-head').evaluateAll((all) =>
+        all.every((head) => head.scrollWidth <= head.clientWidth));
+      assert.ok(boxes, 'no switch is cut');
+    });
+  });
 }
 
 describe('the forge', () => {

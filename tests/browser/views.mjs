@@ -20,6 +20,8 @@ export const VIEWS = [
   linked('groups', '#/lab/groups', 'group-row'),
   linked('truth', '#/lab/truth', 'truth-top', async (page) =>
     /\d\d:\d\d:\d\d/.test(await hook(page, 'truth-status').innerText())),
+  linked('leaks', '#/lab/leaks', 'leak-uts', async (page) =>
+    /of 8|8 项/.test(await hook(page, 'leaks-status').innerText())),
   linked('rosetta', '#/lab/rosetta', 'rosetta'),
   linked('birth-lens', '#/lab/birth', 'birth'),
   pressed('birth', 'tab-birth', 'tab-birth'),

@@ -13,7 +13,7 @@ use crate::ui::use_desk;
 #[derive(Clone, PartialEq)]
 pub(crate) struct Asking {
     /// Asks for these instead of what was still to be asked.
-    pub(crate) ask: Callback<Vec<(ContainerId, Probe)>>,
+    pub(crate) ask: Callback<Vec<(Option<ContainerId>, Probe)>>,
     /// How many have not been answered.
     pub(crate) to_come: usize,
 }
@@ -22,7 +22,7 @@ pub(crate) struct Asking {
 #[hook]
 pub(crate) fn use_asking(machine: MachineId, answered: u32) -> Asking {
     let desk = use_desk();
-    let queue = use_state_eq(Vec::<(ContainerId, Probe)>::new);
+    let queue = use_state_eq(Vec::<(Option<ContainerId>, Probe)>::new);
     // The count at which the last one was asked: it has changed when that is answered.
     let asked_at = use_mut_ref(|| None::<u32>);
     {

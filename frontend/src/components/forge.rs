@@ -27,6 +27,8 @@ pub(crate) struct Props {
     pub(crate) why: Option<Html>,
     pub(crate) starting: bool,
     pub(crate) trouble: Option<Trouble>,
+    /// What the container that runs hides and what leaks.
+    pub(crate) evidence: Html,
     /// Goes back without starting; `None` where there is nothing to go back to.
     pub(crate) cancel: Option<Callback<()>>,
 }
@@ -154,6 +156,7 @@ pub(crate) fn Forge(props: &Props) -> Html {
                 </div>
                 <TroubleText place={Place::Start} trouble={props.trouble.clone()} />
             </form>
+            <div class="forge-evidence">{props.evidence.clone()}</div>
         </section>
     }
 }

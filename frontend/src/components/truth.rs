@@ -79,7 +79,7 @@ fn Truth(props: &Props) -> Html {
     let lit = use_state_eq(Lit::default);
     let (id, view) = (props.container.id, props.container.spec.proc_view);
     let runs = is_running(&props.container);
-    let all = asking.ask.reform(move |()| Probe::ALL.map(|probe| (id, probe)).to_vec());
+    let all = asking.ask.reform(move |()| Probe::NUMBERS.map(|probe| (Some(id), probe)).to_vec());
     {
         let all = all.clone();
         // Anew for what now lies on its files, and for limits that these follow.
@@ -141,7 +141,7 @@ fn status(ui: &Ui, props: &Props, to_come: usize, columns: Columns) -> String {
     if to_come > 0 {
         return words::to_come(ui.lang, to_come);
     }
-    let times = Probe::ALL
+    let times = Probe::NUMBERS
         .into_iter()
         .filter_map(|probe| props.readings.of(props.container.id, probe, columns.now()));
     match times.map(|reading| reading.output.at_msec).max() {

@@ -10,12 +10,14 @@ use crate::components::cpu_lens::cpu_lens;
 use crate::components::forge::Forge;
 use crate::components::groups::groups;
 use crate::components::lab::Lab;
+use crate::components::leaks::leaks;
 use crate::components::machine::machine_tools;
 use crate::components::matrix::matrix;
 use crate::components::rosetta::rosetta;
 use crate::components::start::why_not;
 use crate::components::truth::truth;
 use crate::components::uses::uses;
+use crate::leaks::can_be_asked;
 use crate::place::Place;
 
 /// Shows what is in the file of the lab.
@@ -41,13 +43,16 @@ pub(super) fn show(scene: &Scene<'_>, lens: Lens) -> Html {
         Lens::Cpu => cpu_lens(scene),
         Lens::Truth => truth(scene),
         Lens::Birth => birth_lens(scene),
+        Lens::Leaks => leaks(scene, true),
     }
 }
 
 fn forge(scene: &Scene<'_>) -> Html {
     let state = scene.state;
+    // Of the container that runs, beside the switches of the next one.
+    let evidence = state.container().filter(|one| can_be_asked(one)).map(|_| leaks(scene, false));
     html! {
-        <Forge key="forge" machine={state.focus} host={state.host.clone()}
+        <Forge key="forge" evidence={evidence.unwrap_or_default()} machine={state.focus} host={state.host.clone()}
             why={why_not(state, scene.ui.t())} starting={state.is_starting()}
             cancel={scene.leave.clone()} trouble={state.troubles.get(&Place::Start).cloned()} />
     }

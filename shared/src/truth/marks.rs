@@ -16,7 +16,7 @@ pub struct Mark {
 /// The marks of an output, in order, none over another. What is not known is not marked.
 pub fn marks(probe: Probe, output: &Output) -> Vec<Mark> {
     let mut found = Vec::new();
-    if output.status != 0 {
+    if output.status != 0 || !Probe::NUMBERS.contains(&probe) {
         // An error message has no such numbers.
         return found;
     }
@@ -97,6 +97,8 @@ fn mark_line(
                 None => {}
             }
         }
+        // Not among those whose numbers have sources.
+        _ => {}
     }
 }
 

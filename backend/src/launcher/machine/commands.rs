@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use vitrine_shared::id::ContainerId;
 
-use super::super::birth::{self, Stdio};
+use super::super::birth::{self, Rights, Stdio};
 use super::super::step::{StepError, Steps};
 use super::super::{kill, sys};
 use super::container::{awake, kill_member};
 use super::view::Started;
-use super::{Machine, root_of};
+use super::{Machine, rights_of, root_of};
 
 /// How long a command that was killed may take to die, before it is reaped when it does.
 const DEATH: Duration = Duration::from_millis(50);
@@ -21,6 +21,16 @@ const DEATH: Duration = Duration::from_millis(50);
 impl Machine {
     /// Starts a command in the machine itself, as a shell there would, whose output is read.
     pub(crate) fn run_here(&mut self, argv: &[String]) -> Result<Started, StepError> {
+        self.start_here(argv, rights_of(self.record.profile))
+    }
+
+    /// The same for a command that only looks: with the rights of a container, whatever the
+    /// profile lets the machine's owner do.
+    pub(crate) fn look_here(&mut self, argv: &[String]) -> Result<Started, StepError> {
+        self.start_here(argv, Rights::Strict)
+    }
+
+    fn start_here(&mut self, argv: &[String], rights: Rights) -> Result<Started, StepError> {
         awake(&[&self.root, &self.shell])?;
         let (pipe, end) = Started::pipe()?;
         let root = root_of(self.record.init_pid.cast_signed())?;
@@ -28,6 +38,7 @@ impl Machine {
         let _lifted = [self.root.lift_quota(), self.shell.lift_quota()];
         let mut plan = self.shell_plan(&root, argv, Stdio::Null)?;
         plan.output = Some(end.as_fd());
+        plan.rights = rights;
         let born = birth::start(&plan, Steps::begin())?;
         let exec = born.pidfd.as_raw_fd();
         self.lines.push(born.pidfd);

@@ -22,7 +22,7 @@ impl State {
         line: &str,
     ) -> Result<(Parts, Vec<Deed>), Not> {
         check_line(line)?;
-        self.has_room(by, (id, container))?;
+        self.has_room(by, (id, Some(container)))?;
         let machine = self.running(by, id, container)?;
         if machine.is_shell(container) {
             // A shell of the machine's own has no inside.

@@ -169,16 +169,19 @@ impl State {
         Ok(())
     }
 
-    /// Is there room for one more in this machine, and in this container?
+    /// Is there room for one more in this machine, and in this place?
     pub(super) fn has_room(
         &mut self,
         by: Identity,
-        (id, container): (MachineId, ContainerId),
+        (id, place): (MachineId, Option<ContainerId>),
     ) -> Result<(), Not> {
         let running = self.probes.iter().filter(|probe| probe.machine == id).count();
-        let machine = self.running(by, id, container)?;
+        let machine = match place {
+            Some(container) => self.running(by, id, container)?,
+            None => self.machine(by, id)?,
+        };
         below(limits::PROBES_PER_MACHINE, running)?;
-        below(limits::EXECS_PER_CONTAINER, machine.execs_of(Some(container)))
+        below(limits::EXECS_PER_CONTAINER, machine.execs_of(place))
     }
 
     /// Reads what they say.

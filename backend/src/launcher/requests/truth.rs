@@ -1,4 +1,4 @@
-//! The truth lens: a probe that is run in a container, and what lies on the files of its `/proc`.
+//! The truth lens: a probe that is run in a container or beside it in the machine, and what lies on the files of its `/proc`.
 
 use vitrine_shared::id::{ContainerId, MachineId};
 use vitrine_shared::message::{Deed, Refusal};
@@ -15,15 +15,20 @@ impl State {
     pub(super) fn probe(
         &mut self,
         by: Identity,
-        (id, container): (MachineId, ContainerId),
+        (id, place): (MachineId, Option<ContainerId>),
         probe: Probe,
     ) -> Result<(Parts, Vec<Deed>), Not> {
-        self.has_room(by, (id, container))?;
-        let machine = self.running(by, id, container)?;
+        self.has_room(by, (id, place))?;
+        let machine = self.machine(by, id)?;
         let argv: Vec<String> = probe.argv().iter().map(|word| (*word).into()).collect();
-        let init = machine.pid_of(container);
-        let view = machine.proc_view_of(container);
-        let started = match machine.probe(container, &argv) {
+        let (init, view, started) = match place {
+            Some(container) => {
+                let init = machine.pid_of(container).unsigned_abs();
+                (init, machine.proc_view_of(container), machine.probe(container, &argv))
+            }
+            None => (machine.record.init_pid, ProcView::Host, machine.look_here(&argv)),
+        };
+        let started = match started {
             Ok(started) => started,
             Err(err) => return Err(self.birth_failed(id, err)),
         };
@@ -31,10 +36,10 @@ impl State {
             explain::call("setns(pidfd, CLONE_NEW…)", ""),
             explain::call(
                 format!("clone3(…) = {}; execve({:?})", started.pid, argv[0]),
-                explain::nsenter_line(init.unsigned_abs(), &argv),
+                explain::nsenter_line(init, &argv),
             ),
         ];
-        Ok((Parts::Probe(Part::new(Some(container), view, started)), deeds))
+        Ok((Parts::Probe(Part::new(place, view, started)), deeds))
     }
 
     /// Writes the files of those containers that have ours, when it is time.

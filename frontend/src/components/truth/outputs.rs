@@ -40,7 +40,7 @@ pub(super) fn outputs(
 ) -> Html {
     let t = words::words(ui.lang);
     let (missing, there): (Vec<Probe>, Vec<Probe>) =
-        Probe::ALL.into_iter().partition(|probe| is_missing(props, *probe));
+        Probe::NUMBERS.into_iter().partition(|probe| is_missing(props, *probe));
     let missing: Vec<&str> = missing.iter().map(|probe| probe.argv()[0]).collect();
     let past = (!columns.in_force).then(|| format!(" ({})", t.past));
     html! {
@@ -177,7 +177,7 @@ pub(super) fn table(ui: &Ui, props: &Props, columns: Columns) -> Html {
                         {for [t.command, t.source, t.whose, t.numbers_before].into_iter().map(|head| html! { <th key={head} scope="col">{head}</th> })}
                         {columns.other.map(|_| html! { <th key="after" scope="col">{t.numbers_after}</th> })}
                     </tr></thead>
-                    <tbody>{for Probe::ALL.into_iter().flat_map(found).map(|(probe, source)| html! {
+                    <tbody>{for Probe::NUMBERS.into_iter().flat_map(found).map(|(probe, source)| html! {
                         <tr key={format!("{probe:?} {source:?}")}>
                             <th scope="row"><code>{probe.line()}</code></th>
                             <td><code>{source.name()}</code></td>
