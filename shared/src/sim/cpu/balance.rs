@@ -3,14 +3,13 @@
 //! A plain form of `select_idle_sibling`, `newidle_balance` and `load_balance`: the same aims, without
 //! domains of caches and without averages of the past.
 
-use super::demand::State;
 use super::queue::Child;
 use super::{Cpus, NICE_0_WEIGHT};
 
 /// Ticks from one look at a CPU's load to the next: 32 ms at 250 Hz, the kernel's for two busy CPUs.
 const BALANCE_TICKS: u64 = 8;
 /// After so many looks that found nothing better, a move that only changes who waits is made.
-const PATIENCE: u32 = 3;
+const PATIENCE: u32 = 1;
 /// Load is counted in this much a CPU's worth of the root group.
 const LOAD_SCALE: u64 = 1 << 20;
 
@@ -64,31 +63,50 @@ impl Cpus {
         }
     }
 
+    /// A CPU with one task or none looks at how many there are elsewhere; one that has more looks at
+    /// their load (`calculate_imbalance`: `group_has_spare` and `group_overloaded`).
     fn balance(&mut self, cpu: usize) {
-        let Some(busiest) = (0..self.cpus.len())
-            .filter(|other| *other != cpu && self.load(*other) > self.load(cpu))
-            .max_by_key(|other| (self.load(*other), usize::MAX - other))
-        else {
+        let spare = self.n_tasks(cpu) <= 1;
+        let full = |other: usize| if spare { self.n_tasks(other) } else { self.load(other) };
+        let others = (0..self.cpus.len()).filter(|other| *other != cpu);
+        let Some(busiest) = others.max_by_key(|other| (full(*other), usize::MAX - other)) else {
             return;
         };
-        let more = self.load(busiest) - self.load(cpu);
-        let patient = self.cpus[cpu].balance_failed < PATIENCE;
+        let more = full(busiest).saturating_sub(full(cpu));
+        if more == 0 {
+            return;
+        }
+        let failed = self.cpus[cpu].balance_failed;
+        let fits = |task: &usize| match spare {
+            true => more >= 2 || failed >= PATIENCE,
+            false => self.task_load(*task) >> failed.min(16) <= more / 2,
+        };
         let mut candidates = self.candidates(busiest, cpu);
         candidates.sort_by_key(|task| (self.tasks[*task].ran_at, *task));
-        // What is moved changes the difference by twice its load.
-        let better = |task: &usize| {
-            let load = self.task_load(*task);
-            if patient { load < more } else { load <= more }
-        };
-        match candidates.into_iter().find(better) {
+        match candidates.into_iter().find(fits) {
             Some(task) => {
                 self.cpus[cpu].balance_failed = 0;
                 self.migrate(task, cpu);
                 self.schedule(busiest);
                 self.schedule(cpu);
             }
-            None => self.cpus[cpu].balance_failed = self.cpus[cpu].balance_failed.saturating_add(1),
+            None => self.cpus[cpu].balance_failed = failed.saturating_add(1),
         }
+    }
+
+    /// How many on a CPU run or wait for it, without those that are throttled.
+    fn n_tasks(&self, cpu: usize) -> u64 {
+        self.count_below(0, cpu)
+    }
+
+    fn count_below(&self, group: usize, cpu: usize) -> u64 {
+        let children = self.groups[group].queues[cpu].children.iter();
+        children
+            .map(|child| match *child {
+                Child::Task(_) => 1,
+                Child::Group(below) => self.count_below(below, cpu),
+            })
+            .sum()
     }
 
     fn migrate(&mut self, task: usize, cpu: usize) {
@@ -110,14 +128,25 @@ impl Cpus {
             match *child {
                 Child::Group(below) => self.collect(below, from, to, found),
                 Child::Task(task) => {
-                    let waits = self.cpus[from].current != Some(task)
-                        && self.tasks[task].state == State::Queued;
-                    if waits && self.allowed(task).has(to) {
+                    let waits = self.cpus[from].current != Some(task);
+                    if waits && self.allowed(task).has(to) && !self.is_throttled_on(group, to) {
                         found.push(task);
                     }
                 }
             }
         }
+    }
+
+    /// Does a group, or one above it, wait for runtime on a CPU (`throttled_lb_pair`)?
+    fn is_throttled_on(&self, group: usize, cpu: usize) -> bool {
+        let mut at = Some(group);
+        while let Some(here) = at {
+            if self.groups[here].queues[cpu].throttled_at.is_some() {
+                return true;
+            }
+            at = self.groups[here].parent;
+        }
+        false
     }
 
     /// A task's part of the load of its CPU, seen from the root.

@@ -278,7 +278,9 @@ impl Cpus {
         let slice = self.hardware.slice_nsec;
         let state = &mut self.groups[group];
         let (Some(pool), queue) = (&mut state.pool, &mut state.queues[cpu]) else { return };
-        let Ok(slack @ 1..) = u64::try_from(queue.runtime.saturating_sub(KEPT_NSEC)) else { return };
+        let Ok(slack @ 1..) = u64::try_from(queue.runtime.saturating_sub(KEPT_NSEC)) else {
+            return;
+        };
         queue.runtime = KEPT_NSEC;
         pool.runtime = pool.runtime.saturating_add(slack);
         if pool.runtime > slice && !pool.throttled.is_empty() {

@@ -65,8 +65,13 @@ impl Cpus {
         }
     }
 
+    /// All CPUs tick at the same moment, and whose turn it is to take from a pool first is a matter of
+    /// chance: drawn here, so that no CPU is always the first.
     fn tick(&mut self) {
-        for cpu in 0..self.cpus.len() {
+        let n_cpus = self.cpus.len();
+        let first = usize::try_from(self.draw(n_cpus as u64)).unwrap_or(0);
+        for turn in 0..n_cpus {
+            let cpu = (first + turn) % n_cpus;
             if let Some(task) = self.cpus[cpu].current {
                 self.schedule(cpu);
                 self.reweigh(self.tasks[task].group, cpu);
@@ -229,8 +234,10 @@ impl Cpus {
     }
 
     fn go_on(&mut self, group: usize) {
-        // On those CPUs others run: what they used has to be booked before the queues change.
-        for cpu in 0..self.cpus.len() {
+        let waiting = self.groups[group].pool.as_ref().map(|pool| pool.throttled.clone());
+        // On those CPUs others run: what they used is booked before the queues change. On the others
+        // it is not: whoever runs there must not take from the pool before those who wait.
+        for cpu in waiting.into_iter().flatten() {
             self.account(cpu);
         }
         for cpu in self.distribute(group) {
