@@ -5,6 +5,8 @@
 //! when the quota is used up, its threads wait for the next refill.
 
 pub mod cpu;
+pub mod errno;
+pub mod procs;
 
 /// A busy group of `threads` threads, each on a CPU of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]

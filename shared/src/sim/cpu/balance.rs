@@ -6,7 +6,7 @@
 use super::queue::Child;
 use super::{Cpus, NICE_0_WEIGHT};
 
-/// Ticks from one look at a CPU's load to the next: 32 ms at 250 Hz, the kernel's for two busy CPUs.
+/// Ticks from one look at a CPU's load to the next, in the mean: 32 ms at 250 Hz, the kernel's for two busy CPUs.
 const BALANCE_TICKS: u64 = 8;
 /// After so many looks that found nothing better, a move that only changes who waits is made.
 const PATIENCE: u32 = 1;
@@ -49,15 +49,15 @@ impl Cpus {
         Some(())
     }
 
-    /// Now and then each CPU looks whether another one has more to do.
+    /// Now and then each CPU looks whether another one has more to do. When is drawn: were it every
+    /// eighth tick, those who take turns by ticks would always be met in the same order.
     pub(super) fn balance_tick(&mut self) {
-        let ticks = self.now / self.hardware.tick_nsec;
         let n_cpus = self.cpus.len();
         if n_cpus == 1 {
             return;
         }
         for cpu in 0..n_cpus {
-            if (ticks + cpu as u64).is_multiple_of(BALANCE_TICKS) {
+            if self.draw(BALANCE_TICKS) == 0 {
                 self.balance(cpu);
             }
         }
