@@ -6,6 +6,8 @@
 
 pub mod cpu;
 pub mod errno;
+pub mod groups;
+pub mod memory;
 pub mod procs;
 
 /// A busy group of `threads` threads, each on a CPU of its own.

@@ -341,17 +341,31 @@ impl Cpus {
         Ok(())
     }
 
+    /// Stops one task, or lets it go on: what a freezer of a hierarchy of its own does.
+    pub fn freeze_task(&mut self, task: TaskKey, frozen: bool) -> Result<(), Refused> {
+        if self.task(task)?.stopped != frozen {
+            self.requeue(task.0, |it| it.stopped = frozen);
+        }
+        Ok(())
+    }
+
+    /// CPU time that a group has used on each CPU (`cpuacct.usage_percpu`).
+    pub fn usage_by_cpu(&self, group: Group) -> Result<Vec<u64>, Refused> {
+        let queues = self.group(group)?.queues.iter().enumerate();
+        let running = |cpu: usize| {
+            let below = |task: usize| self.is_below(self.tasks[task].group, group.0);
+            let current = self.cpus[cpu].current.is_some_and(below);
+            if current { self.now - self.cpus[cpu].accounted_at } else { 0 }
+        };
+        Ok(queues.map(|(cpu, queue)| queue.used_nsec + running(cpu)).collect())
+    }
+
     /// What `cpu.stat` tells of a group now.
     pub fn stat(&self, group: Group) -> Result<Stat, Refused> {
         let state = self.group(group)?;
         let mut stat = state.stat;
-        // As the kernel does, what runs is accounted up to now, what waits only when it goes on.
-        for (cpu, running) in self.cpus.iter().enumerate() {
-            let below = |task: usize| self.is_below(self.tasks[task].group, group.0);
-            if running.current.is_some_and(below) {
-                stat.usage_nsec += self.now - self.cpus[cpu].accounted_at;
-            }
-        }
+        // What runs is counted up to now, what waits only when it goes on.
+        stat.usage_nsec = self.usage_by_cpu(group)?.iter().sum();
         Ok(stat)
     }
 
@@ -417,6 +431,9 @@ impl Cpus {
     }
 
     fn is_frozen(&self, task: usize) -> bool {
+        if self.tasks[task].stopped {
+            return true;
+        }
         let mut at = Some(self.tasks[task].group);
         while let Some(here) = at {
             if self.groups[here].frozen {

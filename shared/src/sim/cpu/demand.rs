@@ -81,6 +81,8 @@ pub(super) struct Task {
     pub(super) allowed: CpuMask,
     pub(super) weight: u64,
     pub(super) state: State,
+    /// Frozen by itself, whatever its group is.
+    pub(super) stopped: bool,
     /// The CPU in whose queue it stands or stood last.
     pub(super) cpu: usize,
     /// CPU time until it sleeps again; `u64::MAX` for one that never does.
@@ -104,6 +106,7 @@ impl Task {
             allowed,
             weight,
             state: State::Asleep,
+            stopped: false,
             cpu: 0,
             wants_nsec: 0,
             vruntime: 0,

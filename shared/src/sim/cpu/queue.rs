@@ -31,6 +31,8 @@ pub(super) struct Queue {
     pub(super) vruntime: u64,
     /// Its weight there.
     pub(super) weight: u64,
+    /// CPU time used on this CPU, with that of the groups below.
+    pub(super) used_nsec: u64,
 }
 
 impl Queue {
@@ -193,8 +195,8 @@ impl Cpus {
         while let Some(group) = at {
             let state = &mut self.groups[group];
             at = state.parent;
-            state.stat.usage_nsec += used;
             let queue = &mut state.queues[cpu];
+            queue.used_nsec += used;
             queue.vruntime = queue.vruntime.saturating_add(weighed(used, queue.weight));
             if state.pool.is_some() {
                 queue.runtime = queue.runtime.saturating_sub_unsigned(used);
