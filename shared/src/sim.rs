@@ -9,6 +9,7 @@ pub mod errno;
 pub mod groups;
 pub mod memory;
 pub mod procs;
+pub mod shell;
 
 /// A busy group of `threads` threads, each on a CPU of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,4 @@
+//! The simulator's shell.
+
+pub mod parse;
+pub mod syntax;
