@@ -168,6 +168,11 @@ pub struct Cpus {
     count: u64,
     random: u64,
     trace: u64,
+    /// Tasks that have done what was asked for once.
+    done: Vec<TaskKey>,
+    /// Load averages in 2048ths, and when they were counted last.
+    loads: [u64; 3],
+    load_counted_at: u64,
 }
 
 impl Cpus {
@@ -186,6 +191,9 @@ impl Cpus {
             count: 0,
             random: hardware.seed | 1,
             trace: 0xcbf2_9ce4_8422_2325,
+            done: Vec::new(),
+            loads: [0; 3],
+            load_counted_at: 0,
         };
         model.push_group(None);
         model
@@ -380,6 +388,21 @@ impl Cpus {
     /// Who runs on a CPU now.
     pub fn current(&self, cpu: usize) -> Option<TaskKey> {
         self.cpus.get(cpu)?.current.map(TaskKey)
+    }
+
+    /// Does a task run, or wait for a CPU?
+    pub fn is_runnable(&self, task: TaskKey) -> bool {
+        self.tasks.get(task.0).is_some_and(|task| task.state == State::Queued)
+    }
+
+    /// How many tasks run or wait for a CPU.
+    pub fn n_runnable(&self) -> u64 {
+        self.tasks.iter().filter(|task| task.state == State::Queued).count() as u64
+    }
+
+    /// The three numbers of `/proc/loadavg`, in thousandths.
+    pub fn load_average(&self) -> [u64; 3] {
+        self.loads.map(|load| load * 1_000 / 2_048)
     }
 
     /// Does a group wait for runtime on some CPU?

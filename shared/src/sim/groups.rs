@@ -124,6 +124,16 @@ impl Groups {
         }
     }
 
+    /// The root directory of each hierarchy.
+    pub fn roots(&self) -> Vec<GroupKey> {
+        (0..self.hierarchies().len()).map(GroupKey).collect()
+    }
+
+    /// How many directories a hierarchy has.
+    pub fn count_in(&self, hierarchy: usize) -> usize {
+        self.all.iter().filter(|it| !it.gone && it.hierarchy == hierarchy).count()
+    }
+
     fn has(&self, hierarchy: usize, controller: Controller) -> bool {
         self.hierarchies()[hierarchy].contains(&controller)
     }

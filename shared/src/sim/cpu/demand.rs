@@ -9,6 +9,11 @@ pub enum Demand {
     Busy,
     /// Never: it waits for something that does not come.
     Sleeping,
+    /// So much, and then nothing more. [`super::Cpus::advance_until_done`] tells when it is done.
+    Once {
+        /// CPU time.
+        run_nsec: u64,
+    },
     /// At every multiple of `every_nsec` it wants `run_nsec`. Moments that pass while it is still
     /// at work are missed, as the frames of a game are.
     Bursts {
@@ -37,9 +42,9 @@ impl Demand {
         match self {
             Demand::Busy => Some(u64::MAX),
             Demand::Sleeping => None,
-            Demand::Bursts { run_nsec, .. } | Demand::Requests { run_nsec, .. } => {
-                Some(run_nsec.max(SPELL_MIN_NSEC))
-            }
+            Demand::Once { run_nsec }
+            | Demand::Bursts { run_nsec, .. }
+            | Demand::Requests { run_nsec, .. } => Some(run_nsec.max(SPELL_MIN_NSEC)),
         }
     }
 
@@ -47,7 +52,7 @@ impl Demand {
     /// argument.
     pub(super) fn wakes(self, now: u64, draw: impl FnOnce(u64) -> u64) -> Option<u64> {
         match self {
-            Demand::Busy | Demand::Sleeping => None,
+            Demand::Busy | Demand::Sleeping | Demand::Once { .. } => None,
             Demand::Bursts { every_nsec, .. } => {
                 let every = every_nsec.max(SPELL_MIN_NSEC);
                 Some((now / every + 1).saturating_mul(every))

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use super::demand::State;
 use super::pool::Refilled;
-use super::{Cpus, Task};
+use super::{Cpus, Demand, Task, TaskKey};
 
 /// What happens at a moment that was set before. The second number says which setting it is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,6 +21,7 @@ impl Cpus {
     /// Lets time pass.
     pub fn advance(&mut self, nsec: u64) {
         let end = self.now.saturating_add(nsec);
+        self.done.clear();
         loop {
             let next = self.next_moment();
             if next > end {
@@ -30,6 +31,22 @@ impl Cpus {
             self.happen();
         }
         self.now = end;
+    }
+
+    /// Lets time pass until a task has done what [`Demand::Once`] asked for, at most so much. Tells which
+    /// tasks have.
+    pub fn advance_until_done(&mut self, nsec: u64) -> Vec<TaskKey> {
+        let end = self.now.saturating_add(nsec);
+        while self.done.is_empty() {
+            let next = self.next_moment();
+            if next > end {
+                self.now = end;
+                break;
+            }
+            self.now = next;
+            self.happen();
+        }
+        std::mem::take(&mut self.done)
     }
 
     /// When something happens next: a timer, the end of a spell, a tick if anybody runs.
@@ -78,6 +95,23 @@ impl Cpus {
             }
         }
         self.balance_tick();
+        self.count_load();
+    }
+
+    /// Every five seconds, as in `kernel/sched/loadavg.c`: an average that forgets by e each minute,
+    /// each five and each fifteen. Ticks of an idle machine are made up for when it wakes.
+    fn count_load(&mut self) {
+        const EVERY_NSEC: u64 = 5_000_000_000;
+        const FIXED: u64 = 1 << 11;
+        const DECAY: [u64; 3] = [1_884, 2_014, 2_037];
+        while self.load_counted_at + EVERY_NSEC <= self.now {
+            self.load_counted_at += EVERY_NSEC;
+            let active = self.n_runnable() * FIXED;
+            for (load, decay) in self.loads.iter_mut().zip(DECAY) {
+                let new = *load * decay + active * (FIXED - decay);
+                *load = (new + if active >= *load { FIXED - 1 } else { 0 }) / FIXED;
+            }
+        }
     }
 
     fn fire(&mut self, timer: Timer) {
@@ -97,7 +131,7 @@ impl Cpus {
     /// A new task, or one with a new demand, has its first spell or waits for it.
     pub(super) fn begin(&mut self, task: usize) {
         match self.tasks[task].demand {
-            super::Demand::Busy => self.wake(task),
+            Demand::Busy | Demand::Once { .. } => self.wake(task),
             _ => self.sleep(task),
         }
     }
@@ -137,6 +171,9 @@ impl Cpus {
         self.account(cpu);
         self.dequeue_task(task);
         self.sleep(task);
+        if matches!(self.tasks[task].demand, Demand::Once { .. }) {
+            self.done.push(TaskKey(task));
+        }
         self.schedule(cpu);
     }
 

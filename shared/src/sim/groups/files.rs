@@ -1,6 +1,6 @@
 //! What a group's files say.
 
-use super::{Controller, Dialect, Errno, GroupKey, Groups, Machine};
+use super::{Controller, Cpus, Dialect, Errno, GroupKey, Groups, Memory};
 use crate::cgroup::{ControllerSet, weight_of_shares};
 use crate::sim::cpu::Stat;
 
@@ -86,14 +86,20 @@ impl Groups {
 
     /// The text of a file, with its last newline. PIDs are not known here: `cgroup.procs` and `tasks`
     /// are [`Groups::procs`].
-    pub fn read(&self, machine: &Machine<'_>, key: GroupKey, file: &str) -> Result<String, Errno> {
+    pub fn read(
+        &self,
+        cpus: &Cpus,
+        memory: &Memory,
+        key: GroupKey,
+        file: &str,
+    ) -> Result<String, Errno> {
         if !self.files(key).contains(&file) {
             return Err(Errno::Enoent);
         }
         let text = match file.split('.').next() {
-            Some("cpu" | "cpuacct") => self.read_cpu(machine, key, file),
+            Some("cpu" | "cpuacct") => self.read_cpu(cpus, key, file),
             Some("cpuset") => self.read_cpuset(key, file),
-            Some("memory") => self.read_memory(machine, key, file),
+            Some("memory") => self.read_memory(memory, key, file),
             Some("pids") => self.read_pids(key, file),
             _ => self.read_core(key, file),
         };
@@ -101,10 +107,10 @@ impl Groups {
         text.map(|text| text + "\n").ok_or(Errno::Einval)
     }
 
-    fn read_cpu(&self, machine: &Machine<'_>, key: GroupKey, file: &str) -> Option<String> {
+    fn read_cpu(&self, cpus: &Cpus, key: GroupKey, file: &str) -> Option<String> {
         let it = &self.all[key.0];
         let group = it.cpu?;
-        let stat = machine.cpus.stat(group).ok()?;
+        let stat = cpus.stat(group).ok()?;
         let quota = it.quota_usec.map(|quota| quota.to_string());
         Some(match file {
             "cpu.cfs_quota_us" => quota.unwrap_or_else(|| "-1".into()),
@@ -116,7 +122,7 @@ impl Groups {
             "cpu.stat" => self.cpu_stat(key, &stat),
             "cpuacct.usage" => stat.usage_nsec.to_string(),
             "cpuacct.usage_percpu" => {
-                let each = machine.cpus.usage_by_cpu(group).ok()?;
+                let each = cpus.usage_by_cpu(group).ok()?;
                 // The kernel ends each number with a space.
                 each.iter().map(|nsec| format!("{nsec} ")).collect()
             }
@@ -157,11 +163,11 @@ impl Groups {
         })
     }
 
-    fn read_memory(&self, machine: &Machine<'_>, key: GroupKey, file: &str) -> Option<String> {
+    fn read_memory(&self, memory: &Memory, key: GroupKey, file: &str) -> Option<String> {
         let it = &self.all[key.0];
         let account = it.account?;
-        let (limits, charged) = (machine.memory.limits(account), machine.memory.charged(account));
-        let events = machine.memory.events(account);
+        let (limits, charged) = (memory.limits(account), memory.charged(account));
+        let events = memory.events(account);
         let is_root = it.parent.is_none();
         let v1 = |limit: Option<u64>| limit.filter(|_| !is_root).unwrap_or(NO_LIMIT_V1).to_string();
         let v2 = |limit: Option<u64>| limit.map_or_else(|| "max".into(), |limit| limit.to_string());

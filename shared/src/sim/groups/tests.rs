@@ -38,7 +38,7 @@ impl Stage {
     }
 
     fn read(&mut self, key: GroupKey, file: &str) -> String {
-        self.with(|groups, machine| groups.read(machine, key, file)).unwrap()
+        self.groups.read(&self.cpus, &self.memory, key, file).unwrap()
     }
 
     fn enter(&mut self, proc: Proc, key: GroupKey) -> Result<(), Errno> {
@@ -92,9 +92,9 @@ fn the_tutorials_group() {
 
 #[track_caller]
 fn refuses(stage: &mut Stage, key: GroupKey, file: &str, text: &str, errno: Errno) {
-    let before = stage.with(|groups, machine| groups.read(machine, key, file));
+    let before = stage.groups.read(&stage.cpus, &stage.memory, key, file);
     assert_eq!(stage.write(key, file, text), Err(errno), "{text} > {file}");
-    assert_eq!(stage.with(|groups, machine| groups.read(machine, key, file)), before);
+    assert_eq!(stage.groups.read(&stage.cpus, &stage.memory, key, file), before);
 }
 
 #[test]

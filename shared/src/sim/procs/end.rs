@@ -133,6 +133,29 @@ impl Procs {
         Ok(ended)
     }
 
+    /// `wait(2)` for one child: how it ended, after which it is gone; `None` while it lives.
+    pub fn wait_for(&mut self, parent: Proc, child: Proc) -> Result<Option<End>, Errno> {
+        if self.parent(child) != Some(parent) {
+            return Err(Errno::Echild);
+        }
+        match self.life(child) {
+            Life::Alive => Ok(None),
+            Life::Zombie(end) => {
+                self.all[child.0].life = Life::Gone;
+                Ok(Some(end))
+            }
+            Life::Gone => Err(Errno::Echild),
+        }
+    }
+
+    /// Takes back a birth that something else has refused: nobody has seen the process.
+    pub fn undo(&mut self, child: Proc) {
+        if self.life(child) == Life::Alive {
+            self.n_alive -= 1;
+            self.all[child.0].life = Life::Gone;
+        }
+    }
+
     /// The children of a process that are there, zombies too.
     pub fn children(&self, parent: Proc) -> impl Iterator<Item = Proc> {
         self.all().filter(move |child| self.parent(*child) == Some(parent))

@@ -48,6 +48,8 @@ pub(super) struct Space {
     /// Who made it, in terms of the first user namespace.
     pub(super) made_by: u32,
     pub(super) kept: Kept,
+    /// The one that it was like when it was made.
+    pub(super) like: Option<SpaceKey>,
 }
 
 impl Space {
@@ -59,7 +61,7 @@ impl Space {
             Namespace::User => Kept::User { map: None },
             _ => Kept::Nothing,
         };
-        Space { kind, inode, owner, parent: None, made_by: 0, kept }
+        Space { kind, inode, owner, parent: None, made_by: 0, kept, like: None }
     }
 
     pub(super) fn set_init(&mut self, proc: Proc) {
@@ -104,7 +106,15 @@ impl Procs {
             kept => kept.clone(),
         };
         let inode = NEXT_INODE + (self.spaces.len() - Namespace::ALL.len()) as u64;
-        self.spaces.push(Space { kind: old.kind, inode, owner, parent, made_by, kept });
+        self.spaces.push(Space {
+            kind: old.kind,
+            inode,
+            owner,
+            parent,
+            made_by,
+            kept,
+            like: Some(like),
+        });
         SpaceKey(self.spaces.len() - 1)
     }
 
@@ -130,6 +140,11 @@ impl Procs {
             }
         }
         0
+    }
+
+    /// The namespace that a new one was a copy of.
+    pub fn made_from(&self, space: SpaceKey) -> Option<SpaceKey> {
+        self.spaces.get(space.0)?.like
     }
 
     /// The map of a user namespace; `None` before it is written.
