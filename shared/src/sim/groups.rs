@@ -279,6 +279,11 @@ impl Groups {
         at.filter_map(|key| self.all[key.0].cpu).next().unwrap_or(cpu::ROOT)
     }
 
+    /// On how many CPUs a process may run.
+    pub fn cpus_allowed(&self, proc: Proc) -> usize {
+        self.members.get(&proc).map_or(0, |member| self.cpus_of(member).len())
+    }
+
     /// Who is in a directory, not below it.
     pub fn procs(&self, key: GroupKey) -> impl Iterator<Item = Proc> {
         let inside = move |(_, member): &(&Proc, &Member)| member.at.contains(&key);

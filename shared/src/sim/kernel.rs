@@ -159,6 +159,38 @@ impl Kernel {
         self.groups.anon_of(proc)
     }
 
+    /// The CPUs of the machine.
+    pub fn n_cpus(&self) -> usize {
+        self.cpus.n_cpus()
+    }
+
+    /// On how many of them a process may run.
+    pub fn cpus_allowed(&self, proc: Proc) -> usize {
+        self.groups.cpus_allowed(proc)
+    }
+
+    /// `sethostname(2)`.
+    pub fn set_hostname(&mut self, proc: Proc, name: &str) -> Result<(), Errno> {
+        self.procs.set_hostname(proc, name)
+    }
+
+    /// A process's user id in its own user namespace.
+    pub fn uid_inside(&self, proc: Proc) -> u32 {
+        let own = self.procs.space_of(proc, Namespace::User);
+        own.map_or(super::procs::OVERFLOW_ID, |own| self.procs.uid_in(proc, own))
+    }
+
+    /// The id that stands for a process in the user namespace it is in, before it makes a new one.
+    pub fn uid_outside(&self, proc: Proc) -> u32 {
+        self.uid_inside(proc)
+    }
+
+    /// Writes the map of a process's own new user namespace.
+    pub fn map_own(&mut self, proc: Proc, map: &[super::procs::IdRange]) -> Result<(), Errno> {
+        let user = self.space(proc, Namespace::User)?;
+        self.procs.write_id_map(proc, user, map)
+    }
+
     fn machine(&mut self) -> (&mut Groups, Machine<'_>) {
         (&mut self.groups, Machine { cpus: &mut self.cpus, memory: &mut self.memory })
     }

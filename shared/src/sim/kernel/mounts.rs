@@ -78,6 +78,12 @@ impl Kernel {
         })
     }
 
+    /// A path that means the same after the process has gone elsewhere.
+    pub fn absolute_of(&self, proc: Proc, path: &str) -> Result<String, Errno> {
+        let path = self.absolute(proc, path)?;
+        Ok(if path.is_empty() { "/".into() } else { path })
+    }
+
     /// What is at a path; links are followed, the last one only if that is asked for.
     pub(super) fn place(&self, proc: Proc, path: &str, follow: bool) -> Result<Place, Errno> {
         let mut path = self.absolute(proc, path)?;

@@ -26,20 +26,13 @@ pub(super) struct Tree {
 }
 
 /// What a machine's `/bin` is filled with, so that `ls` and completion find it.
-pub(super) const PROGRAMS: [&str; 47] = [
-    "awk",
-    "basename",
+pub(super) const PROGRAMS: [&str; 38] = [
     "busybox",
     "cat",
     "chroot",
-    "cut",
     "date",
-    "df",
-    "dirname",
     "docker",
-    "echo",
     "env",
-    "false",
     "free",
     "getconf",
     "grep",
@@ -47,7 +40,6 @@ pub(super) const PROGRAMS: [&str; 47] = [
     "hostname",
     "id",
     "ip",
-    "kill",
     "ls",
     "lsns",
     "mkdir",
@@ -55,9 +47,7 @@ pub(super) const PROGRAMS: [&str; 47] = [
     "nproc",
     "nsenter",
     "pivot_root",
-    "printf",
     "ps",
-    "pwd",
     "readlink",
     "rm",
     "rmdir",
@@ -69,11 +59,12 @@ pub(super) const PROGRAMS: [&str; 47] = [
     "tail",
     "top",
     "touch",
-    "tr",
     "umount",
     "uname",
     "unshare",
     "uptime",
+    "wc",
+    "whoami",
 ];
 
 impl Tree {
