@@ -4,6 +4,14 @@
 //! `Documentation/scheduler/sched-bwc.rst`: a group may use `quota` of CPU time in each `period`;
 //! when the quota is used up, its threads wait for the next refill.
 
+pub mod cpu;
+pub mod errno;
+pub mod groups;
+pub mod kernel;
+pub mod memory;
+pub mod procs;
+pub mod shell;
+
 /// A busy group of `threads` threads, each on a CPU of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bandwidth {

@@ -45,7 +45,7 @@ impl Dice {
     }
 
     /// A number from 0 to one less than `below` (xorshift, Marsaglia 2003).
-    fn roll(&mut self, below: u64) -> u64 {
+    pub(crate) fn roll(&mut self, below: u64) -> u64 {
         self.state ^= self.state << 13;
         self.state ^= self.state >> 7;
         self.state ^= self.state << 17;
@@ -54,7 +54,7 @@ impl Dice {
 
     /// A setting; quotas stay below what a machine has (1.5 CPUs).
     pub(crate) fn setting(&mut self, cpus: &[u32]) -> Setting {
-        let period_usec = [5_000, 10_000, 25_000, 50_000, 100_000, 200_000][self.index(6)];
+        let period_usec = self.one_of(&[5_000, 10_000, 25_000, 50_000, 100_000, 200_000]);
         let quota_usec =
             (self.roll(8) > 0).then(|| (period_usec * (20 + self.roll(1_300)) / 1_000).max(1_000));
         let one = cpus[self.index(cpus.len() as u64)].to_string();
@@ -64,6 +64,11 @@ impl Dice {
         };
         let threads = 1 + u32::try_from(self.roll(4)).unwrap_or(0);
         Setting { quota_usec, period_usec, threads, cpus }
+    }
+
+    /// One of some.
+    pub(crate) fn one_of<T: Copy>(&mut self, some: &[T]) -> T {
+        some[self.index(some.len() as u64)]
     }
 
     fn index(&mut self, below: u64) -> usize {

@@ -1,0 +1,165 @@
+//! Where a program reads from and writes to.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::super::errno::Errno;
+use super::super::procs::Proc;
+use super::world::World;
+
+/// Bytes that a pipe holds.
+const PIPE_MAX: usize = 65_536;
+/// Bytes that are collected for `$( )`, at most.
+const CAPTURE_MAX: usize = 1 << 20;
+
+/// A pipe. Its ends are counted: who reads meets the end when nobody writes any more, who writes is
+/// told when nobody reads.
+#[derive(Debug, Default)]
+pub struct Pipe {
+    text: RefCell<String>,
+}
+
+/// The end of a pipe that is read.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    pipe: Rc<Pipe>,
+    /// Lives as long as somebody writes.
+    writers: std::rc::Weak<()>,
+    _reads: Rc<()>,
+}
+
+/// The end of a pipe that is written.
+#[derive(Clone, Debug)]
+pub struct Writer {
+    pipe: Rc<Pipe>,
+    readers: std::rc::Weak<()>,
+    _writes: Rc<()>,
+}
+
+/// A new pipe.
+pub fn pipe() -> (Reader, Writer) {
+    let pipe = Rc::new(Pipe::default());
+    let (reads, writes) = (Rc::new(()), Rc::new(()));
+    let reader =
+        Reader { pipe: pipe.clone(), writers: Rc::downgrade(&writes), _reads: reads.clone() };
+    (reader, Writer { pipe, readers: Rc::downgrade(&reads), _writes: writes })
+}
+
+/// Standard input.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// The terminal.
+    Terminal,
+    /// Nothing.
+    Null,
+    /// A text, from a place on.
+    Text(Rc<RefCell<String>>),
+    /// A pipe.
+    Pipe(Reader),
+}
+
+/// Standard output or error.
+#[derive(Clone, Debug)]
+pub enum Sink {
+    /// The terminal.
+    Terminal,
+    /// Nowhere.
+    Null,
+    /// A file, which was opened already. Each write goes behind what is there.
+    File {
+        /// Its path.
+        path: String,
+    },
+    /// A pipe.
+    Pipe(Writer),
+    /// What `$( )` collects.
+    Capture(Rc<RefCell<String>>),
+}
+
+/// The three streams.
+#[derive(Clone, Debug)]
+pub struct Io {
+    /// 0
+    pub input: Source,
+    /// 1
+    pub output: Sink,
+    /// 2
+    pub error: Sink,
+}
+
+impl Io {
+    /// All of them at the terminal.
+    pub fn terminal() -> Self {
+        Io { input: Source::Terminal, output: Sink::Terminal, error: Sink::Terminal }
+    }
+}
+
+impl Source {
+    /// Everything up to the end.
+    pub async fn read_all(&self, world: &World) -> String {
+        let mut all = String::new();
+        while let Some(line) = self.read_line(world).await {
+            all += &line;
+        }
+        all
+    }
+
+    /// One line with its end; `None` after the last.
+    pub async fn read_line(&self, world: &World) -> Option<String> {
+        match self {
+            Source::Terminal => world.read_line().await.map(|line| line + "\n"),
+            Source::Null => None,
+            Source::Text(text) => take_line(&mut text.borrow_mut(), true),
+            Source::Pipe(reader) => {
+                world
+                    .until(|| {
+                        let ended = reader.writers.strong_count() == 0;
+                        let line = take_line(&mut reader.pipe.text.borrow_mut(), ended);
+                        if line.is_none() && !ended { None } else { Some(line) }
+                    })
+                    .await
+            }
+        }
+    }
+}
+
+fn take_line(text: &mut String, ended: bool) -> Option<String> {
+    let end = match text.find('\n') {
+        Some(at) => at + 1,
+        None if ended && !text.is_empty() => text.len(),
+        None => return None,
+    };
+    Some(text.drain(..end).collect())
+}
+
+impl Sink {
+    /// Writes a text; waits while a pipe is full. `Err` is what the kernel says; of a pipe that nobody
+    /// reads, `None`: the writer ends by `SIGPIPE`.
+    pub async fn write(&self, world: &World, proc: Proc, text: &str) -> Result<(), Option<Errno>> {
+        match self {
+            Sink::Terminal => world.print(text),
+            Sink::Null => {}
+            Sink::Capture(all) => {
+                let mut all = all.borrow_mut();
+                if all.len() + text.len() > CAPTURE_MAX {
+                    return Err(Some(Errno::Enomem));
+                }
+                all.push_str(text);
+            }
+            Sink::File { path } => {
+                world.act(|kernel| kernel.write(proc, path, text, true)).map_err(Some)?;
+            }
+            Sink::Pipe(writer) => {
+                let reads = || writer.readers.strong_count() > 0;
+                let room = || !reads() || writer.pipe.text.borrow().len() < PIPE_MAX;
+                world.until(|| room().then_some(())).await;
+                if !reads() {
+                    return Err(None);
+                }
+                writer.pipe.text.borrow_mut().push_str(text);
+            }
+        }
+        world.stir();
+        Ok(())
+    }
+}

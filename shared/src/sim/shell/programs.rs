@@ -1,0 +1,106 @@
+//! The programs of the simulated machine.
+
+mod files;
+mod machine;
+mod ps;
+mod spaces;
+pub(super) mod text;
+
+use std::future::Future;
+use std::pin::Pin;
+
+use super::run::Shell;
+
+/// What a program does: it has the shell that its process is a copy of, and its command line.
+pub(super) type Run = fn(Shell, Vec<String>) -> Pin<Box<dyn Future<Output = u8>>>;
+
+/// A program as a function that gives a future.
+macro_rules! program {
+    ($path:path) => {
+        |shell, argv| Box::pin($path(shell, argv))
+    };
+}
+
+const PROGRAMS: [(&str, Run); 38] = [
+    ("busybox", program!(machine::busybox)),
+    ("cat", program!(files::cat)),
+    ("chroot", program!(spaces::chroot)),
+    ("date", program!(machine::date)),
+    ("docker", program!(machine::docker)),
+    ("env", program!(machine::env)),
+    ("free", program!(machine::free)),
+    ("getconf", program!(machine::getconf)),
+    ("grep", program!(text::grep)),
+    ("head", program!(text::head)),
+    ("hostname", program!(machine::hostname)),
+    ("id", program!(machine::id)),
+    ("ip", program!(machine::ip)),
+    ("ls", program!(files::ls)),
+    ("lsns", program!(spaces::lsns)),
+    ("mkdir", program!(files::mkdir)),
+    ("mount", program!(files::mount)),
+    ("nproc", program!(machine::nproc)),
+    ("nsenter", program!(spaces::nsenter)),
+    ("pivot_root", program!(spaces::pivot_root)),
+    ("ps", program!(ps::ps)),
+    ("readlink", program!(files::readlink)),
+    ("rm", program!(files::rm)),
+    ("rmdir", program!(files::rmdir)),
+    ("seq", program!(text::seq)),
+    ("sh", program!(machine::sh)),
+    ("sleep", program!(machine::sleep)),
+    ("sort", program!(text::sort)),
+    ("stress", program!(machine::stress)),
+    ("tail", program!(text::tail)),
+    ("top", program!(ps::top)),
+    ("touch", program!(files::touch)),
+    ("umount", program!(files::umount)),
+    ("uname", program!(machine::uname)),
+    ("unshare", program!(spaces::unshare)),
+    ("uptime", program!(machine::uptime)),
+    ("wc", program!(text::wc)),
+    ("whoami", program!(machine::whoami)),
+];
+
+/// The program of that name, with or without its directory.
+pub(super) fn named(name: &str) -> Option<Run> {
+    let bare =
+        name.strip_prefix("/bin/").or_else(|| name.strip_prefix("/usr/bin/")).unwrap_or(name);
+    let bare = if bare == "bash" { "sh" } else { bare };
+    PROGRAMS.iter().find(|(known, _)| *known == bare).map(|(_, run)| *run)
+}
+
+/// All of them.
+pub(super) fn names() -> Vec<&'static str> {
+    PROGRAMS.iter().map(|(name, _)| *name).collect()
+}
+
+/// Writes a text to standard output; the status says whether that went well.
+async fn say(shell: &Shell, name: &str, text: &str) -> u8 {
+    match shell.say(text).await {
+        Ok(()) => 0,
+        Err(Some(errno)) => fail(shell, name, &format!("write error: {errno}")).await,
+        // SIGPIPE.
+        Err(None) => 141,
+    }
+}
+
+/// Says what went wrong; the status for it.
+async fn fail(shell: &Shell, name: &str, what: &str) -> u8 {
+    shell.say_error(&format!("{name}: {what}\n")).await;
+    1
+}
+
+/// The arguments that are no options, and the letters of those that are.
+fn options(args: &[String]) -> (Vec<char>, Vec<&str>) {
+    let (mut letters, mut words) = (Vec::new(), Vec::new());
+    for arg in args {
+        match arg.strip_prefix('-') {
+            Some(flags) if !flags.is_empty() && !flags.starts_with('-') => {
+                letters.extend(flags.chars())
+            }
+            _ => words.push(arg.as_str()),
+        }
+    }
+    (letters, words)
+}

@@ -1,0 +1,67 @@
+//! The simulator's CPU beside the kernel's: the same groups, limits and busy loops in both.
+//!
+//! Settings are drawn by a seed that is printed (`VITRINE_SEED` gives another), `VITRINE_SETTINGS`
+//! says how many. Alone in its program, because everything else on the CPUs would be seen in it.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests; the table is what it is for")]
+
+#[allow(dead_code, reason = "each of the test programs uses its part")]
+mod harness;
+
+#[path = "model/kernel.rs"]
+mod kernel;
+#[path = "model/scene.rs"]
+mod scene;
+
+use std::time::Duration;
+
+use harness::busy::Dice;
+use scene::{Measured, Scene};
+
+/// Settings here; `cargo xtask soak --only model` takes sixty.
+const SETTINGS: usize = 6;
+/// How long each is looked at.
+const HOW_LONG: Duration = Duration::from_millis(2_500);
+/// Points of one CPU, and points of the periods, that the two may be apart.
+const APART: (f64, f64) = (2.0, 5.0);
+
+#[test]
+fn the_model_does_what_the_kernel_does() {
+    let count = std::env::var("VITRINE_SETTINGS").ok().and_then(|count| count.parse().ok());
+    let count = count.unwrap_or(SETTINGS);
+    let mut dice = Dice::new(20_261_130);
+    println!("VITRINE_SEED={} {count} settings of {HOW_LONG:?}", dice.seed);
+    let cpus = kernel::cpus();
+    let mut worst = Vec::new();
+    for number in 1..=count {
+        let scene = Scene::draw(&mut dice, &cpus);
+        let (real, model) = (kernel::run(&scene, HOW_LONG), scene::run(&scene, &cpus, HOW_LONG));
+        for (at, (real, model)) in real.iter().zip(&model).enumerate() {
+            let apart = apart(real, model);
+            println!(
+                "{number:3}.{at} {:5.1} {:5.1} | {real} | {model} | {}",
+                apart.0, apart.1, scene.groups[at]
+            );
+            worst.push((apart, number));
+        }
+    }
+    report(&mut worst);
+    let over =
+        |((usage, throttled), _): &&((f64, f64), usize)| *usage > APART.0 || *throttled > APART.1;
+    let over: Vec<usize> = worst.iter().filter(over).map(|(_, number)| *number).collect();
+    assert!(over.is_empty(), "VITRINE_SEED={}: settings {over:?} are too far apart", dice.seed);
+}
+
+/// In points: of one CPU, of the periods.
+fn apart(real: &Measured, model: &Measured) -> (f64, f64) {
+    ((real.usage - model.usage).abs(), (real.throttled - model.throttled).abs())
+}
+
+fn report(all: &mut [((f64, f64), usize)]) {
+    for (what, of) in [("usage", 0), ("throttled", 1)] {
+        let pick = |((usage, throttled), _): &((f64, f64), usize)| [*usage, *throttled][of];
+        all.sort_by(|a, b| pick(a).total_cmp(&pick(b)));
+        let (median, last) = (pick(&all[all.len() / 2]), &all[all.len() - 1]);
+        println!("{what}: median {median:.2} points, worst {:.2} (setting {})", pick(last), last.1);
+    }
+}
