@@ -57,6 +57,8 @@ pub(crate) enum Lens {
     Cpu,
     /// Which numbers in a container are the host's.
     Truth,
+    /// What a click really did, and the same in a shell.
+    Explain,
 }
 
 impl Lens {

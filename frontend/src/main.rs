@@ -33,6 +33,7 @@ mod host;
 mod kept;
 mod kinds;
 mod lens;
+mod log;
 mod matrix;
 mod place;
 mod play;

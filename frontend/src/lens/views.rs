@@ -6,6 +6,7 @@ use super::{Lens, Scene};
 use crate::components::about::about;
 use crate::components::both::both;
 use crate::components::cpu_lens::cpu_lens;
+use crate::components::explain::explain;
 use crate::components::forge::Forge;
 use crate::components::groups::groups;
 use crate::components::lab::Lab;
@@ -39,6 +40,7 @@ pub(super) fn show(scene: &Scene<'_>, lens: Lens) -> Html {
         Lens::Rosetta => rosetta(scene),
         Lens::Cpu => cpu_lens(scene),
         Lens::Truth => truth(scene),
+        Lens::Explain => explain(scene),
     }
 }
 

@@ -83,9 +83,6 @@ words! {
     feed: "What just happened" / "刚刚发生了什么";
     feed_empty: "Nothing yet." / "还没有。";
     explain: "Explain my click" / "解释我的点击";
-    explain_empty: "Click something: what it really did stands here."
-        / "点点看：真正做了什么，会写在这里。";
-    explain_nothing: "Done." / "已完成。";
     you_asked: "You asked:" / "你要求：";
     was: "was" / "原值";
     empty_value: "(empty)" / "（空）";
