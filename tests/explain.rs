@@ -25,6 +25,8 @@ use crate::harness::wait_for;
 
 /// What a script says when everything stands.
 const STANDS: &str = "everything stands";
+/// A group's name that a shell would make something of.
+const NAME: &str = "web it's $(reboot)";
 
 /// What a page asked for, and what it heard.
 struct Session {
@@ -252,6 +254,31 @@ fn apart(one: u32, other: u32) -> NamespaceSet {
     Namespace::ALL.into_iter().filter(|ns| link(one, *ns) != link(other, *ns)).collect()
 }
 
+/// What is looked at of a group: controller, file. Those that a dialect has not are passed over.
+const FILES: &[(&str, &str)] = &[
+    ("cpu", "cpu.cfs_quota_us"),
+    ("cpu", "cpu.cfs_period_us"),
+    ("cpu", "cpu.shares"),
+    ("cpu", "cpu.max"),
+    ("cpu", "cpu.weight"),
+    ("cpuset", "cpuset.cpus"),
+    ("cpuset", "cpuset.mems"),
+    ("memory", "memory.limit_in_bytes"),
+    ("memory", "memory.max"),
+    ("pids", "pids.max"),
+    ("freezer", "freezer.state"),
+    ("freezer", "cgroup.freeze"),
+];
+
+/// What the files of a group say.
+fn files(dir: impl Fn(&str) -> PathBuf, path: &str) -> BTreeMap<&'static str, String> {
+    let there = FILES.iter().filter_map(|(controller, file)| {
+        let text = fs::read_to_string(dir(controller).join(path).join(file)).ok()?;
+        Some((*file, text.trim_end().to_string()))
+    });
+    there.collect()
+}
+
 /// The groups below a directory, by their paths.
 fn groups(dir: &Path) -> BTreeSet<String> {
     fn walk(dir: &Path, top: &Path, found: &mut BTreeSet<String>) {
@@ -268,6 +295,25 @@ fn groups(dir: &Path) -> BTreeSet<String> {
     found
 }
 
+/// What a process was started as, as the kernel has it, whoever started it.
+fn seen(pid: u32, beside: u32) -> impl PartialEq + std::fmt::Debug {
+    let status = proc::read(pid, "status");
+    let depth = status
+        .lines()
+        .find_map(|line| line.strip_prefix("NSpid:"))
+        .map(|line| line.split_whitespace().next_back().map(str::to_string));
+    let map: Vec<String> =
+        proc::read(pid, "uid_map").split_whitespace().map(str::to_string).collect();
+    let mounts = proc::read(pid, "mounts");
+    let at = |dir: &str| {
+        mounts
+            .lines()
+            .rfind(|line| line.split(' ').nth(1) == Some(dir))
+            .map(|line| line.split(' ').nth(2).unwrap_or_default().to_string())
+    };
+    (apart(pid, beside), depth, map, proc::read(pid, "cmdline"), at("/"), at("/proc"))
+}
+
 fn limited() -> ContainerSpec {
     let limits = Limits {
         cpu_quota_usec: Some(30_000),
@@ -278,6 +324,76 @@ fn limited() -> ContainerSpec {
         ..Limits::default()
     };
     ContainerSpec { limits, ..ContainerSpec::one_click() }
+}
+
+#[test]
+fn the_script_of_a_session_does_the_same_and_leaves_nothing() {
+    let mut session = Session::new();
+    let c1 = session.starts(limited());
+    let group = GroupId::Container(c1);
+    let quota = Knob::CpuMax { quota_usec: Some(20_000), period_usec: 100_000 };
+    session.turns(group, quota);
+    let machine = session.id();
+    let (file, value) = ("pids.max".to_string(), "12".to_string());
+    session.does(Command::WriteFile { machine, group, file, value });
+    let (parent, name) = (GroupId::Root, NAME.to_string());
+    session.does(Command::MakeGroup { machine, parent, name });
+    let web = GroupId::Made(NAME.parse().expect("a path"));
+    session.turns(web, Knob::PidsMax(Some(5)));
+    session.turns(web, Knob::CpuShares(2_048));
+    let shell = session.starts(ContainerSpec::machine_shell());
+    let known = session.machine(&[c1, shell]);
+    let pid = pid_of(&known, shell);
+    session.does(Command::MoveProcess { machine, pid, group: web });
+    let argv = ["sleep", "1000"].map(String::from).to_vec();
+    session.does(Command::Exec { machine, container: c1, argv });
+    session.turns(group, Knob::Freeze(true));
+    let init = pid_of(&known, c1);
+
+    let here = cgroup::dialect("cpu");
+    let text = session.script(&known, here);
+    let running = Running::start(&["sh"], &text);
+    // The same groups, beside the one in which helpers wait.
+    let mut wanted = groups(&session.dir("cpu"));
+    wanted.insert("helpers".into());
+    assert_eq!(groups(&running.dir("cpu")), wanted);
+    wait_for("both are frozen", Duration::from_secs(5), || {
+        let freezing = |dir: PathBuf| {
+            fs::read_to_string(dir.join("root/c1/freezer.state"))
+                .is_ok_and(|s| s.trim() != "FROZEN")
+        };
+        (!freezing(session.dir("freezer")) && !freezing(running.dir("freezer"))).then_some(())
+    });
+    // The same values in them, and as many processes.
+    for path in ["root/c1".to_string(), format!("root/{NAME}")] {
+        let (real, ours) = (
+            files(|controller| session.dir(controller), &path),
+            files(|controller| running.dir(controller), &path),
+        );
+        assert!(real.len() >= 5, "{real:?}");
+        assert_eq!(ours, real, "{path}");
+        for controller in ["cpu", "memory", "pids", "freezer"] {
+            // A login shell of this host's may still be about its profile.
+            let what = format!("as many processes in {path} of {controller}");
+            wait_for(&what, Duration::from_secs(10), || {
+                let count = |dir: PathBuf| cgroup::procs(&dir.join(&path)).len();
+                (count(running.dir(controller)) == count(session.dir(controller))).then_some(())
+            });
+        }
+    }
+    assert_eq!(files(|c| running.dir(c), "root/c1")["pids.max"], "12");
+    // The same process: namespaces of its own, PID, maps, program, root and /proc.
+    let members = cgroup::procs(&running.dir("pids").join("root/c1"));
+    let first = members[0];
+    assert_eq!(seen(first, running.pid()), seen(init, known.init_pid));
+    assert_eq!(apart(first, running.pid()), NamespaceSet::ALL);
+    // The command is in all of the container's namespaces.
+    assert_eq!((members.len(), apart(members[1], first)), (2, NamespaceSet::NONE));
+    let line = proc::read(members[1], "cmdline");
+    assert_eq!(line.split_terminator('\0').collect::<Vec<_>>(), ["sleep", "1000"]);
+    let moved = cgroup::procs(&running.dir("memory").join("root").join(NAME));
+    let alive: Vec<u32> = members.into_iter().chain(moved).collect();
+    running.enter(&alive);
 }
 
 #[test]

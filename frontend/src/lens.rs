@@ -61,6 +61,8 @@ pub(crate) enum Lens {
     Birth,
     /// What a container hides, and what leaks.
     Leaks,
+    /// What a click really did, and the same in a shell.
+    Explain,
 }
 
 impl Lens {

@@ -36,6 +36,7 @@ mod kept;
 mod kinds;
 mod leaks;
 mod lens;
+mod log;
 mod matrix;
 mod place;
 mod play;

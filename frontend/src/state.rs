@@ -20,6 +20,7 @@ use yew::Reducible;
 use crate::history::History;
 use crate::host;
 use crate::kinds::is_running;
+use crate::log::Log;
 use crate::place::{Place, Trouble};
 use crate::readings::Readings;
 
@@ -108,6 +109,8 @@ pub(crate) struct State {
     pub(crate) last: Option<Rc<Told>>,
     /// The last line that was run in both, and what came of it.
     pub(crate) both: Option<Rc<Told>>,
+    /// All of them, and the machines that they are about.
+    pub(crate) log: Rc<Log>,
     /// Containers this page has made.
     pub(crate) made: u32,
     pub(crate) troubles: BTreeMap<Place, Trouble>,
@@ -337,6 +340,7 @@ impl State {
         if matches!(told.command, Command::RunBoth { .. }) {
             self.both = Some(Rc::clone(&told));
         }
+        Rc::make_mut(&mut self.log).push(Rc::clone(&told));
         self.last = Some(told);
     }
 
@@ -368,6 +372,9 @@ impl State {
         let id = machine.id;
         let mine = self.identity.is_some_and(|me| me.participant == machine.owner);
         self.heard.insert(id);
+        if !self.log.knows(&machine) {
+            Rc::make_mut(&mut self.log).learn(&machine);
+        }
         self.machines.insert(id, Rc::new(machine));
         if self.focus.is_none() && self.synced && mine {
             self.look_at(Some(id));
@@ -385,6 +392,7 @@ impl State {
     fn machine_gone(&mut self, id: MachineId) {
         self.machines.remove(&id);
         self.feeds.remove(&id);
+        Rc::make_mut(&mut self.log).gone(id);
         if self.dialog == Some(Dialog::EndMachine(id)) {
             self.dialog = None;
         }

@@ -33,6 +33,7 @@ pub(crate) mod birth;
 pub(crate) mod both;
 pub(crate) mod bounds;
 pub(crate) mod cpu_lens;
+pub(crate) mod explain;
 pub(crate) mod forge;
 pub(crate) mod groups;
 pub(crate) mod happening;

@@ -106,6 +106,7 @@ pub(crate) fn Lab(props: &Props) -> Html {
             </div>
             <div class="lab-right">
                 <Notes told={state.last.clone()} entries={entries(state)} {to_birth} machine={state.machine().cloned()}
+                    log={Rc::clone(&state.log)} explain={lens::show(&scene, Lens::Explain)}
                     container_steps={container.map(|c| c.steps).unwrap_or_default()}
                     machine_steps={state.machine().map(|m| m.steps.clone()).unwrap_or_default()} />
             </div>

@@ -8,8 +8,8 @@ use web_sys::HtmlElement;
 use yew::prelude::*;
 
 use super::birth::birth;
-use super::explain::explain;
 use super::feed::Feed;
+use crate::log::Log;
 use crate::state::Told;
 use crate::ui::use_ui;
 
@@ -23,6 +23,10 @@ pub(crate) struct Props {
     pub(crate) machine: Option<Rc<Machine>>,
     /// Shows the birth that a link calls so, step by step.
     pub(crate) to_birth: Callback<String>,
+    /// What the explanation is made from: it is drawn anew when this changes.
+    pub(crate) log: Rc<Log>,
+    /// The explanation, which is loaded later.
+    pub(crate) explain: Html,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -57,7 +61,7 @@ pub(crate) fn Notes(props: &Props) -> Html {
                 </div>
                 <div class="scroll" id="panel-explain" role="tabpanel" tabindex="0"
                     aria-labelledby={tab_id(Tab::Explain)} hidden={tab != Tab::Explain}>
-                    {explain(&ui, props.told.as_deref())}
+                    {props.explain.clone()}
                 </div>
                 <div class="scroll" id="panel-birth" role="tabpanel" tabindex="0"
                     aria-labelledby={tab_id(Tab::Birth)} hidden={tab != Tab::Birth}>

@@ -7,6 +7,7 @@ use crate::components::about::about;
 use crate::components::birth_lens::birth_lens;
 use crate::components::both::both;
 use crate::components::cpu_lens::cpu_lens;
+use crate::components::explain::explain;
 use crate::components::forge::Forge;
 use crate::components::groups::groups;
 use crate::components::lab::Lab;
@@ -44,6 +45,7 @@ pub(super) fn show(scene: &Scene<'_>, lens: Lens) -> Html {
         Lens::Truth => truth(scene),
         Lens::Birth => birth_lens(scene),
         Lens::Leaks => leaks(scene, true),
+        Lens::Explain => explain(scene),
     }
 }
 

@@ -89,9 +89,6 @@ words! {
     filter_everybody: "everybody" / "全部";
     filter_words: "with the words" / "包含文字";
     explain: "Explain my click" / "解释我的点击";
-    explain_empty: "Click something: what it really did stands here."
-        / "点点看：真正做了什么，会写在这里。";
-    explain_nothing: "Done." / "已完成。";
     you_asked: "You asked:" / "你要求：";
     was: "was" / "原值";
     empty_value: "(empty)" / "（空）";

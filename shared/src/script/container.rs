@@ -170,6 +170,11 @@ impl Writer<'_> {
         Some(())
     }
 
+    /// The same in the machine itself: the shell stands for it.
+    pub(super) fn probe_machine(&mut self, argv: &[String]) {
+        self.line(&format!("{} </dev/null || :", words(argv)));
+    }
+
     fn entering(&mut self, id: ContainerId, argv: &[String]) -> Option<String> {
         let key = self.container(id)?;
         let known = self.setting.containers.get(&id)?;

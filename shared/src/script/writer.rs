@@ -123,7 +123,10 @@ impl<'a> Writer<'a> {
             }
             Command::Probe { container, probe, .. } => {
                 let argv: Vec<String> = probe.argv().iter().map(|word| (*word).into()).collect();
-                self.probe(*container, &argv)?;
+                match container {
+                    Some(container) => self.probe(*container, &argv)?,
+                    None => self.probe_machine(&argv),
+                }
             }
             // Not outside as well: that would be this host, where no machine holds the line.
             Command::RunBoth { container, line, .. } => {
