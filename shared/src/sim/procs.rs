@@ -255,8 +255,8 @@ impl Procs {
         let path: Vec<SpaceKey> =
             std::iter::successors(Some(user), |space| self.above(*space)).collect();
         // The first has no map: what is above it is the machine.
-        let below_first = path.iter().rev().skip(1);
-        let inside = below_first.fold(Some(id), |id, space| self.spaces[space.0].inside(id?));
+        let mut below_first = path.iter().rev().skip(1);
+        let inside = below_first.try_fold(id, |id, space| self.spaces[space.0].inside(id));
         inside.unwrap_or(OVERFLOW_ID)
     }
 

@@ -390,8 +390,7 @@ impl<'a> Parser<'a> {
             self.at += 1;
             parts.push(Part::Home);
         }
-        loop {
-            let Some(c) = self.peek() else { break };
+        while let Some(c) = self.peek() {
             if c.is_whitespace() || is_operator(c) {
                 break;
             }
