@@ -12,6 +12,7 @@ mod ps;
 mod run;
 mod schema;
 mod serve;
+mod sim;
 mod top;
 
 use std::ffi::OsString;
@@ -31,6 +32,7 @@ pub use ps::Ps;
 pub use run::Run;
 pub use schema::Schema;
 pub use serve::Serve;
+pub use sim::Sim;
 pub use top::Top;
 
 /// See through the container trick: real Linux containers, live in a browser page.
@@ -76,6 +78,8 @@ pub enum Command {
     Namespaces(Namespaces),
     /// Say what this host can do, what is missing, and the command that mends it.
     Doctor(Doctor),
+    /// Run a script on the simulated machine.
+    Sim(Sim),
     /// Print the JSON Schema of the protocol.
     Schema(Schema),
     /// Print what a shell needs to complete these words.

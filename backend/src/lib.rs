@@ -20,5 +20,6 @@ mod kernel_log;
 pub mod launcher;
 pub mod observer;
 pub mod service;
+pub mod sim;
 pub mod views;
 pub mod web;

@@ -9,6 +9,8 @@ use vitrine::cli::{Cli, Command, image};
 use vitrine::config;
 use vitrine::doctor;
 use vitrine::launcher::{run, serve};
+use vitrine::sim;
+
 use vitrine::views::{cgroups, namespaces, output, ps, top};
 
 fn main() -> ExitCode {
@@ -77,6 +79,10 @@ fn command(cli: &Cli) -> ExitCode {
                 Err(error) => finish(Err(error)),
             }
         }
+        Command::Sim(args) => match sim::sim(&args.into()) {
+            Ok(status) => ExitCode::from(status),
+            Err(error) => finish(Err(error)),
+        },
         Command::Schema(args) => print(args.text() + "\n"),
         Command::Completions(args) => print(args.text()),
         Command::Man(args) => finish(args.write()),
