@@ -48,7 +48,8 @@ pub fn sim(options: &Options) -> Result<u8> {
     }
     let status = terminal.status();
     if options.json {
-        let (nsec, trace) = terminal.world().look(|kernel| (kernel.now_nsec(), Kernel::trace_hash(kernel)));
+        let (nsec, trace) =
+            terminal.world().look(|kernel| (kernel.now_nsec(), Kernel::trace_hash(kernel)));
         let report = json!({
             "simulated": true,
             "output": all,
