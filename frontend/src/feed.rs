@@ -234,7 +234,7 @@ mod tests {
         let filter =
             Filter { kinds: vec![Kind::Ended], whose: Some("c1".into()), words: "13".into() };
         assert_eq!(shown(&filter), [6]);
-        assert_eq!(shown(&Filter { words: "x".into(), ..filter }), [0_u64; 0]);
+        assert_eq!(shown(&Filter { words: "zebra".into(), ..filter }), [0_u64; 0]);
     }
 
     #[test]
