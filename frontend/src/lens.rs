@@ -3,7 +3,8 @@
 //! The first page, which everybody waits for, is small because none of them is in it. The build
 //! cuts the wasm at the split points at the end of this file: whatever only [`views::show_lab`]
 //! reaches, code and words, goes into the file of the lab; what only [`views::show`] reaches into
-//! the file of the lenses; what both need into one that comes with either. They are fetched when
+//! the file of the lenses, and what only [`views::show_told`] does into that of what is told of
+//! containers; what several need into ones that come with either. They are fetched when
 //! the page rests, or when one of them is asked for.
 //!
 //! To add a view:
@@ -70,6 +71,7 @@ impl Lens {
     fn part(self) -> Part {
         match self {
             Lens::Lab | Lens::Machine => Part::Lab,
+            Lens::Forge | Lens::Truth | Lens::Birth | Lens::Leaks | Lens::Explain => Part::Told,
             _ => Part::Lenses,
         }
     }
@@ -80,6 +82,8 @@ impl Lens {
 enum Part {
     Lab,
     Lenses,
+    /// How containers are made, and what they are told.
+    Told,
 }
 
 /// A lens with a button in the bar over the figure.
@@ -209,6 +213,7 @@ impl PartialEq for Status {
 pub(crate) struct Lenses {
     lab: Status,
     lenses: Status,
+    told: Status,
     load: Callback<Part>,
 }
 
@@ -217,6 +222,7 @@ impl Lenses {
         match part {
             Part::Lab => self.lab,
             Part::Lenses => self.lenses,
+            Part::Told => self.told,
         }
     }
 }
@@ -226,11 +232,13 @@ impl Lenses {
 pub(crate) fn use_lenses(rests: bool) -> Lenses {
     let lab = use_state_eq(|| Status::Away);
     let lenses = use_state_eq(|| Status::Away);
+    let told = use_state_eq(|| Status::Away);
     let set = {
-        let (lab, lenses) = (lab.setter(), lenses.setter());
+        let (lab, lenses, told) = (lab.setter(), lenses.setter(), told.setter());
         use_callback((), move |(part, status): (Part, Status), ()| match part {
             Part::Lab => lab.set(status),
             Part::Lenses => lenses.set(status),
+            Part::Told => told.set(status),
         })
     };
     let load = {
@@ -246,7 +254,7 @@ pub(crate) fn use_lenses(rests: bool) -> Lenses {
     };
     use_effect_with(rests, move |rests| {
         let fetch_all = async move {
-            for part in [Part::Lab, Part::Lenses] {
+            for part in [Part::Lab, Part::Lenses, Part::Told] {
                 // Nobody has asked for it yet: a failure is told to whoever does.
                 if let Some(show) = fetch(part).await {
                     set.emit((part, Status::Ready(show)));
@@ -257,13 +265,14 @@ pub(crate) fn use_lenses(rests: bool) -> Lenses {
         let timer = rests.then(|| Timeout::new(REST_MSEC, begin));
         move || drop(timer)
     });
-    Lenses { lab: *lab, lenses: *lenses, load }
+    Lenses { lab: *lab, lenses: *lenses, told: *told, load }
 }
 
 async fn fetch(part: Part) -> Option<Show> {
     match part {
         Part::Lab => split::open_lab().await.ok(),
         Part::Lenses => split::open().await.ok(),
+        Part::Told => split::open_told().await.ok(),
     }
 }
 
@@ -322,5 +331,11 @@ mod split {
     #[wasm_split(lens, fallible)]
     pub(super) fn open() -> Result<Show, SplitLoaderError> {
         Ok(views::show)
+    }
+
+    /// Loads the file of what is told of containers, if it is not there, and gives what is in it.
+    #[wasm_split(told, fallible)]
+    pub(super) fn open_told() -> Result<Show, SplitLoaderError> {
+        Ok(views::show_told)
     }
 }

@@ -32,20 +32,33 @@ pub(super) fn show_lab(scene: &Scene<'_>, lens: Lens) -> Html {
 /// Shows what is in the file of the lenses.
 pub(super) fn show(scene: &Scene<'_>, lens: Lens) -> Html {
     match lens {
-        // Of the other file.
-        Lens::Lab | Lens::Machine => Html::default(),
         Lens::About => about(scene),
-        Lens::Forge => forge(scene),
         Lens::Groups => groups(scene),
         Lens::Matrix => matrix(scene),
         Lens::Both => both(scene),
         Lens::Uses => uses(scene),
         Lens::Rosetta => rosetta(scene),
         Lens::Cpu => cpu_lens(scene),
+        // Of the other files.
+        Lens::Lab
+        | Lens::Machine
+        | Lens::Forge
+        | Lens::Truth
+        | Lens::Birth
+        | Lens::Leaks
+        | Lens::Explain => Html::default(),
+    }
+}
+
+/// Shows what is in the file of what is told of containers.
+pub(super) fn show_told(scene: &Scene<'_>, lens: Lens) -> Html {
+    match lens {
+        Lens::Forge => forge(scene),
         Lens::Truth => truth(scene),
         Lens::Birth => birth_lens(scene),
         Lens::Leaks => leaks(scene, true),
         Lens::Explain => explain(scene),
+        _ => Html::default(),
     }
 }
 
