@@ -325,12 +325,14 @@ impl Machine {
         made: &[CgroupSample],
         buffer: &mut Vec<u8>,
     ) -> Vec<(u32, Option<ContainerId>)> {
-        // Where the kernel counts them, empty groups are passed over: there can be many.
+        // Where the kernel counts them, empty groups are passed over: there can be many. It counts
+        // in a v2 group only when the one above hands `pids` on.
         let hierarchy = group::membership(&self.observed.hierarchies);
         let counts = hierarchy.is_some_and(|hierarchy| group::mounts(hierarchy, "pids"));
         let groups = made.iter().zip(&self.made_groups);
         let has_some = |(sample, group): &(&CgroupSample, &Group)| {
-            !counts || (sample.pids > 0 && group.has(Controller::Pids))
+            let is_empty = sample.available.has(Controller::Pids) && sample.pids == 0;
+            !counts || (group.has(Controller::Pids) && !is_empty)
         };
         let paths = groups.filter(has_some).map(|(sample, _)| sample.path.as_str());
         members_in(&self.observed, paths, buffer)

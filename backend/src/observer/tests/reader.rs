@@ -61,6 +61,24 @@ fn membership_on_v1_v2_and_hybrid_hosts() {
     check(HYBRID);
 }
 
+/// v2 counts the processes of a group only where the one above hands `pids` on.
+#[test]
+fn a_made_group_that_is_not_counted_is_looked_into() {
+    let tree = tree();
+    for (group, controllers, pid) in [("deep", "cpu", 303), ("idle", "cpu pids", 304)] {
+        tree.process(pid, "sh", 0, 5);
+        tree.write(&format!("pids/root/{group}/cgroup.controllers"), controllers);
+        tree.write(&format!("pids/root/{group}/cgroup.procs"), &format!("{pid}\n"));
+    }
+    // What is counted as empty is passed over: the kernel would not list anybody.
+    tree.write("pids/root/idle/pids.current", "0\n");
+    let mut reader = tree.reader(100);
+    reader.machine(ObservedMachine { delegated: true, ..tree.machine(V2) });
+    let sample = only(reader.sample(&[MACHINE]));
+    let who: Vec<u32> = sample.processes.iter().map(|process| process.host_pid()).collect();
+    assert_eq!(who, [300, 301, 302, 303]);
+}
+
 #[test]
 fn the_command_line_comes_a_tick_later() {
     let tree = tree();
