@@ -68,7 +68,7 @@ fn an_images_user_and_directory_are_those_of_its_program() {
     let seen = store.run(&["--rootfs", "own", "-t", "--", "sh", "-c", tty]);
     assert_eq!(seen, "1000\r\nto myself\r\n");
     // Told as a step of the birth.
-    let words = ["run", "--rootfs", "own", "--json", "--", "true"];
+    let words = ["run", "--rootfs", "own", "--json", "--", "sh", "-c", ":"];
     let told = spawn(&mut store.command(&words), None).end();
     assert!(told.err.contains("chdir(\\\"/srv/work\\\"); setgroups([])"), "{told:?}");
     assert!(told.err.contains("setresuid(1000, 1000, 1000)"), "{told:?}");

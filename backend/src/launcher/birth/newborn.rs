@@ -95,7 +95,8 @@ fn enter_machine(
         (Namespace::Time, CloneFlags::from_bits_retain(0x80)),
     ];
     for (namespace, flag) in shared {
-        if plan.join_all || !plan.namespaces.has(namespace) {
+        // A new one begins with a copy of the host name: of the machine's, not of the host's.
+        if plan.join_all || !plan.namespaces.has(namespace) || namespace == Namespace::Uts {
             enter |= flag;
         }
     }
