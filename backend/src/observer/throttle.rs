@@ -108,14 +108,14 @@ impl ThrottleWatch {
             let same = |one: &Watched| one.group == *group && one.path == *path;
             let watched = match old.iter().position(same) {
                 Some(at) => old.swap_remove(at),
-                None => Watched {
-                    group: *group,
-                    path: path.clone(),
-                    file_path: group::directory(hierarchy, path).join("cpu.stat"),
-                    file: None,
+                None => {
+                    let file_path = group::directory(hierarchy, path).join("cpu.stat");
+                    // A group that is being made may not have it yet: it is tried again.
+                    let file = file::open(&file_path).ok();
                     // In a group that is added later everything is new.
-                    run: Run { last: (!first).then(Counters::default), spell: None },
-                },
+                    let run = Run { last: (!first).then(Counters::default), spell: None };
+                    Watched { group: *group, path: path.clone(), file_path, file, run }
+                }
             };
             self.groups.push(watched);
         }
