@@ -3,7 +3,7 @@
 //! [`script`] makes one of a session's actions, in their order, for either dialect of cgroups.
 //! There the shell stands for the machine: it makes groups below one of its own, starts containers
 //! with `unshare`, enters them with `nsenter` (util-linux), and removes everything when it ends.
-//! What no tool of the shell does is said in a comment, never left out in silence. [`single`] is one
+//! What no tool of the shell does is said in a comment, never left out in silence. [`single()`] is one
 //! action alone: the lines that do it to the real groups, or a script where something is started.
 //!
 //! The texts in `parts/` are the same in every script. All that is particular to a session stands

@@ -53,7 +53,7 @@ pub(crate) struct Host {
     pub(crate) init: OwnedFd,
     /// Limits of machines, as they are in force.
     pub(crate) limits: Limits,
-    /// Our name below [`BASE`] in every hierarchy; see `sweep`.
+    /// Our name below [`BASE`](super::cgroup::BASE) in every hierarchy; see `sweep`.
     pub(crate) instance: String,
 }
 

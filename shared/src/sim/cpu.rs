@@ -8,11 +8,11 @@
 //!   the kernel asks for the earliest deadline among those that are owed time (EEVDF,
 //!   `sched-eevdf.rst`): the order within some milliseconds differs, the sums are alike.
 //! * *Bandwidth*: a pool for each group, slices of 5 ms for each CPU, slack given back, periods that
-//!   are counted only while somebody uses them, burst (`sched-bwc.rst`; [`pool`]).
+//!   are counted only while somebody uses them, burst (`sched-bwc.rst`; `pool`).
 //! * *When it is looked at*: at each tick, and when somebody wakes or sleeps. A group can therefore
 //!   run longer than it may, by up to a tick on each CPU, and owes it in the next period.
 //! * *Which CPU*: an idle one that is allowed; a CPU with nothing to do takes work from the fullest;
-//!   now and then tasks move from a CPU with more load to one with less ([`balance`]).
+//!   now and then tasks move from a CPU with more load to one with less (`balance`).
 //!
 //! Not modelled: time that the kernel itself uses, caches, frequencies, other classes than the fair one.
 

@@ -89,10 +89,7 @@ const CI: &[&str] = &[
     "lab::the_texts_own_commands",
     "lab::groups_of_ones_own",
     "lab_shut::groups_in_the_launchers_way",
-    "lab_shut::limits_and_the_hosts_settings",
-    "lab_shut::other_machines",
     "truth::free_top_uptime_and_getconf",
-    "truth::the_switch",
     "views::piped::top_into_a_pipe",
 ];
 

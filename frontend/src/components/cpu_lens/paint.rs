@@ -307,7 +307,7 @@ impl Paint {
         match (period, at) {
             (Some(period), _) => text::period(lang, &period),
             (None, Some(ago)) => match close.minute_at(ago) {
-                Some(bin) => text::moment(lang, float(ago) / 1e9, &bin),
+                Some(bin) => text::moment(lang, float(ago) / 1e6, &bin),
                 None => w.not_read.into(),
             },
             (None, None) if free => w.no_quota.into(),
