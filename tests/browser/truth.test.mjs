@@ -77,7 +77,7 @@ for (const [lang, theme, words] of [
         return await status() !== first;
       });
       if (lang === 'en') {
-        await hook(page, 'truth-lxcfs').check();
+        await hook(page, 'truth-lxcfs').click();
         const alert = page.locator('.truth-switch .trouble');
         await until('lxcfs is not there', async () => /lxcfs/.test(await alert.innerText()));
         await alert.getByRole('button').click();
