@@ -60,7 +60,13 @@ for (const [lang, theme, changed] of [['en', 'light', /c1: hidden/], ['zh', 'dar
   describe(`what leaks, ${lang}, ${theme}`, () => {
     let desk;
     before(async () => { desk = await open(server, browser, { lang, theme, hash: '#/' }); });
-    after(async () => { await desk.context.close(); });
+    // The next page would find this machine, with its containers.
+    after(async () => {
+      await hook(desk.page, 'end-machine').click();
+      await hook(desk.page, 'end-yes').click();
+      await until('no machine', () => !server.machineInit());
+      await desk.context.close();
+    });
     const here = (name, run) => spec(`${name} (${lang})`, () => desk, run);
     const own = { pid: 'Hidden', mount: 'Hidden', uts: 'Hidden', user: 'Hidden', cgroup: 'Hidden',
       ipc: 'Alike', net: 'Alike', time: 'Alike' };
