@@ -19,7 +19,7 @@ use harness::busy::Dice;
 use scene::{Measured, Scene};
 
 /// Settings that are tried without being told: more, by `VITRINE_SETTINGS`, on a quiet machine.
-const SETTINGS: usize = 4;
+const SETTINGS: usize = 3;
 /// How long each is looked at.
 const HOW_LONG: Duration = Duration::from_millis(2_500);
 /// Points of one CPU, and of the periods, that the median may be apart: the goals are 2 and 5, on a

@@ -197,21 +197,6 @@ describe('the CPU lens', () => {
     desks.linked.watched.check();
   });
 
-  // The other pairs are looked at in access.test.mjs, as in every view.
-  for (const [lang, theme] of [['en', 'light'], ['zh', 'dark']]) {
-      const named = `${lang}, ${theme}`;
-      before(async () => { desks[named] = await open(server, browser, { lang, theme, hash: '#/lab/cpu' }); });
-      spec(`axe finds nothing (${named})`, () => desks[named], async (page) => {
-        await prompt(page);
-        await hook(page, 'cpu-lens').waitFor();
-        await hook(page, 'cpu-table-open').click();
-        await hook(page, 'cpu-table').waitFor();
-        await axe(page, `the CPU lens, ${named}`);
-        const words = await hook(page, 'cpu-lens').innerText();
-        assert.equal(/[\u4e00-\u9fff]/.test(words), lang === 'zh', 'one language');
-      });
-  }
-
   before(async () => {
     desks.narrow = await open(server, browser, {
       viewport: { width: 320, height: 800 }, hash: '#/lab/cpu', reducedMotion: 'reduce',

@@ -86,11 +86,7 @@ const CI: &[&str] = &[
     "memory::who_was_killed",
     "flags::all_and_none",
     "killed::t",
-    "lab::the_texts_own_commands",
     "lab::groups_of_ones_own",
-    "lab_shut::groups_in_the_launchers_way",
-    "truth::free_top_uptime_and_getconf",
-    "views::piped::top_into_a_pipe",
 ];
 
 /// Those of `leaks`: not what 40 clients at once do to two emulated cores.
