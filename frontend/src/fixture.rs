@@ -29,6 +29,7 @@ pub(crate) fn welcome() -> ServerMessage {
             lxcfs: false,
             plain_http: false,
             missing: Vec::new(),
+            simulated: false,
         },
     }
 }

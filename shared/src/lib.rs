@@ -22,7 +22,8 @@
 //! 18. [`truth`]: which numbers in a container are the host's, and what mends them
 //! 19. [`script`]: what was done, as a shell script that does it again
 //! 20. [`birth`]: what there was after each step of a birth
-//! 21. [`sim`]: the simulated machine, and the model that plays on the start page
+//! 21. [`check`]: which commands a server passes on
+//! 22. [`sim`]: the simulated machine, and the model that plays on the start page
 //!
 //! **Invariant:** nothing here does I/O, reads a clock or depends on a platform.
 
@@ -30,6 +31,7 @@
 
 pub mod birth;
 pub mod cgroup;
+pub mod check;
 pub mod cpu;
 pub mod discovery;
 pub mod focus;

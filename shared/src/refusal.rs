@@ -81,6 +81,33 @@ pub enum Refusal {
         /// What is wrong with it.
         detail: String,
     },
+    /// The host is simulated, and the model does not have it.
+    #[error("the simulator does not model {what}")]
+    NotModelled {
+        /// What.
+        what: Unmodelled,
+    },
+}
+
+/// What the simulator does not model; reads on from "the simulator does not model".
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum Unmodelled {
+    /// Programs that run as another user than root.
+    #[error("programs of another user than root")]
+    User,
+    /// Offsets of clocks in time namespaces.
+    #[error("offsets of clocks")]
+    Clocks,
+    /// Other files on those of `/proc`.
+    #[error("other files in the place of those of /proc")]
+    ProcView,
+    /// A file of a group.
+    #[error("the file {file}")]
+    File {
+        /// Its name.
+        file: String,
+    },
 }
 
 /// The kernel's known reasons, which a page explains in words.

@@ -10,6 +10,7 @@
 //! in its last part, each value as one quoted word, so that no name ends a word or a line.
 
 mod container;
+mod lines;
 mod note;
 mod quote;
 mod single;
@@ -22,6 +23,7 @@ use crate::id::ContainerId;
 use crate::message::{Answer, Command};
 use crate::spec::ContainerSpec;
 
+pub use lines::{nsenter_line, unshare_line};
 pub use note::Note;
 pub use quote::{comment, quote};
 pub use single::single;

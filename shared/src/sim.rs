@@ -7,6 +7,7 @@
 pub mod cpu;
 pub mod errno;
 pub mod groups;
+pub mod host;
 pub mod kernel;
 pub mod memory;
 pub mod procs;

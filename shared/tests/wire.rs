@@ -191,8 +191,9 @@ fn refusals_survive_and_read_as_sentences() {
         Refusal::NotRunning { .. } => "ended",
         Refusal::Missing { .. } => "missing",
         Refusal::Unreadable { .. } => "unreadable",
+        Refusal::NotModelled { .. } => "not modelled",
     };
-    all(&samples(), name, 12);
+    all(&samples(), name, 13);
     for reason in samples() {
         assert!(reason.to_string().len() > 10, "{reason:?}");
         survives(&ServerMessage::Unreadable { reason });
@@ -521,6 +522,7 @@ fn welcome() -> ServerMessage {
         lxcfs: false,
         plain_http: false,
         missing: Vec::new(),
+        simulated: false,
     };
     let identity = Identity { participant: ParticipantId(1), role: Role::Teacher };
     ServerMessage::Welcome { identity, host }

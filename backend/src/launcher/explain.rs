@@ -1,8 +1,8 @@
 //! "Explain my click": what was really done, and the shell lines that do the same.
 
 use vitrine_shared::message::{Act, Deed, Step};
-use vitrine_shared::namespace::{Namespace, NamespaceSet};
-use vitrine_shared::script::quote;
+pub(crate) use vitrine_shared::script::nsenter_line;
+use vitrine_shared::script::{quote, unshare_line};
 use vitrine_shared::spec::{ContainerSpec, Rootfs};
 use vitrine_shared::truth::{LXCFS_DIRECTORY, LXCFS_FILES, OWN_FILES, ProcView};
 
@@ -82,60 +82,4 @@ pub(crate) fn proc_view(pid: u32, view: ProcView) -> Vec<Deed> {
 /// Single calls.
 pub(crate) fn call(call: impl Into<String>, shell: impl Into<String>) -> Deed {
     Deed { act: Act::Syscall { call: call.into() }, shell: shell.into() }
-}
-
-/// `nsenter(1)`: one more command in namespaces that are there already.
-pub(crate) fn nsenter_line(pid: u32, argv: &[String]) -> String {
-    let words: Vec<_> = argv.iter().map(|word| quote(word)).collect();
-    format!("nsenter --target {pid} --all {}", words.join(" "))
-}
-
-/// `unshare(1)` for a spec.
-fn unshare_line(spec: &ContainerSpec) -> String {
-    let mut words = vec!["unshare".to_string()];
-    words.extend(options(spec.namespaces));
-    if spec.namespaces.has(Namespace::Pid) {
-        words.push("--fork".into());
-    }
-    let root = match &spec.rootfs {
-        Rootfs::Busybox => "busybox-rootfs",
-        Rootfs::Lab => "lab-rootfs",
-        Rootfs::Machine => "/",
-        Rootfs::Image(name) => name,
-        Rootfs::Directory(path) => path,
-    };
-    if spec.remount_proc {
-        words.push(format!("--mount-proc={root}/proc"));
-    }
-    if spec.namespaces.has(Namespace::User) {
-        words.push("--map-root-user".into());
-    }
-    words.push(format!("--root={root}"));
-    words.extend(spec.workdir.iter().map(|path| format!("--wd={}", quote(path))));
-    if let Some(user) = &spec.user {
-        // unshare(1) takes numbers only.
-        let (user, group) = user.split_once(':').unwrap_or((user, "0"));
-        let numbers = [("setgid", group), ("setuid", user)];
-        let number = |(_, word): &(&str, &str)| word.parse::<u32>().is_ok();
-        words.extend(numbers.into_iter().filter(number).map(|(name, id)| format!("--{name}={id}")));
-    }
-    words.extend(spec.argv.iter().map(|word| quote(word)));
-    words.join(" ")
-}
-
-fn options(namespaces: NamespaceSet) -> impl Iterator<Item = String> {
-    namespaces.iter().map(|namespace| format!("--{}", namespace.option()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_one_click_container_as_a_shell_line() {
-        assert_eq!(
-            unshare_line(&ContainerSpec::one_click()),
-            "unshare --pid --mount --uts --ipc --user --net --cgroup --time --fork --mount-proc=busybox-rootfs/proc --map-root-user --root=busybox-rootfs /bin/sh"
-        );
-    }
 }

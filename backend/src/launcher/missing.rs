@@ -129,6 +129,7 @@ pub(crate) fn told(missing: &Missing) -> String {
         Because::NotRoot => "only root of the host has it",
         Because::NotInstalled => "it is not installed",
         Because::FileSystem => "the file system of the data directory cannot",
+        Because::NotModelled => "the simulator does not model it",
     };
     match missing.mend.as_str() {
         "" => format!("{what}: {because}"),

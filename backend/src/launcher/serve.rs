@@ -390,5 +390,6 @@ fn host_info(hierarchies: &Hierarchies, profile: Profile) -> anyhow::Result<Host
         lxcfs: false,
         plain_http: false,
         missing: Vec::new(),
+        simulated: false,
     })
 }

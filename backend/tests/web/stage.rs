@@ -117,6 +117,7 @@ impl Stage {
                 lxcfs: false,
                 plain_http: false,
                 missing: Vec::new(),
+                simulated: false,
             },
         };
         (self.change)(&mut setup);

@@ -99,5 +99,6 @@ fn in_chinese(reason: &Refusal) -> &'static str {
             Lacking::BlockDevice { .. } => "服务器上的 lsblk 会列出块设备和它们的号。",
         },
         Refusal::Unreadable { .. } => "页面和服务器的版本可能不同；请刷新页面。",
+        Refusal::NotModelled { .. } => "真正的服务器可以；回到那里再试。",
     }
 }

@@ -113,6 +113,7 @@ pub(crate) fn because(lang: Lang, because: Because) -> &'static str {
             "The file system that holds the server’s data cannot do it.",
             "存放服务器数据的文件系统不支持。",
         ),
+        Because::NotModelled => lang.pick("The simulator does not model it.", "模拟器没有模拟它。"),
     }
 }
 

@@ -3,7 +3,7 @@
 use vitrine_shared::cgroup::{BadGroup, BadWrite, Dialect, file_rule};
 use vitrine_shared::limits::Reached;
 use vitrine_shared::message::{Profile, Refusal, StepName, Why};
-use vitrine_shared::refusal::{Advice, Lacking, Thing};
+use vitrine_shared::refusal::{Advice, Lacking, Thing, Unmodelled};
 use vitrine_shared::role::Role;
 use vitrine_shared::spec::SpecError;
 
@@ -93,6 +93,19 @@ pub(crate) fn refusal(lang: Lang, reason: &Refusal) -> String {
             // The detail is the decoder's, in English.
             "服务器读不懂这条消息。".into(),
         ),
+        Refusal::NotModelled { what } => match lang {
+            Lang::En => format!("The simulator does not model {what}."),
+            Lang::Zh => format!("模拟器没有模拟{}。", unmodelled_zh(what)),
+        },
+    }
+}
+
+fn unmodelled_zh(what: &Unmodelled) -> String {
+    match what {
+        Unmodelled::User => "root 以外的用户运行的程序".into(),
+        Unmodelled::Clocks => "时钟的偏移".into(),
+        Unmodelled::ProcView => "替换 /proc 里的文件".into(),
+        Unmodelled::File { file } => format!("文件 {file}"),
     }
 }
 

@@ -31,6 +31,9 @@ pub struct HostInfo {
     pub plain_http: bool,
     /// What it cannot do, why, and what mends it.
     pub missing: Vec<Missing>,
+    /// Is it a model, and none of its numbers measured?
+    #[serde(default)]
+    pub simulated: bool,
 }
 
 /// Something that this host or this user does not have.
@@ -87,4 +90,6 @@ pub enum Because {
     NotInstalled,
     /// The file system that holds the data cannot.
     FileSystem,
+    /// The host is simulated, and the model does without it.
+    NotModelled,
 }

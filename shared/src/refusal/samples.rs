@@ -1,6 +1,6 @@
 //! One of each refusal, for the tests of everything that words or carries them.
 
-use super::{Lacking, Refusal, Thing, Why};
+use super::{Lacking, Refusal, Thing, Unmodelled, Why};
 use crate::cgroup::{BadGroup, BadWrite, Controller};
 use crate::limits;
 use crate::message::{Because, Feature, Missing, Profile};
@@ -25,6 +25,15 @@ pub fn samples() -> Vec<Refusal> {
     all.extend(groups().into_iter().map(Refusal::Group));
     all.extend(WHYS.map(kernel));
     all.extend(lacking().into_iter().map(|what| Refusal::Missing { what }));
+    all.extend(
+        [
+            Unmodelled::User,
+            Unmodelled::Clocks,
+            Unmodelled::ProcView,
+            Unmodelled::File { file: "cpu.idle".into() },
+        ]
+        .map(|what| Refusal::NotModelled { what }),
+    );
     all
 }
 
@@ -125,7 +134,7 @@ pub const FEATURES: [Feature; 7] = [
     Feature::TimeNamespaces,
 ];
 
-const BECAUSE: [Because; 8] = [
+const BECAUSE: [Because; 9] = [
     Because::Kernel,
     Because::NotMounted,
     Because::NotDelegated,
@@ -134,6 +143,7 @@ const BECAUSE: [Because; 8] = [
     Because::NotRoot,
     Because::NotInstalled,
     Because::FileSystem,
+    Because::NotModelled,
 ];
 
 #[cfg(test)]
@@ -158,7 +168,7 @@ mod tests {
             Refusal::NotAllowed { .. }, Refusal::Unknown { .. }, Refusal::Limit(_),
             Refusal::TooFast(_), Refusal::Spec(_), Refusal::Write(_), Refusal::Group(_),
             Refusal::Kernel { .. }, Refusal::ProfileOff { .. }, Refusal::NotRunning { .. },
-            Refusal::Missing { .. }, Refusal::Unreadable { .. },
+            Refusal::Missing { .. }, Refusal::Unreadable { .. }, Refusal::NotModelled { .. },
         );
         each!(WHYS;
             Why::Unknown, Why::ChildAboveParent, Why::ParentBelowChild, Why::InUse,
@@ -191,6 +201,7 @@ mod tests {
         each!(BECAUSE;
             Because::Kernel, Because::NotMounted, Because::NotDelegated, Because::NoSubIds,
             Because::NoNewIdMap, Because::NotRoot, Because::NotInstalled, Because::FileSystem,
+            Because::NotModelled,
         );
     }
 }

@@ -385,6 +385,13 @@ impl Cpus {
         Ok(state.used_nsec + since)
     }
 
+    /// Time in which a task wanted to run and did not: behind others, or throttled.
+    pub fn waited_nsec(&self, task: TaskKey) -> Result<u64, Refused> {
+        let state = self.tasks.get(task.0).ok_or(Refused::Missing)?;
+        let now = if state.state == State::Queued { self.now - state.queued_at } else { 0 };
+        Ok((state.queued_nsec + now).saturating_sub(self.used_nsec(task)?))
+    }
+
     /// Who runs on a CPU now.
     pub fn current(&self, cpu: usize) -> Option<TaskKey> {
         self.cpus.get(cpu)?.current.map(TaskKey)

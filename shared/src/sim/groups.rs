@@ -279,6 +279,16 @@ impl Groups {
         at.filter_map(|key| self.all[key.0].cpu).next().unwrap_or(cpu::ROOT)
     }
 
+    /// What a directory is for the scheduler; in v1 only one of its hierarchy is anything.
+    pub fn cpu(&self, key: GroupKey) -> Option<cpu::Group> {
+        self.all[key.0].cpu
+    }
+
+    /// What a directory is for the memory.
+    pub fn account(&self, key: GroupKey) -> Option<AccountKey> {
+        self.all[key.0].account
+    }
+
     /// On how many CPUs a process may run.
     pub fn cpus_allowed(&self, proc: Proc) -> usize {
         self.members.get(&proc).map_or(0, |member| self.cpus_of(member).len())

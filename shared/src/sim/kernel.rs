@@ -9,6 +9,7 @@ mod mounts;
 mod of_cgroup;
 mod of_machine;
 mod of_proc;
+mod outside;
 mod tree;
 
 #[cfg(test)]
@@ -64,6 +65,8 @@ struct About {
     root: String,
     /// The directory it is in, seen from its root.
     cwd: String,
+    /// Handed on to children, so that all that a command has started can be found (`setsid(2)`).
+    session: u32,
 }
 
 /// The machine.

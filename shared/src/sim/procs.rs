@@ -235,6 +235,14 @@ impl Procs {
         false
     }
 
+    /// `setresuid(2)` to an id of its own user namespace.
+    pub fn set_uid(&mut self, proc: Proc, inside: u32) -> Result<(), Errno> {
+        let user = self.space_of(proc, Namespace::User).ok_or(Errno::Esrch)?;
+        self.needs_root(proc, user)?;
+        self.all[proc.0].uid = self.id_outside(inside, user).ok_or(Errno::Einval)?;
+        Ok(())
+    }
+
     fn needs_root(&self, proc: Proc, user: SpaceKey) -> Result<(), Errno> {
         if self.has_root(proc, user) { Ok(()) } else { Err(Errno::Eperm) }
     }

@@ -11,6 +11,7 @@ pub mod parse;
 mod programs;
 pub mod run;
 pub mod syntax;
+pub mod tty;
 pub mod world;
 
 #[cfg(test)]
@@ -23,6 +24,20 @@ use super::procs::Proc;
 use io::{Io, Source};
 use run::Shell;
 use world::World;
+
+/// What a process does that runs a command line: `None` where there is no such program.
+pub fn program(world: &World, proc: Proc, io: Io, argv: &[String]) -> Option<world::Program> {
+    let run = programs::named(argv.first()?)?;
+    Some(run(Shell::new(world.clone(), proc, io), argv.to_vec()))
+}
+
+/// What a command can be called, for whoever types the beginning of one.
+pub fn command_names() -> Vec<&'static str> {
+    let mut names: Vec<&str> = builtins::names().chain(programs::names()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
 
 /// A machine with a shell at its terminal.
 pub struct Terminal {
@@ -49,9 +64,9 @@ impl Terminal {
         let init = world.look(|kernel| kernel.init());
         let argv = ["sh".to_owned()];
         let inner = world.clone();
-        let shell = world.spawn(init, NamespaceSet::NONE, &argv, |proc| {
-            does(Shell::new(inner, proc, Io::terminal()))
-        });
+        let io = Io::terminal(world.console());
+        let shell =
+            world.spawn(init, NamespaceSet::NONE, &argv, |proc| does(Shell::new(inner, proc, io)));
         // A machine that has just started refuses nobody.
         Terminal { world, shell: shell.ok() }
     }

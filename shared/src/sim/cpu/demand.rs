@@ -97,6 +97,9 @@ pub(super) struct Task {
     /// What it is ahead of its queue (or behind), kept while it is in none.
     pub(super) lag: i64,
     pub(super) used_nsec: u64,
+    /// Since when it has run or waited for a CPU, and how long it had done so before.
+    pub(super) queued_at: u64,
+    pub(super) queued_nsec: u64,
     /// When it ran last, for choosing who moves to another CPU.
     pub(super) ran_at: u64,
     /// Timers that were set before this number are stale.
@@ -117,6 +120,8 @@ impl Task {
             vruntime: 0,
             lag: 0,
             used_nsec: 0,
+            queued_at: 0,
+            queued_nsec: 0,
             ran_at: 0,
             alarm: 0,
         }

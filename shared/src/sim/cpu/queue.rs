@@ -50,6 +50,7 @@ impl Cpus {
         let it = &mut self.tasks[task];
         it.cpu = cpu;
         it.state = State::Queued;
+        it.queued_at = self.now;
         it.vruntime = queue.min_vruntime.saturating_add_signed(it.lag);
         queue.children.push(Child::Task(task));
         queue.load += it.weight;
@@ -65,6 +66,7 @@ impl Cpus {
         let most = i64::try_from(self.hardware.tick_nsec).unwrap_or(i64::MAX);
         let queue = &mut self.groups[group].queues[cpu];
         let it = &mut self.tasks[task];
+        it.queued_nsec += self.now - it.queued_at;
         // Who slept long gets no more than a tick of credit.
         let ahead = i128::from(it.vruntime) - i128::from(queue.min_vruntime);
         it.lag = i64::try_from(ahead).unwrap_or(i64::MAX).clamp(-most, most.saturating_mul(4));

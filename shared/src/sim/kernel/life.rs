@@ -22,6 +22,7 @@ impl Kernel {
                 task: None,
                 root: String::new(),
                 cwd: String::new(),
+                session: 0,
             },
         );
         let Some(pids) = self.procs.space_of(init, Namespace::Pid) else { return };
@@ -54,7 +55,7 @@ impl Kernel {
     }
 
     /// The v1 hierarchies below `/sys/fs/cgroup`, with links for those that are mounted together.
-    fn mount_hierarchies(&mut self, init: Proc) {
+    pub(super) fn mount_hierarchies(&mut self, init: Proc) {
         for (hierarchy, controllers) in self.groups.hierarchies().iter().enumerate() {
             let names: Vec<&str> = controllers.iter().map(|it| it.name()).collect();
             let name = names.join(",");
@@ -72,8 +73,18 @@ impl Kernel {
 
     /// `clone(2)`. The child is in the same groups, at the same place in the tree of files, and asleep.
     pub fn fork(&mut self, parent: Proc, new: NamespaceSet) -> Result<Proc, Errno> {
+        self.born(parent, Birth { new, beside: false })
+    }
+
+    /// `clone(2)` with `CLONE_PARENT`: whatever the process is, its parent has one more child.
+    pub fn fork_beside(&mut self, proc: Proc, new: NamespaceSet) -> Result<Proc, Errno> {
+        self.born(proc, Birth { new, beside: true })
+    }
+
+    fn born(&mut self, parent: Proc, birth: Birth) -> Result<Proc, Errno> {
+        let new = birth.new;
         let mut about = self.about(parent)?.clone();
-        let child = self.procs.fork(parent, Birth { new })?;
+        let child = self.procs.fork(parent, birth)?;
         if let Err(errno) = self.groups.born(child, Some(parent)) {
             self.procs.undo(child);
             return Err(errno);
@@ -158,6 +169,13 @@ impl Kernel {
     /// `wait(2)` for one child: how it ended, or `None` while it lives.
     pub fn wait_for(&mut self, parent: Proc, child: Proc) -> Result<Option<End>, Errno> {
         self.procs.wait_for(parent, child)
+    }
+
+    /// `wait(2)` for any child that has ended, which is then gone.
+    pub fn reap(&mut self, parent: Proc) -> Option<(Proc, End)> {
+        let ended = self.procs.wait(parent).ok().flatten();
+        self.release(&[]);
+        ended
     }
 
     fn release(&mut self, ended: &[Proc]) {

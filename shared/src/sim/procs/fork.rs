@@ -11,6 +11,8 @@ use crate::namespace::NamespaceSet;
 pub struct Birth {
     /// The namespaces that are new.
     pub new: NamespaceSet,
+    /// `CLONE_PARENT`: the child is a child of the caller's parent.
+    pub beside: bool,
 }
 
 impl Procs {
@@ -36,7 +38,7 @@ impl Procs {
         let pids = self.take_pids(spaces[pid])?;
         self.all.push(Process {
             pids,
-            parent: Some(parent),
+            parent: if birth.beside { process.parent } else { Some(parent) },
             life: Life::Alive,
             privileged: process.privileged || privileged,
             spaces,

@@ -4,7 +4,8 @@ use super::*;
 use crate::namespace::NamespaceSet;
 
 fn new(kinds: &[Namespace]) -> Birth {
-    Birth { new: kinds.iter().fold(NamespaceSet::NONE, |set, kind| set.with(*kind, true)) }
+    let new = kinds.iter().fold(NamespaceSet::NONE, |set, kind| set.with(*kind, true));
+    Birth { new, ..Birth::default() }
 }
 
 fn set(kinds: &[Namespace]) -> NamespaceSet {

@@ -53,6 +53,11 @@ pub(super) fn named(name: &str) -> Option<BuiltIn> {
     NAMES.iter().find(|(known, _)| *known == name).map(|(_, built_in)| *built_in)
 }
 
+/// The names of all of them.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    NAMES.iter().map(|(name, _)| *name)
+}
+
 /// Runs one; its status is the shell's.
 pub(super) async fn run(shell: &mut Shell, built_in: BuiltIn, args: &[String]) -> Flow {
     let first = args.first().map(String::as_str);

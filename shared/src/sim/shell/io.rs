@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::super::errno::Errno;
 use super::super::procs::Proc;
+use super::tty::Tty;
 use super::world::World;
 
 /// Bytes that a pipe holds.
@@ -48,8 +49,8 @@ pub fn pipe() -> (Reader, Writer) {
 /// Standard input.
 #[derive(Clone, Debug)]
 pub enum Source {
-    /// The terminal.
-    Terminal,
+    /// A terminal.
+    Terminal(Tty),
     /// Nothing.
     Null,
     /// A text, from a place on.
@@ -61,8 +62,8 @@ pub enum Source {
 /// Standard output or error.
 #[derive(Clone, Debug)]
 pub enum Sink {
-    /// The terminal.
-    Terminal,
+    /// A terminal.
+    Terminal(Tty),
     /// Nowhere.
     Null,
     /// A file, which was opened already. Each write goes behind what is there.
@@ -88,9 +89,18 @@ pub struct Io {
 }
 
 impl Io {
-    /// All of them at the terminal.
-    pub fn terminal() -> Self {
-        Io { input: Source::Terminal, output: Sink::Terminal, error: Sink::Terminal }
+    /// All of them at a terminal.
+    pub fn terminal(tty: &Tty) -> Self {
+        Io {
+            input: Source::Terminal(tty.clone()),
+            output: Sink::Terminal(tty.clone()),
+            error: Sink::Terminal(tty.clone()),
+        }
+    }
+
+    /// Nobody types, nobody reads.
+    pub fn null() -> Self {
+        Io { input: Source::Null, output: Sink::Null, error: Sink::Null }
     }
 }
 
@@ -107,7 +117,7 @@ impl Source {
     /// One line with its end; `None` after the last.
     pub async fn read_line(&self, world: &World) -> Option<String> {
         match self {
-            Source::Terminal => world.read_line().await.map(|line| line + "\n"),
+            Source::Terminal(tty) => world.read_line(tty).await.map(|line| line + "\n"),
             Source::Null => None,
             Source::Text(text) => take_line(&mut text.borrow_mut(), true),
             Source::Pipe(reader) => {
@@ -137,7 +147,7 @@ impl Sink {
     /// reads, `None`: the writer ends by `SIGPIPE`.
     pub async fn write(&self, world: &World, proc: Proc, text: &str) -> Result<(), Option<Errno>> {
         match self {
-            Sink::Terminal => world.print(text),
+            Sink::Terminal(tty) => tty.print(text),
             Sink::Null => {}
             Sink::Capture(all) => {
                 let mut all = all.borrow_mut();

@@ -12,6 +12,7 @@ use super::io::{self, Io, Sink, Source};
 use super::parse::{self, Bad};
 use super::programs;
 use super::syntax::{Command, Item, List, Pipeline, Redirect, Target, What, When, Word};
+use super::tty::Tty;
 use super::world::{Program, World};
 use crate::namespace::NamespaceSet;
 
@@ -36,6 +37,8 @@ pub(super) enum Flow {
     Break(u32),
     Continue(u32),
     Exit,
+    /// Ctrl-C: back to the prompt.
+    Interrupted,
 }
 
 /// A shell.
@@ -45,6 +48,8 @@ pub struct Shell {
     /// The process that it is.
     pub(super) proc: Proc,
     pub(super) io: Io,
+    /// Its terminal, also when its streams are elsewhere.
+    tty: Option<Tty>,
     pub(super) variables: BTreeMap<String, String>,
     /// `$1` and on.
     pub(super) args: Vec<String>,
@@ -64,10 +69,15 @@ impl Shell {
     pub fn new(world: World, proc: Proc, io: Io) -> Self {
         let variables = [("HOME", "/root"), ("PATH", "/bin"), ("PS1", "# ")];
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let tty = match &io.input {
+            Source::Terminal(tty) => Some(tty.clone()),
+            _ => None,
+        };
         Shell {
             world,
             proc,
             io,
+            tty,
             variables: variables.into(),
             args: Vec::new(),
             status: 0,
@@ -89,30 +99,71 @@ impl Shell {
 
     /// Reads commands until there are no more.
     pub async fn talk(mut self) -> u8 {
-        self.interactive = matches!(self.io.input, Source::Terminal);
+        self.interactive = matches!(self.io.input, Source::Terminal(_));
         let mut text = String::new();
         loop {
             if self.interactive {
                 self.report_jobs().await;
                 let prompt = if text.is_empty() { self.variable("PS1") } else { Some("> ".into()) };
-                self.say_error(&prompt.unwrap_or_default()).await;
-                self.world.set_foreground(Vec::new());
+                self.prompt(prompt.unwrap_or_default()).await;
             }
-            let Some(line) = self.io.input.read_line(&self.world).await else { break };
+            let line = self.io.input.read_line(&self.world).await;
+            if let Some(tty) = &self.tty {
+                tty.set_prompt(None);
+            }
+            let Some(line) = line else { break };
+            if self.is_interrupted() {
+                self.status = 130;
+                text.clear();
+                continue;
+            }
             self.line += 1;
             text += &line;
             match parse::parse(&text) {
                 Err(Bad::Unfinished) => continue,
                 Err(bad) => self.complain_syntax(&bad).await,
-                Ok(list) => {
-                    if self.list(&list).await == Flow::Exit {
-                        return self.status;
-                    }
-                }
+                Ok(list) => match self.list(&list).await {
+                    Flow::Exit => return self.status,
+                    Flow::Interrupted => self.status = 130,
+                    _ => {}
+                },
             }
             text.clear();
         }
         self.status
+    }
+
+    /// Clears children away that it has not started: as PID 1 it gets all orphans.
+    fn clear_orphans(&self) {
+        let known = |proc: &Proc| self.jobs.iter().any(|job| job.procs.contains(proc));
+        self.world.act(|kernel| {
+            let children: Vec<Proc> = kernel.procs().children(self.proc).collect();
+            for child in children.into_iter().filter(|child| !known(child)) {
+                // One that lives stays.
+                let _ = kernel.wait_for(self.proc, child);
+            }
+        });
+    }
+
+    async fn prompt(&self, prompt: String) {
+        self.clear_orphans();
+        self.say_error(&prompt).await;
+        self.set_foreground(Vec::new());
+        if let Some(tty) = &self.tty {
+            tty.calm();
+            tty.set_prompt(Some((self.proc, prompt)));
+        }
+    }
+
+    pub(super) fn set_foreground(&self, procs: Vec<Proc>) {
+        if let Some(tty) = &self.tty {
+            tty.set_foreground(procs);
+        }
+    }
+
+    /// Ctrl-C: commands in processes of their own end by the signal, this shell by itself.
+    fn is_interrupted(&self) -> bool {
+        self.interactive && self.tty.as_ref().is_some_and(Tty::is_interrupted)
     }
 
     /// A shell that is a copy of this one, in a process of its own.
@@ -124,6 +175,9 @@ impl Shell {
         Box::pin(async move {
             for item in &list.0 {
                 let flow = self.item(item).await;
+                if self.is_interrupted() {
+                    return Flow::Interrupted;
+                }
                 if flow != Flow::Next {
                     return flow;
                 }
@@ -239,13 +293,13 @@ impl Shell {
 
     /// Waits for processes in the foreground; the status is the last one's.
     async fn wait_for(&mut self, procs: &[Proc]) {
-        self.world.set_foreground(procs.to_vec());
+        self.set_foreground(procs.to_vec());
         for proc in procs {
             if let Some(end) = self.world.wait(self.proc, *proc).await {
                 self.status = status_of(end);
             }
         }
-        self.world.set_foreground(Vec::new());
+        self.set_foreground(Vec::new());
     }
 
     async fn command(&mut self, command: &Command) -> Flow {
@@ -301,7 +355,8 @@ impl Shell {
     async fn repeat(&mut self, until: bool, condition: &List, body: &List) -> Flow {
         // It would go round for ever without doing anything: that is one long piece of work.
         if !until && does_nothing(condition) && does_nothing(body) {
-            self.world.work_for_ever(self.proc).await;
+            self.world.work_until(self.proc, || self.is_interrupted()).await;
+            return Flow::Interrupted;
         }
         let mut last = 0;
         loop {
@@ -545,7 +600,7 @@ fn how_it_ended(status: u8) -> String {
 }
 
 /// The status that the shell sees.
-pub(super) fn status_of(end: End) -> u8 {
+pub fn status_of(end: End) -> u8 {
     match end {
         End::Exited(status) => status,
         End::Killed(signal) => 128 + signal.number(),
@@ -560,6 +615,7 @@ fn leave(flow: Flow) -> Option<Flow> {
         Flow::Break(n) => Some(Flow::Break(n - 1)),
         Flow::Continue(n) => Some(Flow::Continue(n - 1)),
         Flow::Exit => Some(Flow::Exit),
+        Flow::Interrupted => Some(Flow::Interrupted),
     }
 }
 

@@ -126,7 +126,7 @@ fn the_kernel_says_no() {
 fn ctrl_c_ends_what_runs_and_not_the_shell() {
     let terminal = Terminal::new(Setup::default());
     assert_eq!(terminal.line("sleep 1000", S), "# ");
-    terminal.world().interrupt();
+    terminal.world().interrupt(terminal.world().console());
     assert_eq!(terminal.line("echo $?", S), "# 130\n# ");
     terminal.world().end_of_lines();
     terminal.advance(S);

@@ -5,7 +5,7 @@
 //! lets the machine's time pass to the next moment at which anything can.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -15,10 +15,9 @@ use super::super::cpu::Demand;
 use super::super::errno::Errno;
 use super::super::kernel::{Kernel, Setup};
 use super::super::procs::{End, Life, Proc, Signal};
+use super::tty::Tty;
 use crate::namespace::NamespaceSet;
 
-/// Characters that the terminal keeps until somebody takes them; the oldest go first.
-const SCREEN_MAX: usize = 1 << 20;
 /// Rounds of polling at one moment, at most: a program that does nothing but ask cannot stop the clock.
 const ROUNDS_MAX: u32 = 10_000;
 
@@ -39,16 +38,11 @@ struct Inner {
     threads: RefCell<Vec<Thread>>,
     /// Those that were started while others are polled.
     begun: RefCell<Vec<Thread>>,
-    screen: RefCell<String>,
-    /// Lines that were typed and not yet read.
-    typed: RefCell<VecDeque<String>>,
-    no_more_lines: Cell<bool>,
+    console: Tty,
     timers: RefCell<BTreeSet<(u64, Proc)>>,
     worked: RefCell<BTreeSet<Proc>>,
     /// How processes have ended whose parents have not asked yet.
     ended: RefCell<BTreeMap<Proc, End>>,
-    /// Whom Ctrl-C reaches.
-    foreground: RefCell<Vec<Proc>>,
     /// Something has happened that somebody may wait for.
     stirred: Cell<bool>,
 }
@@ -60,13 +54,10 @@ impl World {
             kernel: RefCell::new(Kernel::new(setup)),
             threads: RefCell::default(),
             begun: RefCell::default(),
-            screen: RefCell::default(),
-            typed: RefCell::default(),
-            no_more_lines: Cell::new(false),
+            console: Tty::default(),
             timers: RefCell::default(),
             worked: RefCell::default(),
             ended: RefCell::default(),
-            foreground: RefCell::default(),
             stirred: Cell::new(false),
         }))
     }
@@ -109,46 +100,43 @@ impl World {
         self.act(|kernel| kernel.kill(sender, target, signal)).map(drop)
     }
 
-    /// Types a line at the terminal.
+    /// A process that is there already begins with a program.
+    pub fn run(&self, proc: Proc, program: Program) {
+        self.0.begun.borrow_mut().push(Thread { proc, program });
+        self.0.stirred.set(true);
+    }
+
+    /// The machine's first terminal.
+    pub fn console(&self) -> &Tty {
+        &self.0.console
+    }
+
+    /// Types a line at the first terminal.
     pub fn type_line(&self, line: &str) {
-        self.0.typed.borrow_mut().push_back(line.to_owned());
+        self.0.console.type_line(line);
         self.0.stirred.set(true);
     }
 
-    /// Ctrl-D: whoever reads after the last line meets the end.
+    /// Whoever reads at the first terminal meets the end after the last line.
     pub fn end_of_lines(&self) {
-        self.0.no_more_lines.set(true);
+        self.0.console.end_of_lines();
         self.0.stirred.set(true);
     }
 
-    /// Ctrl-C.
-    pub fn interrupt(&self) {
+    /// Ctrl-C at a terminal.
+    pub fn interrupt(&self, tty: &Tty) {
         let init = self.look(Kernel::init);
-        for proc in self.0.foreground.borrow().clone() {
+        for proc in tty.foreground() {
             // It may have ended meanwhile.
             let _ = self.kill(init, proc, Signal::Int);
         }
+        tty.interrupt();
+        self.0.stirred.set(true);
     }
 
-    /// Who runs in the foreground from now on.
-    pub fn set_foreground(&self, procs: Vec<Proc>) {
-        *self.0.foreground.borrow_mut() = procs;
-    }
-
-    /// Writes to the terminal.
-    pub fn print(&self, text: &str) {
-        let mut screen = self.0.screen.borrow_mut();
-        screen.push_str(text);
-        if screen.len() > SCREEN_MAX {
-            let over = screen.len() - SCREEN_MAX;
-            let cut = (over..screen.len()).find(|at| screen.is_char_boundary(*at)).unwrap_or(over);
-            screen.drain(..cut);
-        }
-    }
-
-    /// Takes what was written to the terminal since it was taken last.
+    /// Takes what was written to the first terminal since it was taken last.
     pub fn take_screen(&self) -> String {
-        std::mem::take(&mut self.0.screen.borrow_mut())
+        self.0.console.take_screen()
     }
 
     /// Does a process live?
@@ -212,8 +200,15 @@ impl World {
 
     /// Uses the CPU for ever.
     pub async fn work_for_ever(&self, proc: Proc) -> u8 {
+        self.work_until(proc, || false).await;
+        0
+    }
+
+    /// Uses the CPU until something has happened.
+    pub async fn work_until(&self, proc: Proc, is_over: impl Fn() -> bool) {
         self.act(|kernel| kernel.demand(proc, Demand::Busy));
-        std::future::pending().await
+        poll_fn(|_| if is_over() { Poll::Ready(()) } else { Poll::Pending }).await;
+        self.act(|kernel| kernel.demand(proc, Demand::Sleeping));
     }
 
     /// Sleeps.
@@ -243,14 +238,9 @@ impl World {
         .await
     }
 
-    /// Waits for a line from the terminal; `None` after the last.
-    pub async fn read_line(&self) -> Option<String> {
-        poll_fn(|_| match self.0.typed.borrow_mut().pop_front() {
-            Some(line) => Poll::Ready(Some(line)),
-            None if self.0.no_more_lines.get() => Poll::Ready(None),
-            None => Poll::Pending,
-        })
-        .await
+    /// Waits for a line from a terminal; `None` at its end.
+    pub async fn read_line(&self, tty: &Tty) -> Option<String> {
+        self.until(|| tty.take_line()).await
     }
 
     /// Waits until something that was asked for is there.

@@ -52,7 +52,7 @@ pub(super) async fn ls(shell: Shell, argv: Vec<String>) -> u8 {
             entries.iter().filter(|entry| letters.contains(&'a') || !entry.name.starts_with('.'));
         let shown: Vec<&Entry> = shown.collect();
         let mut text = if many { format!("{path}:\n") } else { String::new() };
-        let terminal = matches!(shell.io.output, super::super::io::Sink::Terminal);
+        let terminal = matches!(shell.io.output, super::super::io::Sink::Terminal(_));
         if letters.contains(&'l') {
             shown.iter().for_each(|entry| text += &long(&shell, path, entry));
         } else if terminal && !letters.contains(&'1') {

@@ -157,7 +157,7 @@ async fn forked(shell: &Shell, argv: Vec<String>, mount_proc: bool) -> u8 {
     });
     match started {
         Ok(child) => {
-            shell.world.set_foreground(vec![child]);
+            shell.set_foreground(vec![child]);
             shell.world.wait(shell.proc, child).await.map_or(1, status_of)
         }
         Err(errno) => fail(shell, "unshare", &format!("fork failed: {errno}")).await,
