@@ -86,6 +86,11 @@ enum Part {
     Told,
 }
 
+impl Part {
+    /// In the order in which they are fetched.
+    const ALL: [Part; 3] = [Part::Lab, Part::Lenses, Part::Told];
+}
+
 /// A lens with a button in the bar over the figure.
 pub(crate) struct Button {
     pub(crate) lens: Lens,
@@ -208,38 +213,40 @@ impl PartialEq for Status {
     }
 }
 
+/// How far each file is, in the order of [`Part::ALL`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Statuses([Status; Part::ALL.len()]);
+
+impl Reducible for Statuses {
+    type Action = (Part, Status);
+
+    fn reduce(self: Rc<Self>, (part, status): (Part, Status)) -> Rc<Self> {
+        let mut all = *self;
+        all.0[part as usize] = status;
+        Rc::new(all)
+    }
+}
+
 /// The lenses as components have them, in [`Ui`].
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Lenses {
-    lab: Status,
-    lenses: Status,
-    told: Status,
+    statuses: Statuses,
     load: Callback<Part>,
 }
 
 impl Lenses {
     fn status(&self, part: Part) -> Status {
-        match part {
-            Part::Lab => self.lab,
-            Part::Lenses => self.lenses,
-            Part::Told => self.told,
-        }
+        self.statuses.0[part as usize]
     }
 }
 
 /// Loads what comes later: once the page `rests`, or when it is shown.
 #[hook]
 pub(crate) fn use_lenses(rests: bool) -> Lenses {
-    let lab = use_state_eq(|| Status::Away);
-    let lenses = use_state_eq(|| Status::Away);
-    let told = use_state_eq(|| Status::Away);
+    let statuses = use_reducer_eq(|| Statuses([Status::Away; Part::ALL.len()]));
     let set = {
-        let (lab, lenses, told) = (lab.setter(), lenses.setter(), told.setter());
-        use_callback((), move |(part, status): (Part, Status), ()| match part {
-            Part::Lab => lab.set(status),
-            Part::Lenses => lenses.set(status),
-            Part::Told => told.set(status),
-        })
+        let dispatcher = statuses.dispatcher();
+        use_callback((), move |of, ()| dispatcher.dispatch(of))
     };
     let load = {
         let set = set.clone();
@@ -254,7 +261,7 @@ pub(crate) fn use_lenses(rests: bool) -> Lenses {
     };
     use_effect_with(rests, move |rests| {
         let fetch_all = async move {
-            for part in [Part::Lab, Part::Lenses, Part::Told] {
+            for part in Part::ALL {
                 // Nobody has asked for it yet: a failure is told to whoever does.
                 if let Some(show) = fetch(part).await {
                     set.emit((part, Status::Ready(show)));
@@ -265,7 +272,7 @@ pub(crate) fn use_lenses(rests: bool) -> Lenses {
         let timer = rests.then(|| Timeout::new(REST_MSEC, begin));
         move || drop(timer)
     });
-    Lenses { lab: *lab, lenses: *lenses, told: *told, load }
+    Lenses { statuses: *statuses, load }
 }
 
 async fn fetch(part: Part) -> Option<Show> {

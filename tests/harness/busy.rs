@@ -245,7 +245,7 @@ fn nsec(nsec: u64) -> f64 {
 }
 
 /// `0-1,4` as numbers.
-fn cpu_list(text: &str) -> Vec<u32> {
+pub(crate) fn cpu_list(text: &str) -> Vec<u32> {
     let number = |text: &str| text.parse::<u32>().expect("a CPU");
     let range = |part: &str| match part.split_once('-') {
         Some((from, to)) => number(from)..=number(to),

@@ -5,18 +5,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::harness::busy::cpu_list;
 use crate::harness::cgroup::{self, Dialect, by_dialect};
 use crate::scene::{GroupScene, Measured, Scene, part};
 
 /// The CPUs that there are.
 pub(crate) fn cpus() -> Vec<usize> {
     let text = fs::read_to_string("/sys/devices/system/cpu/online").unwrap();
-    let number = |text: &str| text.trim().parse::<usize>().unwrap();
-    let range = |part: &str| match part.split_once('-') {
-        Some((from, to)) => number(from)..=number(to),
-        None => number(part)..=number(part),
-    };
-    text.split(',').flat_map(range).collect()
+    let cpus = cpu_list(text.trim()).into_iter();
+    cpus.map(|cpu| usize::try_from(cpu).unwrap()).collect()
 }
 
 /// Groups and loops; what was made is removed when it is dropped.

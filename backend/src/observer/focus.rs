@@ -51,14 +51,14 @@ impl Focuses {
         (!self.kept.is_empty()).then_some(self.due_nsec)
     }
 
-    /// Reads all groups, when it is time; `machine` knows the machines.
+    /// Reads all groups, when it is time now; `machine` knows the machines.
     pub(super) fn read_due<'a>(
         &mut self,
+        now_nsec: u64,
         proc: &impl AsFd,
         machine: impl Fn(Focus) -> Option<&'a ObservedMachine>,
         buffer: &mut Vec<u8>,
     ) -> Vec<CpuSample> {
-        let now_nsec = clock::monotonic_nsec();
         if self.kept.is_empty() || now_nsec < self.due_nsec {
             return Vec::new();
         }

@@ -175,7 +175,7 @@ impl Reader {
         let machine = |focus: vitrine_shared::focus::Focus| {
             machines.get(&focus.machine).map(|machine| &machine.observed)
         };
-        focuses.read_due(&means.proc, machine, buffer)
+        focuses.read_due(clock::monotonic_nsec(), &means.proc, machine, buffer)
     }
 
     /// Reads what else the groups in focus use, when it is time.
@@ -184,7 +184,7 @@ impl Reader {
         let machine = |focus: vitrine_shared::focus::Focus| {
             machines.get(&focus.machine).map(|machine| &machine.observed)
         };
-        uses.read_due(machine, buffer)
+        uses.read_due(clock::monotonic_nsec(), machine, buffer)
     }
 
     /// How many processes the whole host has, when it is time to count them again.

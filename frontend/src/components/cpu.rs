@@ -202,14 +202,20 @@ fn Chart(props: &ChartProps) -> Html {
     }
 }
 
+/// What a pointer does to the line of a quota.
 #[derive(Clone, Copy, PartialEq)]
-enum Phase {
+pub(super) enum Phase {
     Down,
     Move,
     Up,
 }
 
+/// A share in whole per cent, in thousandths: nobody's hand is steadier. It is at least one.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // 0 to a few thousand.
+pub(super) fn whole_percents(permille: f64) -> u32 {
+    (permille / 10.0).round().max(1.0) as u32 * 10
+}
+
 fn drag(
     phase: Phase,
     region: &NodeRef,
@@ -229,9 +235,7 @@ fn drag(
         }
         if *held.borrow() && phase != Phase::Up {
             let y = f64::from(event.client_y()) - svg.get_bounding_client_rect().top();
-            // Whole percents: nobody's hand is steadier.
-            let percent = (frame.permille(y) / 10.0).round().max(1.0) as u32;
-            want.emit(percent * 10);
+            want.emit(whole_percents(frame.permille(y)));
         }
         if phase == Phase::Up {
             *held.borrow_mut() = false;

@@ -20,7 +20,7 @@ use crate::ui::{Ui, use_ui};
 #[derive(Properties, PartialEq)]
 pub(crate) struct Props {
     /// Oldest first.
-    pub(crate) entries: Vec<FeedEntry>,
+    pub(crate) entries: Rc<Vec<FeedEntry>>,
     pub(crate) machine: Option<Rc<Machine>>,
     /// Shows the birth that a link calls so, step by step.
     pub(crate) to_birth: Callback<String>,

@@ -173,8 +173,8 @@ fn short_name(path: &str) -> &str {
     }
 }
 
-fn entries(state: &State) -> Vec<FeedEntry> {
-    state.focus.and_then(|id| state.feeds.get(&id)).map(|feed| feed.to_vec()).unwrap_or_default()
+fn entries(state: &State) -> Rc<Vec<FeedEntry>> {
+    state.focus.and_then(|id| state.feeds.get(&id)).cloned().unwrap_or_default()
 }
 
 fn terminal(state: &State, container: Option<&Container>) -> Html {

@@ -19,7 +19,7 @@ pub(crate) struct Props {
     pub(crate) told: Option<Rc<Told>>,
     pub(crate) container_steps: Vec<Step>,
     pub(crate) machine_steps: Vec<Step>,
-    pub(crate) entries: Vec<FeedEntry>,
+    pub(crate) entries: Rc<Vec<FeedEntry>>,
     pub(crate) machine: Option<Rc<Machine>>,
     /// Shows the birth that a link calls so, step by step.
     pub(crate) to_birth: Callback<String>,
@@ -68,7 +68,7 @@ pub(crate) fn Notes(props: &Props) -> Html {
                     {birth(&ui, &props.container_steps, &props.machine_steps)}
                 </div>
             </section>
-            <Feed entries={props.entries.clone()} machine={props.machine.clone()} to_birth={props.to_birth.clone()} />
+            <Feed entries={Rc::clone(&props.entries)} machine={props.machine.clone()} to_birth={props.to_birth.clone()} />
         </div>
     }
 }

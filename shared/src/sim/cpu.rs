@@ -34,14 +34,17 @@ use pool::Pool;
 use queue::Queue;
 use run::Timer;
 
+use crate::spec::{MIN_QUOTA_USEC, PERIOD_USEC};
+
 /// The most CPUs of a model.
 pub const CPUS_MAX: usize = 64;
 /// Virtual time passes at the pace of real time for this weight.
 pub const NICE_0_WEIGHT: u64 = 1024;
-/// The shortest and the longest period, and the least quota, that the kernel takes.
-pub const PERIOD_NSEC: std::ops::RangeInclusive<u64> = 1_000_000..=1_000_000_000;
+/// The shortest and the longest period that the kernel takes.
+pub const PERIOD_NSEC: std::ops::RangeInclusive<u64> =
+    *PERIOD_USEC.start() * 1_000..=*PERIOD_USEC.end() * 1_000;
 /// The least quota that the kernel takes.
-pub const QUOTA_MIN_NSEC: u64 = 1_000_000;
+pub const QUOTA_MIN_NSEC: u64 = MIN_QUOTA_USEC * 1_000;
 /// Weights of groups, as `cpu.shares` has them.
 pub const SHARES: std::ops::RangeInclusive<u64> = 2..=262_144;
 /// The group that all others are below.
@@ -300,11 +303,7 @@ impl Cpus {
         self.group(group)?;
         self.some_cpu(allowed)?;
         self.groups[group.0].allowed = allowed;
-        for task in 0..self.tasks.len() {
-            if self.is_below(self.tasks[task].group, group.0) {
-                self.requeue(task, |_| {});
-            }
-        }
+        self.requeue_below(group.0);
         Ok(())
     }
 
@@ -341,11 +340,7 @@ impl Cpus {
             return Err(Refused::Invalid);
         }
         self.groups[group.0].frozen = frozen;
-        for task in 0..self.tasks.len() {
-            if self.is_below(self.tasks[task].group, group.0) {
-                self.requeue(task, |_| {});
-            }
-        }
+        self.requeue_below(group.0);
         Ok(())
     }
 
@@ -430,6 +425,15 @@ impl Cpus {
     fn some_cpu(&self, allowed: CpuMask) -> Result<(), Refused> {
         let some = (0..self.hardware.n_cpus).any(|cpu| allowed.has(cpu));
         if some { Ok(()) } else { Err(Refused::Invalid) }
+    }
+
+    /// Something has changed that decides where the tasks of a group, and of those below it, stand.
+    fn requeue_below(&mut self, group: usize) {
+        for task in 0..self.tasks.len() {
+            if self.is_below(self.tasks[task].group, group) {
+                self.requeue(task, |_| {});
+            }
+        }
     }
 
     /// Is `group` the group `above`, or below it?

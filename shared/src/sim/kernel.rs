@@ -183,11 +183,6 @@ impl Kernel {
         own.map_or(super::procs::OVERFLOW_ID, |own| self.procs.uid_in(proc, own))
     }
 
-    /// The id that stands for a process in the user namespace it is in, before it makes a new one.
-    pub fn uid_outside(&self, proc: Proc) -> u32 {
-        self.uid_inside(proc)
-    }
-
     /// Writes the map of a process's own new user namespace.
     pub fn map_own(&mut self, proc: Proc, map: &[super::procs::IdRange]) -> Result<(), Errno> {
         let user = self.space(proc, Namespace::User)?;

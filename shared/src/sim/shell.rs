@@ -31,6 +31,11 @@ pub fn program(world: &World, proc: Proc, io: Io, argv: &[String]) -> Option<wor
     Some(run(Shell::new(world.clone(), proc, io), argv.to_vec()))
 }
 
+/// The programs that there are.
+pub fn program_names() -> Vec<&'static str> {
+    programs::names()
+}
+
 /// What a command can be called, for whoever types the beginning of one.
 pub fn command_names() -> Vec<&'static str> {
     let mut names: Vec<&str> = builtins::names().chain(programs::names()).collect();

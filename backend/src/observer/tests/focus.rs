@@ -37,7 +37,7 @@ fn v1() -> Tree {
 fn read(tree: &Tree, focuses: &mut Focuses, machine: Option<&ObservedMachine>) -> Vec<CpuSample> {
     let proc = file::open_directory(&tree.proc()).unwrap();
     focuses.due_nsec = 0;
-    focuses.read_due(&proc, |_| machine, &mut Vec::new())
+    focuses.read_due(clock::monotonic_nsec(), &proc, |_| machine, &mut Vec::new())
 }
 
 #[test]
@@ -116,10 +116,11 @@ fn readings_are_a_step_apart_and_groups_no_more_than_the_limit() {
         focuses.set(Focus { machine: MachineId(id), ..FOCUS }, true);
     }
     assert_eq!(focuses.kept.len() as u64, FOCUSES.value);
-    let n_samples = read(&tree, &mut focuses, Some(&machine)).len();
-    assert_eq!(n_samples as u64, FOCUSES.value);
-    let wait_nsec = focuses.next_nsec().unwrap().saturating_sub(clock::monotonic_nsec());
-    assert!(wait_nsec <= 80_000_000, "{wait_nsec}");
     let proc = file::open_directory(&tree.proc()).unwrap();
-    assert!(focuses.read_due(&proc, |_| Some(&machine), &mut Vec::new()).is_empty(), "too early");
+    let mut n_samples_at =
+        |nsec| focuses.read_due(nsec, &proc, |_| Some(&machine), &mut Vec::new()).len() as u64;
+    let begun_nsec = 1_000_000_000;
+    assert_eq!(n_samples_at(begun_nsec), FOCUSES.value);
+    assert_eq!(n_samples_at(begun_nsec + 20_000_000), 0, "too early");
+    assert_eq!(n_samples_at(begun_nsec + 80_000_000), FOCUSES.value);
 }

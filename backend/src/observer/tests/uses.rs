@@ -20,7 +20,7 @@ fn sample(tree: &Tree, hierarchies: &[(&str, &[&str], Dialect)]) -> Option<UseSa
     let machine = tree.machine(hierarchies);
     let mut uses = Uses::default();
     uses.set(FOCUS, true);
-    uses.read_due(|_| Some(&machine), &mut Vec::new()).pop()
+    uses.read_due(1, |_| Some(&machine), &mut Vec::new()).pop()
 }
 
 #[test]
@@ -137,9 +137,12 @@ fn readings_are_a_step_apart_and_groups_no_more_than_the_limit() {
     for id in 0..1_000 {
         uses.set(Focus { machine: MachineId(id), ..FOCUS }, true);
     }
-    let read = uses.read_due(|_| Some(&machine), &mut Vec::new()).len();
-    assert_eq!(read as u64, FOCUSES.value);
-    assert!(uses.read_due(|_| Some(&machine), &mut Vec::new()).is_empty(), "too early");
+    let mut n_samples_at =
+        |nsec| uses.read_due(nsec, |_| Some(&machine), &mut Vec::new()).len() as u64;
+    let begun_nsec = 1_000_000_000;
+    assert_eq!(n_samples_at(begun_nsec), FOCUSES.value);
+    assert_eq!(n_samples_at(begun_nsec + 100_000_000), 0, "too early");
+    assert_eq!(n_samples_at(begun_nsec + 600_000_000), FOCUSES.value);
     uses.clear();
     assert_eq!(uses.next_nsec(), None);
 }

@@ -8,6 +8,7 @@ use yew::prelude::*;
 
 use super::paint::{Ink, Paint, Words};
 use crate::close::{COLUMNS, LANE, Lane, ROWS, STRIP, TANK};
+use crate::components::cpu::{Phase, whole_percents};
 use crate::components::easel::{GUTTER, place};
 use crate::text::cpu_lens::{self as text, Text};
 use crate::ui::Ui;
@@ -104,15 +105,7 @@ fn marks(w: &'static Text, lanes: &[Lane]) -> Html {
     }
 }
 
-#[derive(Clone, Copy, PartialEq)]
-enum Phase {
-    Down,
-    Move,
-    Up,
-}
-
 /// Drags the quota's line, as the slider does; elsewhere the time cursor follows the pointer.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // 0 to a few thousand.
 fn drag(
     phase: Phase,
     paint: &Rc<Paint>,
@@ -134,9 +127,7 @@ fn drag(
             let _ = element.set_pointer_capture(event.pointer_id());
         }
         if paint.is_held() && phase != Phase::Up {
-            // Whole percents: nobody's hand is steadier.
-            let percent = (paint.permille_at(y) / 10.0).round().max(1.0) as u32;
-            want.emit(percent * 10);
+            want.emit(whole_percents(paint.permille_at(y)));
         }
         if phase == Phase::Up {
             paint.hold(false);

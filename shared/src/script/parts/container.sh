@@ -51,12 +51,7 @@ prepare() {
 }
 #@Gate
 born() {
-    tries=0
-    while [ ! -s "$work/$1/pid" ]; do
-        tries=$((tries + 1))
-        [ "$tries" -lt 1500 ] || { echo "$1 was not born" >&2; exit 1; }
-        sleep 0.02
-    done
+    wait_for "$1/pid" "$1 was not born"
     pid=$(cat "$work/$1/pid")
     [ "$pid" = "$2" ] || move "$2" helpers
     [ -z "$holder" ] || kill "$holder"

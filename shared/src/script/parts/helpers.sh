@@ -2,11 +2,14 @@
 make_group helpers
 work=$(mktemp -d "/tmp/$name.XXXXXX")
 chmod 711 "$work"
-begun() {
+wait_for() {
     tries=0
-    while [ ! -s "$work/$1/begun" ]; do
+    while [ ! -s "$work/$1" ]; do
         tries=$((tries + 1))
-        [ "$tries" -lt 1500 ] || { echo "$1 did not begin" >&2; exit 1; }
+        [ "$tries" -lt 1500 ] || { echo "$2" >&2; exit 1; }
         sleep 0.02
     done
+}
+begun() {
+    wait_for "$1/begun" "$1 did not begin"
 }

@@ -133,7 +133,6 @@ impl Groups {
         if self.dialect == Dialect::V1 && !self.fits(key, quota, period) {
             return Err(Errno::Einval);
         }
-        // A quota below the burst that stands takes the burst with it in v2 only.
         let limit = quota.map(|quota| Bandwidth {
             quota_nsec: quota * 1_000,
             period_nsec: period.saturating_mul(1_000),

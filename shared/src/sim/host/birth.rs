@@ -13,6 +13,7 @@ use crate::namespace::{Namespace, NamespaceSet};
 use crate::sim::errno::Errno;
 use crate::sim::kernel::Kernel;
 use crate::sim::procs::{IdRange, Proc, Signal};
+use crate::sim::shell::program_names;
 
 /// The ids of a machine.
 pub(super) const IDS: u32 = 65_536;
@@ -103,7 +104,7 @@ fn finish(
     let hostname = format!("machine-{short}");
     at(StepName::Hostname, "sethostname", kernel.set_hostname(init, &hostname))?;
     steps.done(StepName::Hostname, format!("sethostname(\"{hostname}\")"));
-    let system = kernel.new_system();
+    let system = kernel.new_system(&program_names());
     at(StepName::Rootfs, "mount the root", kernel.switch_root(init, system, Some(init)))?;
     steps.done(StepName::Rootfs, "mount(overlay)");
     steps.done(StepName::Proc, "mount(proc)");

@@ -10,6 +10,7 @@ use crate::script::{nsenter_line, unshare_line};
 use crate::sim::errno::Errno;
 use crate::sim::kernel::Kernel;
 use crate::sim::procs::Proc;
+use crate::sim::shell::program_names;
 use crate::sim::shell::run::status_of;
 use crate::sim::shell::world::{Program, World};
 use crate::spec::{ContainerSpec, Rootfs};
@@ -48,7 +49,7 @@ pub(super) fn enter_root(
     spec: &ContainerSpec,
     steps: &mut Steps,
 ) -> Result<Option<String>, Not> {
-    let system = kernel.new_system();
+    let system = kernel.new_system(&program_names());
     // Without one of its own the machine's /proc stays in view.
     let whose = if spec.remount_proc { first } else { init };
     let mounted =

@@ -47,12 +47,7 @@ impl Kernel {
         match &place.mount.what {
             MountWhat::Tree { tree, from } => {
                 let node = self.trees[*tree].get(&format!("{from}{}", place.inner));
-                Ok(match node.ok_or(Errno::Enoent)? {
-                    Node::Directory => Kind::Directory,
-                    Node::File(_) => Kind::File,
-                    Node::Link(_) => Kind::Link,
-                    Node::Device(_) => Kind::Device,
-                })
+                node.map(Node::kind).ok_or(Errno::Enoent)
             }
             MountWhat::Proc(space) => self.proc_kind(proc, *space, &place.inner),
             MountWhat::Cgroup { hierarchy } => self.cgroup_kind(proc, *hierarchy, &place.inner),
@@ -128,17 +123,7 @@ impl Kernel {
         let mut entries = match &place.mount.what {
             MountWhat::Tree { tree, from } => {
                 let path = format!("{from}{}", place.inner);
-                let entry = |(name, node): (&str, &Node)| {
-                    Entry::new(
-                        name,
-                        match node {
-                            Node::Directory => Kind::Directory,
-                            Node::File(_) => Kind::File,
-                            Node::Link(_) => Kind::Link,
-                            Node::Device(_) => Kind::Device,
-                        },
-                    )
-                };
+                let entry = |(name, node): (&str, &Node)| Entry::new(name, node.kind());
                 self.trees[*tree].names(&path).map(entry).collect()
             }
             MountWhat::Proc(space) => self.proc_list(*space, &place.inner),

@@ -63,9 +63,14 @@ impl Kernel {
         task.and_then(|task| self.cpus.waited_nsec(task).ok()).unwrap_or(0)
     }
 
-    /// A new root file system with the programs in it, to be mounted.
-    pub fn new_system(&mut self) -> MountWhat {
-        self.trees.push(Tree::of_a_machine());
+    /// A new root file system with these programs in it, to be mounted.
+    pub fn new_system(&mut self, programs: &[&str]) -> MountWhat {
+        let mut tree = Tree::of_a_machine();
+        for program in programs {
+            // There is room in a fresh tree.
+            let _ = tree.write(&format!("/bin/{program}"), "", false);
+        }
+        self.trees.push(tree);
         MountWhat::Tree { tree: self.trees.len() - 1, from: String::new() }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Errno;
+use super::{Errno, Kind};
 
 /// Bytes of all files of a tree together, at most.
 const BYTES_MAX: usize = 4 << 20;
@@ -24,48 +24,6 @@ pub(super) enum Node {
 pub(super) struct Tree {
     nodes: BTreeMap<String, Node>,
 }
-
-/// What a machine's `/bin` is filled with, so that `ls` and completion find it.
-pub(super) const PROGRAMS: [&str; 38] = [
-    "busybox",
-    "cat",
-    "chroot",
-    "date",
-    "docker",
-    "env",
-    "free",
-    "getconf",
-    "grep",
-    "head",
-    "hostname",
-    "id",
-    "ip",
-    "ls",
-    "lsns",
-    "mkdir",
-    "mount",
-    "nproc",
-    "nsenter",
-    "pivot_root",
-    "ps",
-    "readlink",
-    "rm",
-    "rmdir",
-    "seq",
-    "sh",
-    "sleep",
-    "sort",
-    "stress",
-    "tail",
-    "top",
-    "touch",
-    "umount",
-    "uname",
-    "unshare",
-    "uptime",
-    "wc",
-    "whoami",
-];
 
 impl Tree {
     /// An empty one.
@@ -95,9 +53,6 @@ impl Tree {
             "/var/log",
         ] {
             tree.nodes.insert(path.into(), Node::Directory);
-        }
-        for program in PROGRAMS {
-            tree.nodes.insert(format!("/bin/{program}"), Node::File(String::new()));
         }
         for device in ["full", "null", "random", "tty", "urandom", "zero"] {
             tree.nodes.insert(format!("/dev/{device}"), Node::Device(device));
@@ -188,6 +143,15 @@ impl Tree {
 }
 
 impl Node {
+    pub(super) fn kind(&self) -> Kind {
+        match self {
+            Node::Directory => Kind::Directory,
+            Node::File(_) => Kind::File,
+            Node::Link(_) => Kind::Link,
+            Node::Device(_) => Kind::Device,
+        }
+    }
+
     fn bytes(&self) -> usize {
         match self {
             Node::File(text) | Node::Link(text) => text.len(),

@@ -9,6 +9,7 @@ pub(super) mod text;
 use std::future::Future;
 use std::pin::Pin;
 
+use super::super::procs::OVERFLOW_ID;
 use super::run::Shell;
 
 /// What a program does: it has the shell that its process is a copy of, and its command line.
@@ -103,4 +104,19 @@ fn options(args: &[String]) -> (Vec<char>, Vec<&str>) {
         }
     }
     (letters, words)
+}
+
+/// The name of a user of `/etc/passwd`, or the number.
+fn user_name(uid: u32) -> String {
+    match uid {
+        0 => "root".into(),
+        OVERFLOW_ID => "nobody".into(),
+        uid => uid.to_string(),
+    }
+}
+
+/// A number of `/proc/meminfo`; 0 where it is not there.
+fn kib(meminfo: &str, name: &str) -> u64 {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }

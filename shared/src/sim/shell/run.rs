@@ -204,14 +204,7 @@ impl Shell {
     async fn background(&mut self, item: &Item) {
         let rest = Item { background: false, ..item.clone() };
         let io = Io { input: Source::Null, ..self.io.clone() };
-        let argv = vec![self.name()];
-        let started = self.start(&argv, io, move |mut shell| {
-            Box::pin(async move {
-                shell.list(&List(vec![rest])).await;
-                shell.status
-            })
-        });
-        match started {
+        match self.start_list(List(vec![rest]), io) {
             Err(errno) => self.complain(&format!("Cannot fork: {errno}")).await,
             Ok(proc) => {
                 self.status = 0;
@@ -249,6 +242,16 @@ impl Shell {
         does: impl FnOnce(Shell) -> Program,
     ) -> Result<Proc, Errno> {
         self.world.spawn(self.proc, NamespaceSet::NONE, argv, |proc| does(self.copy(proc, io)))
+    }
+
+    /// Starts a copy of this shell that runs a list.
+    fn start_list(&self, list: List, io: Io) -> Result<Proc, Errno> {
+        self.start(&[self.name()], io, move |mut shell| {
+            Box::pin(async move {
+                shell.list(&list).await;
+                shell.status
+            })
+        })
     }
 
     async fn pipeline(&mut self, pipeline: &Pipeline) -> Flow {
@@ -321,14 +324,7 @@ impl Shell {
             What::Simple { assignments, words } => self.simple(assignments, words).await,
             What::Group(list) => self.list(list).await,
             What::Subshell(list) => {
-                let list = list.clone();
-                let started = self.start(&[self.name()], self.io.clone(), move |mut shell| {
-                    Box::pin(async move {
-                        shell.list(&list).await;
-                        shell.status
-                    })
-                });
-                match started {
+                match self.start_list(list.clone(), self.io.clone()) {
                     Ok(proc) => self.wait_for(&[proc]).await,
                     Err(errno) => self.complain(&format!("Cannot fork: {errno}")).await,
                 }
@@ -501,14 +497,8 @@ impl Shell {
     pub(super) async fn output_of(&mut self, list: &List) -> Result<String, String> {
         let captured = Rc::new(RefCell::new(String::new()));
         let io = Io { output: Sink::Capture(captured.clone()), ..self.io.clone() };
-        let list = list.clone();
-        let started = self.start(&[self.name()], io, move |mut shell| {
-            Box::pin(async move {
-                shell.list(&list).await;
-                shell.status
-            })
-        });
-        let proc = started.map_err(|errno| format!("Cannot fork: {errno}"))?;
+        let proc =
+            self.start_list(list.clone(), io).map_err(|errno| format!("Cannot fork: {errno}"))?;
         self.wait_for(&[proc]).await;
         Ok(captured.take())
     }

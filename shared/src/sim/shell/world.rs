@@ -5,7 +5,7 @@
 //! lets the machine's time pass to the next moment at which anything can.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -15,6 +15,7 @@ use super::super::cpu::Demand;
 use super::super::errno::Errno;
 use super::super::kernel::{Kernel, Setup};
 use super::super::procs::{End, Life, Proc, Signal};
+use super::programs;
 use super::tty::Tty;
 use crate::namespace::NamespaceSet;
 
@@ -41,23 +42,26 @@ struct Inner {
     console: Tty,
     timers: RefCell<BTreeSet<(u64, Proc)>>,
     worked: RefCell<BTreeSet<Proc>>,
-    /// How processes have ended whose parents have not asked yet.
-    ended: RefCell<BTreeMap<Proc, End>>,
     /// Something has happened that somebody may wait for.
     stirred: Cell<bool>,
 }
 
 impl World {
-    /// A machine that has started, with nothing running but its first process.
+    /// A machine that has started, with nothing running but its first process. Its programs have files,
+    /// so that `ls` finds them.
     pub fn new(setup: Setup) -> Self {
+        let mut kernel = Kernel::new(setup);
+        for program in programs::names() {
+            // There is room in a fresh tree.
+            let _ = kernel.create(kernel.init(), &format!("/bin/{program}"), false);
+        }
         World(Rc::new(Inner {
-            kernel: RefCell::new(Kernel::new(setup)),
+            kernel: RefCell::new(kernel),
             threads: RefCell::default(),
             begun: RefCell::default(),
             console: Tty::default(),
             timers: RefCell::default(),
             worked: RefCell::default(),
-            ended: RefCell::default(),
             stirred: Cell::new(false),
         }))
     }
@@ -222,9 +226,6 @@ impl World {
     /// Waits for the end of a child, and clears it away.
     pub async fn wait(&self, parent: Proc, child: Proc) -> Option<End> {
         poll_fn(|_| {
-            if let Some(end) = self.0.ended.borrow_mut().remove(&child) {
-                return Poll::Ready(Some(end));
-            }
             let waited = self.0.kernel.borrow_mut().wait_for(parent, child);
             match waited {
                 Ok(None) => Poll::Pending,

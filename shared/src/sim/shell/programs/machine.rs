@@ -1,9 +1,9 @@
 //! Programs that tell of the machine or keep it busy, and the shell itself.
 
 use super::super::super::cpu::Demand;
-use super::super::super::procs::Signal;
+use super::super::super::procs::{OVERFLOW_ID, Signal};
 use super::text::input;
-use super::{Shell, fail, named, options, say};
+use super::{Shell, fail, kib, named, options, say, user_name};
 use crate::namespace::Namespace;
 
 /// Another shell: `-c` a line, a file, or whoever types.
@@ -92,19 +92,11 @@ fn own_uid(shell: &Shell) -> u32 {
     shell.world.look(|kernel| kernel.uid_inside(shell.proc))
 }
 
-fn user_name(uid: u32) -> String {
-    match uid {
-        0 => "root".into(),
-        65_534 => "nobody".into(),
-        uid => uid.to_string(),
-    }
-}
-
 pub(super) async fn id(shell: Shell, argv: Vec<String>) -> u8 {
     let uid = own_uid(&shell);
     let (letters, _) = options(&argv[1..]);
     let name = user_name(uid);
-    let group = if uid == 65_534 { "nogroup".to_owned() } else { name.clone() };
+    let group = if uid == OVERFLOW_ID { "nogroup".to_owned() } else { name.clone() };
     let text = match letters.contains(&'u') {
         true => format!("{uid}\n"),
         false => format!("uid={uid}({name}) gid={uid}({group}) groups={uid}({group})\n"),
@@ -146,10 +138,7 @@ pub(super) async fn free(shell: Shell, argv: Vec<String>) -> u8 {
     let Ok(meminfo) = shell.world.look(|kernel| kernel.read(shell.proc, "/proc/meminfo")) else {
         return fail(&shell, "free", "/proc is not mounted").await;
     };
-    let kib = |name: &str| {
-        let line = meminfo.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-        line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0)
-    };
+    let kib = |name: &str| kib(&meminfo, name);
     let shift = if letters.contains(&'m') {
         10
     } else if letters.contains(&'g') {

@@ -2,7 +2,7 @@
 //! with the old `/proc` they therefore show everybody, as the real ones do.
 
 use super::super::super::procs::Proc;
-use super::{Shell, fail, options, say};
+use super::{Shell, fail, kib, options, say, user_name};
 
 /// A process as `/proc` tells it.
 struct Row {
@@ -50,14 +50,6 @@ fn row(kernel: &super::super::super::kernel::Kernel, proc: Proc, pid: u32) -> Op
     })
 }
 
-fn user(uid: u32) -> String {
-    match uid {
-        0 => "root".into(),
-        65_534 => "nobody".into(),
-        uid => uid.to_string(),
-    }
-}
-
 /// `M:SS` for `busybox`, `HH:MM:SS` for the others.
 fn time(ticks: u64) -> String {
     let seconds = ticks / 100;
@@ -84,7 +76,7 @@ pub(super) async fn ps(shell: Shell, argv: Vec<String>) -> u8 {
             let permille = row.ticks * 1_000 / lived;
             text += &format!(
                 "{:<8} {:>5} {:>2}.{} {:>6} {:<4} {:>8} {}\n",
-                user(row.uid),
+                user_name(row.uid),
                 row.pid,
                 permille / 10,
                 permille % 10,
@@ -97,7 +89,7 @@ pub(super) async fn ps(shell: Shell, argv: Vec<String>) -> u8 {
     } else if has('f') {
         text = format!("{:<8} {:>5} {:>5} {:>8} CMD\n", "UID", "PID", "PPID", "TIME");
         for row in &rows {
-            let (user, time) = (user(row.uid), time(row.ticks));
+            let (user, time) = (user_name(row.uid), time(row.ticks));
             text +=
                 &format!("{user:<8} {:>5} {:>5} {time:>8} {}\n", row.pid, row.parent, row.command);
         }
@@ -159,10 +151,7 @@ fn picture(
     let read =
         |path: &str| shell.world.look(|kernel| kernel.read(shell.proc, path)).unwrap_or_default();
     let meminfo = read("/proc/meminfo");
-    let kib = |name: &str| {
-        let line = meminfo.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-        line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0)
-    };
+    let kib = |name: &str| kib(&meminfo, name);
     let load = read("/proc/loadavg");
     let load: Vec<&str> = load.split_whitespace().take(3).collect();
     let mib = |kib: u64| format!("{}.{}", kib / 1_024, kib % 1_024 * 10 / 1_024);
@@ -198,7 +187,7 @@ fn picture(
         text += &format!(
             "{:>7} {:<8} {:>3} {:<1} {:>3}.{} {time:>9} {}\n",
             row.pid,
-            user(row.uid),
+            user_name(row.uid),
             0,
             row.state,
             permille / 10,

@@ -115,7 +115,7 @@ pub(super) async fn unshare(shell: Shell, argv: Vec<String>) -> u8 {
     if asked.mount_proc {
         asked.new = asked.new.with(Namespace::Mount, true);
     }
-    let outside = shell.world.look(|kernel| kernel.uid_outside(shell.proc));
+    let outside = shell.world.look(|kernel| kernel.uid_inside(shell.proc));
     if let Err(errno) = shell.world.act(|kernel| kernel.unshare(shell.proc, asked.new)) {
         return fail(&shell, "unshare", &format!("unshare failed: {errno}")).await;
     }
