@@ -94,7 +94,9 @@ impl From<Refusal> for Not {
     }
 }
 
-type Outcome = Result<(Vec<Deed>, Option<Made>), Not>;
+/// What was done and made.
+type Done = (Vec<Deed>, Option<Made>);
+type Outcome = Result<Done, Not>;
 
 /// Samples of a machine, so often.
 #[derive(Clone, Copy, Debug)]
@@ -252,11 +254,7 @@ impl Host {
     }
 
     /// `None`: the answer comes when the command that was started has ended.
-    fn do_it(
-        &mut self,
-        number: u32,
-        command: &Command,
-    ) -> Result<Option<(Vec<Deed>, Option<Made>)>, Not> {
+    fn do_it(&mut self, number: u32, command: &Command) -> Result<Option<Done>, Not> {
         match command {
             Command::Probe { machine, container, probe } => {
                 self.probe(number, *machine, *container, *probe)?;
@@ -313,7 +311,7 @@ impl Host {
         Ok(Some(done))
     }
 
-    fn subscribe(&mut self, machine: Option<MachineId>, hertz: u8) -> (Vec<Deed>, Option<Made>) {
+    fn subscribe(&mut self, machine: Option<MachineId>, hertz: u8) -> Done {
         let due_nsec = self.now_nsec();
         self.watch = machine.map(|machine| Watch { machine, hertz, due_nsec });
         if let Some(entries) = machine.and_then(|id| self.find(id)).map(|it| it.feed.clone()) {
