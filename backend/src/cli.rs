@@ -139,8 +139,17 @@ impl Cli {
     }
 }
 
-/// Docker's `--user=1000` is another flag here.
+/// Names the commands to who typed one that is like none of them; and Docker's `--user=1000` is
+/// another flag here.
 fn with_tip(mut error: clap::Error) -> clap::Error {
+    if error.kind() == ErrorKind::InvalidSubcommand
+        && error.get(ContextKind::SuggestedSubcommand).is_none()
+    {
+        let command = Cli::command();
+        let names: Vec<_> = command.get_subcommands().map(clap::Command::get_name).collect();
+        let tip = format!("the commands are {}", names.join(", "));
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    }
     let is_user = |arg: &ContextValue| matches!(arg, ContextValue::String(arg) if arg == "--user");
     if error.kind() == ErrorKind::TooManyValues
         && error.get(ContextKind::InvalidArg).is_some_and(is_user)
@@ -192,6 +201,8 @@ mod tests {
     fn typed_wrong_it_says_what_is_allowed() {
         let wrong = |line: &str| Cli::try_parse_from(line.split(' ')).unwrap_err().to_string();
         assert!(wrong("vitrine rum").contains("run"));
+        let like_none = Cli::read(["vitrine", "xyzzy"].map(OsString::from)).unwrap_err();
+        assert!(like_none.to_string().contains("serve, run, image"), "{like_none}");
         assert!(wrong("vitrine image").contains("add"));
         assert!(wrong("vitrine image add x").contains("<SOURCE>"));
         assert!(wrong("vitrine image rm x").contains("remove"));
@@ -199,7 +210,8 @@ mod tests {
         assert!(wrong("vitrine run --memroy 64m true").contains("--memory"));
         assert!(wrong("vitrine run --cpus x true").contains("0.5"));
         assert!(wrong("vitrine run --seccomp none true").contains("strict, off"));
-        assert!(wrong("vitrine serve --listen nonsense").contains("--listen"));
+        let listen = wrong("vitrine serve --listen nonsense");
+        assert!(listen.contains("--listen") && listen.contains("127.0.0.1:8080"), "{listen}");
         assert!(wrong("vitrine ps --machine x").contains("0-9, a-f"));
     }
 

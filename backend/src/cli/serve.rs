@@ -33,7 +33,8 @@ pub struct Serve {
         long,
         value_name = "ADDR:PORT",
         default_value = "127.0.0.1:7878",
-        env = "VITRINE_LISTEN"
+        env = "VITRINE_LISTEN",
+        value_parser = socket_address
     )]
     listen: SocketAddr,
     /// Where images are kept: as root /var/lib/vitrine, else ~/.local/share/vitrine, when not given.
@@ -99,6 +100,12 @@ impl Serve {
     pub(super) fn limits(&self) -> Limits {
         (&self.limits).into()
     }
+}
+
+/// Where to listen.
+fn socket_address(text: &str) -> Result<SocketAddr, String> {
+    let example = "an address and a port are such as 127.0.0.1:8080, [::1]:8080 or 0.0.0.0:80";
+    text.parse().map_err(|_| example.into())
 }
 
 /// One address, or a network.
