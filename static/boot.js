@@ -75,12 +75,13 @@
     return { socket, take: () => (socket.removeEventListener('message', listen), heard) };
   };
 
-  /** Asks who we are while the program is still on its way. A token must be exchanged first. */
+  /** Asks who we are while the program is still on its way. A token must be exchanged first, and who
+   *  wants the simulator asks nobody. */
   const ask = async () => {
     const status = await fetch('/api/session').then((response) => response.status, () => 0);
     return { status, ...(status === 200 ? openLine() : {}) };
   };
-  let early = location.hash.startsWith('#token=') ? undefined : ask();
+  let early = /^#token=|[?&]sim=/.test(location.hash) ? undefined : ask();
   const takeEarly = async () => {
     const taken = early;
     early = undefined;

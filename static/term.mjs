@@ -38,7 +38,8 @@ class Screen {
     this.#terminal.loadAddon(this.#fit);
     this.#terminal.loadAddon(new WebLinksAddon(activate));
     this.#link = new Link({
-      connect: () => new WebSocket(socketUrl(options.url), SUBPROTOCOL),
+      // A simulated server gives something like a socket itself.
+      connect: options.connect ?? (() => new WebSocket(socketUrl(options.url), SUBPROTOCOL)),
       terminal: this.#terminal,
       onStatus: (status) => this.#tell(status),
       onFull: () => this.#say(this.#words.full),

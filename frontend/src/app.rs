@@ -1,21 +1,24 @@
 //! The root component: where socket, state and screens meet.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use gloo::events::EventListener;
 use gloo::timers::callback::Interval;
+use vitrine_shared::cgroup::Dialect;
 use vitrine_shared::message::{ClientMessage, Command, Event, ServerMessage};
 use wasm_bindgen::prelude::wasm_bindgen;
 use yew::prelude::*;
 
 use crate::components::about_server::{about_dialog, plain_http};
 use crate::components::header::header;
+use crate::components::sim_bar::sim_bar;
 use crate::components::start::Start;
 use crate::lens::{self, Lens, Lenses, Scene, use_lenses};
 use crate::prefs::{self, Theme, key};
 use crate::route::{self, Fragment, Screen};
 use crate::session;
+use crate::sim::Simulator;
 use crate::socket::{Signal, Socket};
 use crate::state::{Action, Known, Link, Session};
 use crate::tap::{self, Near};
@@ -45,17 +48,32 @@ pub(crate) fn mount() {
     }
 }
 
-type Line = Rc<RefCell<Option<Socket>>>;
+/// The server that the page talks to.
+enum Source {
+    Live(Socket),
+    Simulated(Simulator),
+}
+
+impl Source {
+    fn send(&self, message: &ClientMessage) -> bool {
+        match self {
+            Source::Live(socket) => socket.send(message),
+            Source::Simulated(simulator) => simulator.send(message),
+        }
+    }
+}
+
+type Line = Rc<RefCell<Option<Source>>>;
 
 #[component]
 fn App() -> Html {
     let state = use_reducer_eq(Known::default);
     let lenses = use_lenses(state.session != Session::Checking && state.link != Link::Opening);
     let ui = use_choices(lenses);
-    let screen = use_screen();
+    let (screen, sim) = use_address();
     let line: Line = use_mut_ref(|| None);
     let desk = use_desk_of(&state, &line);
-    use_line(&state, &line);
+    use_line(&state, &line, sim);
     use_subscription(&state, &desk);
     use_due(&state, &desk);
     use_effect_with(state.made, |made| {
@@ -67,6 +85,7 @@ fn App() -> Html {
     let known = Rc::clone(&state.0);
     let top = header(&ui, &desk, &known, screen);
     let banner = plain_http(&ui, &known);
+    let ribbon = sim_bar(&ui, &desk, &known);
     let scene = Scene { ui: &ui, desk: &desk, state: &known, group: None, leave: None };
     let lab = (screen == Screen::Lab).then(|| lens::show(&scene, Lens::Lab));
     let about = about_dialog(&ui, &desk, &known);
@@ -75,6 +94,7 @@ fn App() -> Html {
             <ContextProvider<Desk> context={desk}>
                 {top}
                 {banner}
+                {ribbon}
                 <div class="screen" key="screen">
                     {match screen {
                         Screen::Start => html! { <Start key="start" state={known} /> },
@@ -118,24 +138,24 @@ fn use_choices(lenses: Lenses) -> Ui {
     Ui { lang: *lang, theme: *theme, projector: *projector, change, lenses }
 }
 
-/// The screen that the address asks for.
+/// The screen that the address asks for, and whether with a simulated server.
 #[hook]
-fn use_screen() -> Screen {
-    let screen = use_state_eq(|| match route::current() {
-        Fragment::Screen(screen) => screen,
-        Fragment::Token(_) => Screen::Start,
+fn use_address() -> (Screen, Option<Dialect>) {
+    let address = use_state_eq(|| match route::current() {
+        Fragment::Screen(screen) => (screen, route::sim()),
+        Fragment::Token(_) => (Screen::Start, None),
     });
-    let set = screen.setter();
+    let set = address.setter();
     use_effect_with((), move |()| {
         let window = web_sys::window().expect("a page has a window");
         let listener = EventListener::new(&window, "hashchange", move |_| match route::current() {
-            Fragment::Screen(screen) => set.set(screen),
+            Fragment::Screen(screen) => set.set((screen, route::sim())),
             // A new link in an open tab: a fresh page is the simplest way to a fresh session.
             Fragment::Token(_) => reload(),
         });
         move || drop(listener)
     });
-    *screen
+    *address
 }
 
 fn reload() {
@@ -159,7 +179,7 @@ fn use_desk_of(state: &UseReducerHandle<Known>, line: &Line) -> Desk {
             // Told first: the answer must find its question.
             dispatcher.dispatch(Action::Asked { id, command: command.clone() });
             let message = ClientMessage { id, command };
-            let sent = line.borrow().as_ref().is_some_and(|socket| socket.send(&message));
+            let sent = line.borrow().as_ref().is_some_and(|source| source.send(&message));
             if !sent {
                 dispatcher.dispatch(Action::NotSent { id, command: message.command });
             }
@@ -170,24 +190,23 @@ fn use_desk_of(state: &UseReducerHandle<Known>, line: &Line) -> Desk {
         .clone()
 }
 
-/// Exchanges the token if there is one, then keeps the socket open for as long as the page lives.
+/// Opens the line to the server that the address asks for: the live one, after the token was exchanged if
+/// there is one, or a simulated one. Either is kept for as long as the address says so.
 #[hook]
-fn use_line(state: &UseReducerHandle<Known>, line: &Line) {
+fn use_line(state: &UseReducerHandle<Known>, line: &Line, sim: Option<Dialect>) {
     let (dispatcher, line) = (state.dispatcher(), Rc::clone(line));
-    use_effect_with((), move |()| {
-        let holder = Rc::clone(&line);
-        wasm_bindgen_futures::spawn_local(async move {
-            if let Fragment::Token(token) = route::current() {
-                let session = session::redeem(&token).await;
-                route::forget_token();
-                let refused = matches!(session, Session::SignedOut { .. });
-                dispatcher.dispatch(Action::Session(session));
-                // An old cookie may still be good.
-                if refused && session::ask().await != Session::Open {
-                    return;
-                }
-            }
-            let tell = Callback::from(move |signal| match signal {
+    let first = use_mut_ref(|| true);
+    use_effect_with(sim, move |sim| {
+        let sim = *sim;
+        let is_first = first.replace(false);
+        if sim.is_some() || !is_first {
+            dispatcher.dispatch(Action::Source { simulated: sim.is_some() });
+        }
+        let (holder, over) = (Rc::clone(&line), Rc::new(Cell::new(false)));
+        let is_over = Rc::clone(&over);
+        let tell = {
+            let dispatcher = dispatcher.clone();
+            Callback::from(move |signal| match signal {
                 Signal::Message(ServerMessage::Event(Event::Cpu(sample))) => {
                     tap::hand_on(Near::Cpu(sample));
                 }
@@ -195,10 +214,32 @@ fn use_line(state: &UseReducerHandle<Known>, line: &Line) {
                     tap::hand_on(Near::Use(sample));
                 }
                 signal => dispatcher.dispatch(action_of(signal)),
+            })
+        };
+        if let Some(dialect) = sim {
+            *line.borrow_mut() = Some(Source::Simulated(Simulator::begin(dialect, tell)));
+        } else {
+            wasm_bindgen_futures::spawn_local(async move {
+                if let Fragment::Token(token) = route::current() {
+                    let session = session::redeem(&token).await;
+                    route::forget_token();
+                    let refused = matches!(session, Session::SignedOut { .. });
+                    dispatcher.dispatch(Action::Session(session));
+                    // An old cookie may still be good.
+                    if refused && session::ask().await != Session::Open {
+                        return;
+                    }
+                }
+                // Somebody may have gone to the simulator meanwhile.
+                if !is_over.get() {
+                    *line.borrow_mut() = Some(Source::Live(Socket::keep_open(tell)));
+                }
             });
-            *line.borrow_mut() = Some(Socket::keep_open(tell));
-        });
-        move || drop(holder.borrow_mut().take())
+        }
+        move || {
+            over.set(true);
+            drop(holder.borrow_mut().take());
+        }
     });
 }
 

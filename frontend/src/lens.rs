@@ -3,8 +3,8 @@
 //! The first page, which everybody waits for, is small because none of them is in it. The build
 //! cuts the wasm at the split points at the end of this file: whatever only [`views::show_lab`]
 //! reaches, code and words, goes into the file of the lab; what only [`views::show`] reaches into
-//! the file of the lenses, and what only [`views::show_told`] does into that of what is told of
-//! containers; what several need into ones that come with either. They are fetched when
+//! the file of the lenses, what only [`views::show_told`] does into that of what is told of
+//! containers, and what only [`views::show_time`] and [`views::MODEL`] do into that of the simulator; what several need into ones that come with either. They are fetched when
 //! the page rests, or when one of them is asked for.
 //!
 //! To add a view:
@@ -27,6 +27,7 @@ use vitrine_shared::cgroup::CgroupSample;
 use yew::prelude::*;
 
 use crate::prefs::Lang;
+use crate::sim::Make;
 use crate::state::State;
 use crate::ui::{Desk, Ui, use_ui};
 
@@ -64,6 +65,8 @@ pub(crate) enum Lens {
     Leaks,
     /// What a click really did, and the same in a shell.
     Explain,
+    /// How the time of the simulator passes.
+    Time,
 }
 
 impl Lens {
@@ -72,6 +75,7 @@ impl Lens {
         match self {
             Lens::Lab | Lens::Machine => Part::Lab,
             Lens::Forge | Lens::Truth | Lens::Birth | Lens::Leaks | Lens::Explain => Part::Told,
+            Lens::Time => Part::Sim,
             _ => Part::Lenses,
         }
     }
@@ -84,6 +88,8 @@ enum Part {
     Lenses,
     /// How containers are made, and what they are told.
     Told,
+    /// The simulated server, and how its time passes.
+    Sim,
 }
 
 impl Part {
@@ -280,7 +286,13 @@ async fn fetch(part: Part) -> Option<Show> {
         Part::Lab => split::open_lab().await.ok(),
         Part::Lenses => split::open().await.ok(),
         Part::Told => split::open_told().await.ok(),
+        Part::Sim => split::open_sim().await.ok().map(|(show, _)| show),
     }
+}
+
+/// What makes a simulated server; `None` when its file could not be loaded.
+pub(crate) async fn model() -> Option<Make> {
+    split::open_sim().await.ok().map(|(_, make)| make)
 }
 
 /// What [`Loading`] shows.
@@ -326,7 +338,7 @@ fn Loading(props: &LoadingProps) -> Html {
 mod split {
     use wasm_split_helpers::{SplitLoaderError, wasm_split};
 
-    use super::{Show, views};
+    use super::{Make, Show, views};
 
     /// Loads the file of the lab, if it is not there, and gives what is in it.
     #[wasm_split(lab, fallible)]
@@ -344,5 +356,11 @@ mod split {
     #[wasm_split(told, fallible)]
     pub(super) fn open_told() -> Result<Show, SplitLoaderError> {
         Ok(views::show_told)
+    }
+
+    /// Loads the file of the simulator, if it is not there, and gives what is in it.
+    #[wasm_split(sim, fallible)]
+    pub(super) fn open_sim() -> Result<(Show, Make), SplitLoaderError> {
+        Ok((views::show_time, views::MODEL))
     }
 }

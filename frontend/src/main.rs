@@ -1,6 +1,7 @@
 //! The page. In reading order:
 //!
-//! 1. [`route`], [`early`], [`session`], [`socket`]: how it gets to the server
+//! 1. [`route`], [`early`], [`session`], [`socket`]: how it gets to the server; [`sim`]: to one that is
+//!    simulated in the page
 //! 2. [`state`], [`place`], [`history`], [`readings`], [`host`],
 //!    [`kinds`]: everything it knows, a fold over what
 //!    was heard
@@ -46,6 +47,7 @@ mod rosetta;
 mod route;
 mod roving;
 mod session;
+mod sim;
 mod socket;
 mod state;
 mod tap;

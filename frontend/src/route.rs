@@ -3,6 +3,7 @@
 mod spaces;
 
 pub(crate) use spaces::{Choice, Spaces};
+use vitrine_shared::cgroup::Dialect;
 
 /// A screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub(crate) enum Fragment {
 pub(crate) const LAB: &str = "#/lab";
 /// Periods that the CPU lens shows: fewest, at first, most.
 const PERIODS: (u32, u32, u32) = (5, 10, 20);
+/// The key that asks for a simulated server.
+const SIM: &str = "sim";
 /// Two eyes as a tree, and what stands below them.
 const TREE: &str = "tree";
 const BOTH: &str = "both";
@@ -59,6 +62,8 @@ pub(crate) struct Spot {
     pub(crate) birth: Option<String>,
     /// After which of its steps, from 1; the last when it is not said.
     pub(crate) frame: Option<usize>,
+    /// Is the server simulated, and in which dialect do its groups speak?
+    pub(crate) sim: Option<Dialect>,
     /// Samples a second; more than it does by itself is asked for by hand, or by a measurement.
     pub(crate) hertz: u8,
 }
@@ -74,6 +79,7 @@ impl Default for Spot {
             both: false,
             spaces: Spaces::default(),
             hertz: HERTZ.1,
+            sim: None,
             birth: None,
             frame: None,
         }
@@ -102,6 +108,7 @@ impl Spot {
                         value.parse().ok().filter(|frame| (1..=MOST_FRAMES).contains(frame))
                 }
                 "w" => spot.periods = clamp_periods(value.parse().ok()),
+                SIM => spot.sim = dialect(value),
                 "hz" => spot.hertz = value.parse().unwrap_or(HERTZ.1).clamp(HERTZ.0, HERTZ.2),
                 _ => spot.spaces.take(key, value),
             }
@@ -123,12 +130,69 @@ impl Spot {
         pairs.extend(self.tree.then(|| format!("ps={TREE}")));
         pairs.extend(self.both.then(|| format!("low={BOTH}")));
         pairs.extend(self.spaces.pairs());
+        pairs.extend(self.sim.map(sim_pair));
         if self.hertz != HERTZ.1 {
             pairs.push(format!("hz={}", self.hertz));
         }
         let view = self.view.as_ref().map_or_else(String::new, |view| format!("/{view}"));
         let mark = if pairs.is_empty() { "" } else { "?" };
         format!("{LAB}{view}{mark}{}", pairs.join("&"))
+    }
+}
+
+/// The dialect of a simulated server; one that is not known is no reason to talk to a real one.
+fn dialect(value: &str) -> Option<Dialect> {
+    Some(if value == "v2" { Dialect::V2 } else { Dialect::V1 })
+}
+
+fn sim_pair(dialect: Dialect) -> String {
+    let value = match dialect {
+        Dialect::V1 => "v1",
+        Dialect::V2 => "v2",
+    };
+    format!("{SIM}={value}")
+}
+
+/// Does the fragment of any screen ask for a simulated server?
+fn parse_sim(hash: &str) -> Option<Dialect> {
+    let (_, query) = hash.split_once('?')?;
+    let value = query.split('&').find_map(|pair| pair.strip_prefix(SIM)?.strip_prefix('='))?;
+    dialect(value)
+}
+
+/// Does the address ask for a simulated server?
+pub(crate) fn sim() -> Option<Dialect> {
+    parse_sim(&hash_now())
+}
+
+/// The fragment of a screen, with the server that one is at.
+pub(crate) fn link(screen: Screen, sim: Option<Dialect>) -> String {
+    let path = match screen {
+        Screen::Start => "#/",
+        Screen::Lab => LAB,
+    };
+    match sim {
+        Some(dialect) => format!("{path}?{}", sim_pair(dialect)),
+        None => path.into(),
+    }
+}
+
+/// The fragment of the same view at another server: what is there is called otherwise.
+pub(crate) fn link_at(sim: Option<Dialect>) -> String {
+    match Spot::parse(&hash_now()) {
+        None => link(Screen::Start, sim),
+        Some(spot) => {
+            let other = Spot { sim, machine: None, group: None, birth: None, frame: None, ..spot };
+            other.hash()
+        }
+    }
+}
+
+/// Goes to a fragment of our own, with a step in the history.
+pub(crate) fn follow(hash: &str) {
+    if let Some(window) = web_sys::window() {
+        // A fragment of our own is always a valid one.
+        let _ = window.location().set_hash(hash);
     }
 }
 
@@ -183,10 +247,7 @@ pub(crate) fn keep(change: impl FnOnce(&mut Spot)) {
 pub(crate) fn to_spot(change: impl FnOnce(&mut Spot)) {
     let mut spot = spot();
     change(&mut spot);
-    if let Some(window) = web_sys::window() {
-        // A fragment of our own is always a valid one.
-        let _ = window.location().set_hash(&spot.hash());
-    }
+    follow(&spot.hash());
 }
 
 /// The fragment now.
@@ -196,14 +257,7 @@ pub(crate) fn current() -> Fragment {
 
 /// Goes to a screen; the browser's back button works.
 pub(crate) fn go(screen: Screen) {
-    let hash = match screen {
-        Screen::Start => "#/",
-        Screen::Lab => LAB,
-    };
-    if let Some(window) = web_sys::window() {
-        // A fragment of our own is always a valid one.
-        let _ = window.location().set_hash(hash);
-    }
+    follow(&link(screen, sim()));
 }
 
 /// Takes the token out of the address and the history, so that it is not shared by accident.
@@ -245,6 +299,21 @@ mod tests {
         assert_eq!((birth.birth.as_deref(), birth.frame), (Some("try-7"), Some(12)));
         assert_eq!(birth.hash(), "#/lab/birth?m=9a4e1d3a6f0b&b=try-7&f=12");
         assert_eq!(Spot::parse("#/lab?hz=10").unwrap().hash(), "#/lab?hz=10");
+    }
+
+    #[test]
+    fn a_link_says_that_the_server_is_simulated() {
+        assert_eq!(parse_sim("#/?sim=v1"), Some(Dialect::V1));
+        assert_eq!(parse_sim("#/lab/cpu?g=c1&sim=v2"), Some(Dialect::V2));
+        assert_eq!(parse_sim("#/lab?sim="), Some(Dialect::V1));
+        for live in ["", "#/", "#/lab", "#/lab?similar=v1", "#token=sim=v1"] {
+            assert_eq!(parse_sim(live), None, "{live}");
+        }
+        assert_eq!(parse("#/?sim=v1"), Fragment::Screen(Screen::Start));
+        let spot = Spot::parse("#/lab/cpu?g=c1&sim=v1").unwrap();
+        assert_eq!((spot.sim, spot.hash().as_str()), (Some(Dialect::V1), "#/lab/cpu?g=c1&sim=v1"));
+        assert_eq!(link(Screen::Lab, Some(Dialect::V2)), "#/lab?sim=v2");
+        assert_eq!(link(Screen::Start, None), "#/");
     }
 
     #[test]

@@ -86,6 +86,8 @@ pub(crate) enum Dialog {
 pub(crate) struct State {
     pub(crate) session: Session,
     pub(crate) link: Link,
+    /// The server is simulated in this page.
+    pub(crate) simulated: bool,
     /// Times the server has welcomed us; a new one means: subscribe again.
     pub(crate) welcomes: u32,
     pub(crate) latency_msec: Option<u32>,
@@ -131,6 +133,11 @@ pub(crate) enum Action {
     Session(Session),
     /// The socket changed.
     Link(Link),
+    /// Everything is of another server from now on: a simulated one, or the live one.
+    Source {
+        /// Is it simulated?
+        simulated: bool,
+    },
     /// A message arrived.
     Heard {
         /// It.
@@ -227,6 +234,7 @@ impl State {
         match action {
             Action::Session(session) => self.set_session(session),
             Action::Link(link) => self.set_link(link),
+            Action::Source { simulated } => self.begin_anew(simulated),
             Action::Heard { message, now_msec } => self.hear(message, now_msec),
             Action::Asked { id, command } => {
                 self.pending.insert(id, command);
@@ -244,6 +252,13 @@ impl State {
             Action::Plan(spec) => self.planned = Some(spec),
             Action::Begun => self.due = None,
         }
+    }
+
+    /// Nothing of one server may be taken for something of another. Numbers that only count up go on.
+    fn begin_anew(&mut self, simulated: bool) {
+        let (welcomes, made) = (self.welcomes, self.made);
+        let session = if simulated { Session::Open } else { Session::Checking };
+        *self = State { session, simulated, welcomes, made, ..State::default() };
     }
 
     fn set_session(&mut self, session: Session) {

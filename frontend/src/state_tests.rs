@@ -205,3 +205,16 @@ fn the_question_goes_when_its_machine_goes() {
     state.apply(event(Event::MachineGone { machine: MACHINE }));
     assert_eq!(state.dialog, None);
 }
+
+#[test]
+fn nothing_of_one_server_is_taken_for_something_of_another() {
+    let mut state = lab();
+    let ask = Command::EndMachine { machine: MACHINE };
+    state.apply(Action::Asked { id: 1, command: ask });
+    state.apply(Action::Source { simulated: true });
+    let expected =
+        State { simulated: true, session: Session::Open, welcomes: 1, ..State::default() };
+    assert_eq!(state, expected, "only the number of welcomes goes on, so that the next is a new one");
+    state.apply(Action::Source { simulated: false });
+    assert_eq!((state.simulated, &state.session, state.welcomes), (false, &Session::Checking, 1));
+}

@@ -45,6 +45,7 @@ pub(crate) mod matrix;
 pub(crate) mod meaning;
 pub(crate) mod refusal;
 pub(crate) mod rosetta;
+pub(crate) mod sim;
 pub(crate) mod step;
 pub(crate) mod truth;
 pub(crate) mod uses;

@@ -1,10 +1,13 @@
-//! The binding to `term.mjs`: bytes of terminals never enter this program.
+//! The binding to `term.mjs`: bytes of terminals never enter this program, but for those of a simulated
+//! server, which is in it.
 
 use js_sys::{Object, Reflect};
 use vitrine_shared::id::TerminalId;
 use wasm_bindgen::prelude::{Closure, wasm_bindgen};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::HtmlElement;
+
+use crate::sim;
 
 #[wasm_bindgen]
 extern "C" {
@@ -57,6 +60,8 @@ pub(crate) struct Attached {
     pub(crate) terminal: Terminal,
     _on_status: Closure<dyn Fn(String)>,
     _on_escape: Closure<dyn Fn()>,
+    /// Of a simulated server.
+    _connect: Option<Closure<dyn Fn() -> Object>>,
 }
 
 impl Drop for Attached {
@@ -89,8 +94,13 @@ pub(crate) async fn attach(
     for (name, value) in values {
         Reflect::set(&options, &name.into(), &value).ok()?;
     }
+    let connect = sim::is_on().then(|| Closure::<dyn Fn() -> Object>::new(move || sim::socket(id)));
+    if let Some(connect) = &connect {
+        Reflect::set(&options, &"connect".into(), connect.as_ref()).ok()?;
+    }
     let terminal = module.create(&options).ok()?;
-    let attached = Attached { terminal, _on_status: on_status, _on_escape: on_escape };
+    let attached =
+        Attached { terminal, _on_status: on_status, _on_escape: on_escape, _connect: connect };
     attached.terminal.attach(&host).ok()?;
     Some(attached)
 }

@@ -7,7 +7,7 @@ use yew::prelude::*;
 use super::parts::{hatch, logo};
 use crate::lens::{self, Lens, Scene};
 use crate::prefs::Theme;
-use crate::route::Screen;
+use crate::route::{self, Screen};
 use crate::state::{Action, Dialog, Link, Session, State};
 use crate::text::Text;
 use crate::ui::{Change, Desk, Ui};
@@ -20,7 +20,7 @@ pub(crate) fn header(ui: &Ui, desk: &Desk, state: &Rc<State>, screen: Screen) ->
         <header class="top">
             <a class="skip" href="#main" onclick={skip_to_main()}>{t.skip}</a>
             {hatch()}
-            <a class="brand" href="#/" aria-label={t.to_start}>{logo()}<span>{"Vitrine"}</span></a>
+            <a class="brand" href={route::link(Screen::Start, route::sim())} aria-label={t.to_start}>{logo()}<span>{"Vitrine"}</span></a>
             <div class="top-lab" hidden={screen == Screen::Start}>
                 {lens::show_if_there(&scene, Lens::Machine)}
             </div>
@@ -61,6 +61,7 @@ fn connection(ui: &Ui, state: &State) -> Html {
 
 fn status(state: &State, t: &'static Text) -> (&'static str, &'static str) {
     match (&state.session, state.link) {
+        (_, Link::Live) if state.simulated => ("is-simulated", t.sim_badge),
         (_, Link::Live) => ("is-live", t.live),
         (Session::SignedOut { .. }, _) => ("is-out", t.signed_out),
         (Session::NoServer, _) => ("is-out", t.no_server),

@@ -9,7 +9,9 @@ use yew::prelude::*;
 use super::figure::Figure;
 use super::parts::TroubleText;
 use super::profile::{begin, offered, profile_choice};
+use super::sim_bar;
 use crate::place::Place;
+use crate::route::{self, Screen};
 use crate::state::{Link, Session, State};
 use crate::text::Text;
 use crate::ui::{use_desk, use_ui};
@@ -45,20 +47,23 @@ pub(crate) fn Start(props: &Props) -> Html {
     let word = match (state.is_starting(), is_lab) {
         (true, _) => t.starting,
         (false, true) => t.start_lab_button,
+        (false, false) if state.simulated => t.sim_start,
         (false, false) => t.start_button,
     };
     html! {
         <main class="start" id="main" tabindex="-1">
             <div class="start-words">
                 <h1>{t.sentence}</h1>
-                <p class="lead">{t.start_lead}</p>
+                <p class="lead">{if state.simulated { t.sim_start_lead } else { t.start_lead }}</p>
                 {profile_choice(&ui, &profiles, profile, &choose)}
                 <div class="start-buttons">
                     <button type="button" class="large" data-test="start" onclick={start}
                         aria-disabled={(!ready).to_string()} aria-describedby="why">{word}</button>
-                    <a class="button" href="#/lab">
+                    <a class="button" href={route::link(Screen::Lab, route::sim())}>
                         {if machine.is_some() { t.back_to_lab } else { t.choose_first }}
                     </a>
+                    <button type="button" class="plain" data-test="sim-try" hidden={state.simulated}
+                        onclick={sim_bar::enter()}>{t.sim_try}</button>
                 </div>
                 <div id="why" class="why" hidden={why.is_none()}>{why.unwrap_or_default()}</div>
                 <TroubleText place={Place::Start} trouble={state.troubles.get(&Place::Start).cloned()} />
@@ -74,6 +79,7 @@ pub(crate) fn why_not(state: &State, t: &'static Text) -> Option<Html> {
     let (words, more) = match (&state.session, state.link) {
         (_, Link::Live) if !state.may_change() => (t.why_viewer, Html::default()),
         (_, Link::Live) => return None,
+        _ if state.simulated => (t.sim_loading, Html::default()),
         (Session::Checking, _) => (t.why_checking, Html::default()),
         (Session::SignedOut { token_refused: true }, _) => (t.why_token_refused, Html::default()),
         (Session::SignedOut { .. }, _) => {

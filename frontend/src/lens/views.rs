@@ -16,10 +16,13 @@ use crate::components::machine::machine_tools;
 use crate::components::matrix::matrix;
 use crate::components::rosetta::rosetta;
 use crate::components::start::why_not;
+use crate::components::time_tools::TimeTools;
 use crate::components::truth::truth;
 use crate::components::uses::uses;
 use crate::leaks::can_be_asked;
 use crate::place::Place;
+use crate::sim::Make;
+use crate::sim::model::make;
 
 /// Shows what is in the file of the lab.
 pub(super) fn show_lab(scene: &Scene<'_>, lens: Lens) -> Html {
@@ -46,8 +49,17 @@ pub(super) fn show(scene: &Scene<'_>, lens: Lens) -> Html {
         | Lens::Truth
         | Lens::Birth
         | Lens::Leaks
-        | Lens::Explain => Html::default(),
+        | Lens::Explain
+        | Lens::Time => Html::default(),
     }
+}
+
+/// Makes the simulated server.
+pub(super) const MODEL: Make = make;
+
+/// Shows what is in the file of the simulator.
+pub(super) fn show_time(scene: &Scene<'_>, _: Lens) -> Html {
+    html! { <TimeTools key="time" act={scene.desk.act.clone()} /> }
 }
 
 /// Shows what is in the file of what is told of containers.

@@ -50,6 +50,27 @@ words! {
     why_no_server: "No server answers behind this page. The figure works without one; to start a real container, run the server on a Linux machine:"
         / "这个页面背后没有服务器应答。右边的图不需要服务器；要启动真正的容器，请在一台 Linux 机器上运行服务器：";
 
+    // A simulated server.
+    sim_badge: "simulated" / "模拟";
+    sim_title: "Simulator" / "模拟器";
+    sim_words: "No number here is measured: a model of the kernel’s rules makes all of them, in this page."
+        / "这里没有一个数字是测量出来的：都由本页里一个内核规则的模型算出。";
+    sim_leave: "Back to the live server" / "回到真实的服务器";
+    sim_enter: "Go on with the simulator" / "改用模拟器继续";
+    sim_try: "Try it without a server" / "不用服务器，先试试";
+    sim_loading: "One moment: the simulator is being loaded." / "请稍候：正在加载模拟器。";
+    sim_start_lead: "One click starts a simulated container in this page. You see it twice: as the host sees it, and as it sees itself."
+        / "点一下，就在本页里启动一个模拟的容器。同一个进程你会看到两次：宿主机眼中的它，和它眼中的自己。";
+    sim_start: "Start a simulated container" / "启动一个模拟的容器";
+    sim_offer_signed_out: "This browser is not signed in to the server. The same works in a simulator, here in the page."
+        / "这个浏览器还没有登录服务器。同样的事可以在本页的模拟器里做。";
+    sim_offer_no_server: "No server answers. The same works in a simulator, here in the page."
+        / "没有服务器应答。同样的事可以在本页的模拟器里做。";
+    sim_offer_lost: "The line to the server is broken; it is tried again all the time. Until then the same works in a simulator, here in the page."
+        / "与服务器的连接断了，正在不断重试。在那之前，同样的事可以在本页的模拟器里做。";
+    sim_offer_full: "The server is full. The same works in a simulator, here in the page."
+        / "服务器已满。同样的事可以在本页的模拟器里做。";
+
     // The figure of the start page.
     simulated: "simulated in this page" / "本页内模拟";
     figure_question: "Whose PID 1 is this?" / "这是谁的 PID 1？";

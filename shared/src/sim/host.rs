@@ -6,7 +6,8 @@
 //!
 //! In reading order: this file (who is asked what), `machine` and `container` (births and ends),
 //! `groups` and `knobs` (limits), `running` (commands whose output is the answer), `sample`, `close` and
-//! `discover` (what is observed), `news` (what feeds tell by themselves), `terminal` and `keys`.
+//! `discover` (what is observed), `news` (what feeds tell by themselves), `terminal` and `keys`, and `record`
+//! (a server that can be taken back to an earlier moment).
 //!
 //! What the model cannot do is refused, as the live server refuses what its host lacks. Nothing is made
 //! up: a birth has the steps that the model took, and their times are typical ones ([`steps`]).
@@ -21,6 +22,7 @@ mod keys;
 mod knobs;
 mod machine;
 mod news;
+pub mod record;
 mod root;
 mod running;
 mod sample;

@@ -1,0 +1,22 @@
+//! The words of the simulator's controls.
+
+use crate::prefs::Lang;
+
+words! {
+    time: "Time of the simulator" / "模拟器的时间";
+    back: "Back 1 s" / "退回 1 秒";
+    pause: "Hold" / "停住";
+    step: "One period" / "走一个周期";
+    pace: "Pace" / "快慢";
+    pace_real: "real time" / "实时";
+    pace_slow: "10 times slower" / "慢 10 倍";
+    pace_slowest: "200 times slower: a period takes 20 s" / "慢 200 倍：一个周期走 20 秒";
+}
+
+/// "This browser keeps up 60 % of the pace."
+pub(crate) fn late(lang: Lang, percent: u32) -> String {
+    lang.pick(
+        format!("This browser keeps up {percent} % of the pace."),
+        format!("这个浏览器只跟得上 {percent} % 的速度。"),
+    )
+}
