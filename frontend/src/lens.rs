@@ -94,7 +94,8 @@ enum Part {
 
 impl Part {
     /// In the order in which they are fetched.
-    const ALL: [Part; 3] = [Part::Lab, Part::Lenses, Part::Told];
+    // The simulator too, the last: when it is needed, its server may have gone.
+    const ALL: [Part; 4] = [Part::Lab, Part::Lenses, Part::Told, Part::Sim];
 }
 
 /// A lens with a button in the bar over the figure.

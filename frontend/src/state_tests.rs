@@ -214,7 +214,10 @@ fn nothing_of_one_server_is_taken_for_something_of_another() {
     state.apply(Action::Source { simulated: true });
     let expected =
         State { simulated: true, session: Session::Open, welcomes: 1, ..State::default() };
-    assert_eq!(state, expected, "only the number of welcomes goes on, so that the next is a new one");
+    assert_eq!(
+        state, expected,
+        "only the number of welcomes goes on, so that the next is a new one"
+    );
     state.apply(Action::Source { simulated: false });
     assert_eq!((state.simulated, &state.session, state.welcomes), (false, &Session::Checking, 1));
 }
