@@ -94,10 +94,13 @@ describe('the CPU lens', () => {
   });
 
   here('the slider is the same hand', async (page) => {
+    const before = Number(said(0, 'cpu.cfs_quota_us'));
     await hook(page, 'quota-slider').focus();
     await page.keyboard.press('ArrowRight');
-    await until('one per cent more', () => Number(said(0, 'cpu.cfs_quota_us')) === 51_000);
-    await until('the page has heard of it', async () => (await hook(page, 'quota').inputValue()) === '51000');
+    await until('one per cent more', () => Number(said(0, 'cpu.cfs_quota_us')) === before + 1_000);
+    await until('the page has heard of it', async () => await hook(page, 'quota').inputValue() === String(before + 1_000));
+    await page.keyboard.press('ArrowLeft');
+    await until('and back', () => Number(said(0, 'cpu.cfs_quota_us')) === before);
   });
 
   here('the time cursor speaks of a moment of the minute as well', async (page) => {

@@ -71,6 +71,8 @@ pub(crate) fn binary(project: &Project, out: &Path) -> Result<PathBuf> {
     let built = project.path(&format!("target/{TARGET}/dist/vitrine"));
     fs::create_dir_all(out).with_context(|| format!("make {}", out.display()))?;
     let binary = out.join("vitrine");
+    // One that runs cannot be written to, but it can make room.
+    let _ = fs::remove_file(&binary);
     fs::copy(&built, &binary).with_context(|| format!("copy {}", built.display()))?;
     let bytes = fs::read(&binary)?;
     if let Some(loader) = elf::interpreter(&bytes).context("read the program's ELF header")? {

@@ -296,15 +296,15 @@ fn tools(
     html! {
         <div class="birth-tools">
             <div class="birth-buttons" role="group" aria-label={t.line}>
-                {button("first", "⏮", t.first, Go::First, is_first)}
-                {button("back", "◀", t.back, Go::Back, is_first)}
+                {button("first", "⇤", t.first, Go::First, is_first)}
+                {button("back", "←", t.back, Go::Back, is_first)}
                 {if still { Html::default() } else if playing {
-                    button("play", "❚❚", t.pause, Go::Play, false)
+                    button("play", "||", t.pause, Go::Play, false)
                 } else {
                     button("play", "▷", t.play, Go::Play, false)
                 }}
-                {button("forward", "▶", t.forward, Go::Forward, is_last)}
-                {button("last", "⏭", t.last, Go::Last, is_last)}
+                {button("forward", "→", t.forward, Go::Forward, is_last)}
+                {button("last", "⇥", t.last, Go::Last, is_last)}
             </div>
             <span class="number" data-test="birth-place">{words::place(ui.lang, at + 1, count)}</span>
             <label class="birth-log"><input type="checkbox" class="switch" role="switch" data-test="birth-log"

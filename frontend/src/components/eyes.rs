@@ -49,8 +49,11 @@ pub(crate) fn Eyes(props: &Props) -> Html {
         None => Default::default(),
     };
     let joined = container_rows.iter().map(|row| row.host_pid).collect();
-    use_threads(&region, &threads, joined);
     let sight = use_in_sight(&region, "[data-host-pid]", host_rows.len());
+    let drawn = |rows: &[Row<'_>]| -> Vec<u32> {
+        rows[sight.of(rows.len())].iter().map(|row| row.host_pid).collect()
+    };
+    use_threads(&region, &threads, joined, (drawn(&host_rows), drawn(&container_rows), tree));
     {
         let region = region.clone();
         let seen: Vec<u32> = host_rows.iter().map(|row| row.host_pid).collect();

@@ -45,17 +45,20 @@ struct Loom {
     frame: Option<AnimationFrame>,
 }
 
-/// Draws the threads between the rows of `region` in the SVG element `canvas`, after every render
-/// and whenever the region changes its size.
+/// The rows that are drawn in each eye, by host PID and in their order, and whether as trees.
+pub(crate) type Drawn = (Vec<u32>, Vec<u32>, bool);
+
+/// Draws the threads between the rows of `region` in the SVG element `canvas`: anew when other
+/// rows are drawn, and when an eye changes its size. Numbers that change in their rows move
+/// nothing, and measuring a page that has just changed is what costs most of a sample.
 #[hook]
-pub(crate) fn use_threads(region: &NodeRef, canvas: &NodeRef, joined: BTreeSet<u32>) {
+pub(crate) fn use_threads(region: &NodeRef, canvas: &NodeRef, joined: BTreeSet<u32>, drawn: Drawn) {
     let loom = use_mut_ref(Loom::default);
     let (region, canvas) = (region.clone(), canvas.clone());
     {
         let (loom, region, canvas) = (Rc::clone(&loom), region.clone(), canvas.clone());
-        // No dependencies: rows may have moved in any render.
-        use_effect(move || {
-            loom.borrow_mut().join(joined);
+        use_effect_with((joined, drawn), move |(joined, _)| {
+            loom.borrow_mut().join(joined.clone());
             weave(&loom, &region, &canvas);
         });
     }
@@ -64,8 +67,12 @@ pub(crate) fn use_threads(region: &NodeRef, canvas: &NodeRef, joined: BTreeSet<u
         let again = Rc::clone(&loom);
         let measure = Closure::<dyn Fn()>::new(move || weave(&loom, &region, &canvas));
         let observer = ResizeObserver::new(measure.as_ref().unchecked_ref()).ok();
-        if let (Some(observer), Some(element)) = (&observer, &observed) {
-            observer.observe(element);
+        if let (Some(observer), Some(region)) = (&observer, &observed) {
+            observer.observe(region);
+            let eyes = region.children();
+            (0..eyes.length())
+                .filter_map(|at| eyes.item(at))
+                .for_each(|eye| observer.observe(&eye));
         }
         move || {
             if let Some(observer) = observer {

@@ -17,8 +17,8 @@ words! {
     no_limit: "no limit" / "不限";
     the_cap: "the machine’s cap" / "机器的上限";
     birth: "its birth" / "它的诞生";
-    unlimited: "It has no limits of its own yet: what it is told may be true of the machine."
-        / "它自己还没有限制：它听到的对机器来说也许是真的。";
+    unlimited: "Its CPU and its memory are not both limited yet: what it is told may be true of the machine."
+        / "它的 CPU 和内存还没有都设上限：它听到的对机器来说也许是真的。";
     limit_it: "Give it half a CPU and 64 MiB" / "给它半个 CPU 和 64 MiB";
 
     switch: "What lies on the files of its /proc" / "它的 /proc 文件上盖着什么";
