@@ -6,6 +6,7 @@ import { after, before, describe } from 'node:test';
 import { axe, tellViolations, until, watch } from './harness.mjs';
 import { BIRTH_MSEC, LOCALE, ask, cpuNow, fits, hook, mayStart, open, prompt, screen, setQuota, spec } from './lab.mjs';
 import { browser, onStage, server } from './stage.mjs';
+import { VIEWS, leave, oneLanguage, show } from './views.mjs';
 
 const BADGE = { en: 'simulated', zh: '模拟' };
 
@@ -105,6 +106,18 @@ for (const lang of ['en', 'zh']) {
       assert.equal(await ask(page, 'echo on "and" on'), 'on and on');
       await until('a fifth again', async () => Math.abs(await cpuNow(page) - 20) <= 3, { msec: 8000 });
     });
+
+    for (const view of VIEWS) {
+      here(`${view.name} works there too`, async (page) => {
+        await page.evaluate((hash) => { location.hash = `${hash}?sim=v1`; }, view.hash);
+        await show(page, server, view);
+        await labelled(page);
+        await oneLanguage(page, lang, view.name);
+        if (lang === 'en') await axe(page, `${view.name} of a simulated server`);
+        if (process.env.VITRINE_SHOTS) await page.screenshot({ path: `${process.env.VITRINE_SHOTS}/${view.name}-${lang}.png` });
+        if (view.name !== 'forge') await leave(page, server, view);
+      });
+    }
 
     here('and the way back is there', async (page) => {
       await hook(page, 'sim-leave').click();
