@@ -94,6 +94,9 @@ fn each_side_is_what_a_shell_there_prints() {
     assert_eq!((here.text.as_str(), here.status), ("out\nerr\n", 7));
     assert_eq!((there.text.as_str(), there.status), ("out\nerr\n", 7));
     assert_eq!(both(&mut page, at, "test $(hostname | cut -c1-7) = machine").0.status, 1);
+    // A shell waits for a child without a signal in between (`sigsuspend`).
+    let (here, there) = both(&mut page, at, "sleep 0.1 & wait $!; echo $?");
+    assert_eq!((here.text.as_str(), there.text.as_str()), ("0\n", "0\n"));
     // Standard input is empty: nothing waits for it.
     assert_eq!(both(&mut page, at, "cat").1.status, 0);
     // The feed tells what was run, to whoever looks at the machine.

@@ -11,6 +11,7 @@
 //! - [`both`]: one line, run in a container and in its machine
 //! - [`shell`], [`lab`], [`lab_docker`], [`lab_groups`], [`lab_shut`]: a shell in the machine
 //!   itself, and what profile `lab` opens and does not
+//! - [`transcripts`]: what the simulator says beside what a machine says
 //! - [`streams`]: standard streams that are full or closed
 //! - [`beyond`]: TLS, and listening beyond loopback
 //! - [`serve`], [`knobs`], [`killed`], [`protocol`], [`protocol_doc`]: `vitrine serve` and its three processes
@@ -63,6 +64,7 @@ mod serve;
 mod shell;
 mod spaces;
 mod streams;
+mod transcripts;
 mod truth;
 mod tty;
 mod views;

@@ -16,7 +16,7 @@ mod scene;
 use std::time::Duration;
 
 use harness::busy::Dice;
-use scene::{Measured, Scene};
+use scene::Scene;
 
 /// Settings that are tried without being told: more, by `VITRINE_SETTINGS`, on a quiet machine.
 const SETTINGS: usize = 3;
@@ -38,7 +38,7 @@ fn the_model_does_what_the_kernel_does() {
         let scene = Scene::draw(&mut dice, &cpus);
         let (real, model) = (kernel::run(&scene, HOW_LONG), scene::run(&scene, &cpus, HOW_LONG));
         for (at, (real, model)) in real.iter().zip(&model).enumerate() {
-            let apart = apart(real, model);
+            let apart = real.apart(model);
             println!(
                 "{number:3}.{at} {:5.1} {:5.1} | {real} | {model} | {}",
                 apart.0, apart.1, scene.groups[at]
@@ -49,11 +49,6 @@ fn the_model_does_what_the_kernel_does() {
     let median = report(&mut worst);
     let seed = dice.seed;
     assert!(median.0 <= APART.0 && median.1 <= APART.1, "VITRINE_SEED={seed}: {median:?}");
-}
-
-/// In points: of one CPU, of the periods.
-fn apart(real: &Measured, model: &Measured) -> (f64, f64) {
-    ((real.usage - model.usage).abs(), (real.throttled - model.throttled).abs())
 }
 
 /// Prints median and worst of both; tells the medians.

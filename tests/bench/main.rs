@@ -10,6 +10,7 @@
 mod click;
 mod cpu;
 mod kill;
+mod model;
 mod peers;
 #[allow(dead_code, reason = "shared with the soak")]
 mod table;
@@ -18,6 +19,12 @@ mod terminal;
 #[allow(dead_code, reason = "each of the test programs uses its part")]
 #[path = "../harness/mod.rs"]
 mod harness;
+#[allow(clippy::unwrap_used, reason = "a part of the test of the same name")]
+#[path = "../model/kernel.rs"]
+mod kernel;
+#[allow(clippy::unwrap_used, reason = "a part of the test of the same name")]
+#[path = "../model/scene.rs"]
+mod scene;
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
@@ -25,12 +32,13 @@ use nix::sched::{CloneFlags, unshare};
 /// A bench: its name, and what it does in so many rounds.
 type Bench = (&'static str, fn(usize));
 
-const BENCHES: [Bench; 5] = [
+const BENCHES: [Bench; 6] = [
     ("run", peers::bench),
     ("click", click::bench),
     ("kill", kill::bench),
     ("terminal", terminal::bench),
     ("cpu", cpu::bench),
+    ("model", model::bench),
 ];
 
 fn main() {

@@ -42,6 +42,13 @@ pub(crate) struct Measured {
     pub(crate) throttled: f64,
 }
 
+impl Measured {
+    /// How far the two are apart in points: of one CPU, of the periods.
+    pub(crate) fn apart(&self, other: &Measured) -> (f64, f64) {
+        ((self.usage - other.usage).abs(), (self.throttled - other.throttled).abs())
+    }
+}
+
 impl fmt::Display for Measured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:6.1} % {:5.1} %", self.usage, self.throttled)

@@ -32,6 +32,8 @@ pub(crate) enum Bench {
     Terminal,
     /// The CPU that the page shows beside the kernel's counter, under 30 settings
     Cpu,
+    /// The simulator's CPU beside the kernel's, under 60 settings
+    Model,
     /// CPU of the observer's tick beside top
     Observer,
     /// Navigation to interactive in Chromium, plain and slowed down
@@ -70,6 +72,7 @@ impl Bench {
         match self {
             Bench::Run => &[Need::Busybox, Need::Bubblewrap, Need::Crun, Need::Runc],
             Bench::Click | Bench::Kill | Bench::Terminal | Bench::Cpu => &[Need::Busybox],
+            Bench::Model => &[],
             Bench::Observer => &[Need::Procps],
             Bench::Page | Bench::Live | Bench::Lighthouse | Bench::Heap => {
                 &[Need::Npm, Need::Busybox, Need::Chromium, Need::ChineseFont]

@@ -54,6 +54,12 @@ pub enum Errno {
     /// Read-only.
     #[error("Read-only file system")]
     Erofs,
+    /// A name of more than 255 bytes, a path of more than 4,095.
+    #[error("File name too long")]
+    Enametoolong,
+    /// Links that lead to links for ever.
+    #[error("Too many levels of symbolic links")]
+    Eloop,
 }
 
 impl Errno {
@@ -77,6 +83,8 @@ impl Errno {
             Errno::Erange => "ERANGE",
             Errno::Eopnotsupp => "EOPNOTSUPP",
             Errno::Erofs => "EROFS",
+            Errno::Enametoolong => "ENAMETOOLONG",
+            Errno::Eloop => "ELOOP",
         }
     }
 }

@@ -6,6 +6,7 @@
 
 mod charge;
 mod files;
+mod members;
 mod write;
 
 #[cfg(test)]
@@ -65,6 +66,9 @@ struct Directory {
     burst_usec: u64,
     /// v2: what the children have.
     handed_on: ControllerSet,
+    /// v1: two switches that nothing here looks at.
+    notify_on_release: bool,
+    clone_children: bool,
 }
 
 /// A process as the controllers know it.
@@ -73,6 +77,8 @@ struct Member {
     /// Its directory in each hierarchy.
     at: Vec<GroupKey>,
     task: Option<TaskKey>,
+    /// By a signal.
+    stopped: bool,
     /// Bytes of its own memory, by the account that they were charged to.
     charged: Vec<(AccountKey, u64)>,
 }
@@ -240,11 +246,25 @@ impl Groups {
             .flat_map(|key| self.way_up(*key))
             .find(|key| self.all[key.0].pids.max.is_some_and(|max| self.count(*key) >= max));
         if let Some(full) = full {
-            self.all[full.0].pids.refused += 1;
+            self.refused(&at, full);
             return Err(Errno::Eagain);
         }
-        self.members.insert(proc, Member { at, task: None, charged: Vec::new() });
+        self.members.insert(proc, Member { at, task: None, stopped: false, charged: Vec::new() });
         Ok(())
+    }
+
+    /// v1 counts a birth that was refused where it would have been; v2, since 6.12, at the limit and above.
+    fn refused(&mut self, at: &[GroupKey], full: GroupKey) {
+        let counts: Vec<GroupKey> = match self.dialect {
+            Dialect::V1 => {
+                let own = |key: &&GroupKey| self.is_below(**key, full);
+                at.iter().find(own).copied().into_iter().collect()
+            }
+            Dialect::V2 => self.way_up(full).collect(),
+        };
+        for key in counts {
+            self.all[key.0].pids.refused += 1;
+        }
     }
 
     /// A process has ended: its memory is given back.
@@ -273,12 +293,6 @@ impl Groups {
         self.members.get(&proc)?.at.get(hierarchy).copied()
     }
 
-    /// The CPU group that a process's task belongs to.
-    pub fn cpu_group_of(&self, proc: Proc) -> cpu::Group {
-        let at = self.members.get(&proc).into_iter().flat_map(|member| &member.at);
-        at.filter_map(|key| self.all[key.0].cpu).next().unwrap_or(cpu::ROOT)
-    }
-
     /// What a directory is for the scheduler; in v1 only one of its hierarchy is anything.
     pub fn cpu(&self, key: GroupKey) -> Option<cpu::Group> {
         self.all[key.0].cpu
@@ -287,11 +301,6 @@ impl Groups {
     /// What a directory is for the memory.
     pub fn account(&self, key: GroupKey) -> Option<AccountKey> {
         self.all[key.0].account
-    }
-
-    /// On how many CPUs a process may run.
-    pub fn cpus_allowed(&self, proc: Proc) -> usize {
-        self.members.get(&proc).map_or(0, |member| self.cpus_of(member).len())
     }
 
     /// Who is in a directory, not below it.
@@ -322,7 +331,8 @@ impl Groups {
         // v2: no processes in a group that hands controllers on, but for the root.
         if self.dialect == Dialect::V2
             && it.parent.is_some()
-            && it.handed_on != ControllerSet::default()
+            && !it.handed_on.is_empty()
+            && !self.can_be_thread_root(key)
         {
             return Err(Errno::Ebusy);
         }
@@ -335,32 +345,6 @@ impl Groups {
         }
         self.place(machine, proc);
         Ok(())
-    }
-
-    /// Puts the task of a process where its groups say: its CPU group, its CPUs, the freezer.
-    fn place(&self, machine: &mut Machine<'_>, proc: Proc) {
-        let Some(member) = self.members.get(&proc) else { return };
-        let Some(task) = member.task else { return };
-        let mask = self.cpus_of(member).into_iter().fold(0, |mask, cpu| mask | 1 << cpu);
-        let frozen = member.at.iter().any(|key| self.way_up(*key).any(|at| self.all[at.0].frozen));
-        // A task that has ended meanwhile needs no place.
-        let _ = machine.cpus.move_task(task, self.cpu_group_of(proc));
-        let _ = machine.cpus.set_affinity(task, CpuMask(mask));
-        let _ = machine.cpus.freeze_task(task, frozen);
-    }
-
-    fn place_all(&self, machine: &mut Machine<'_>, below: GroupKey) {
-        for (proc, member) in &self.members {
-            if member.at.iter().any(|at| self.is_below(*at, below)) {
-                self.place(machine, *proc);
-            }
-        }
-    }
-
-    fn cpus_of(&self, member: &Member) -> Vec<usize> {
-        let set =
-            member.at.iter().find(|key| self.has(self.all[key.0].hierarchy, Controller::Cpuset));
-        set.map(|key| self.effective_cpus(*key)).unwrap_or_else(|| (0..self.n_cpus).collect())
     }
 
     /// The CPUs that are really there for a group: its own, else those above (v2), never more.
@@ -392,6 +376,8 @@ impl Directory {
             period_usec: 100_000,
             burst_usec: 0,
             handed_on: ControllerSet::default(),
+            notify_on_release: false,
+            clone_children: false,
         }
     }
 }

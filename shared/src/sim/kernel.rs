@@ -21,7 +21,7 @@ use super::cpu::{Cpus, Hardware, TaskKey};
 use super::errno::Errno;
 use super::groups::{Groups, Machine};
 use super::memory::Memory;
-use super::procs::{Proc, Procs, SpaceKey};
+use super::procs::{Proc, Procs, Signal, SpaceKey};
 use crate::cgroup::Dialect;
 use crate::namespace::Namespace;
 
@@ -81,6 +81,8 @@ pub struct Kernel {
     /// The mounts of each mount namespace, the oldest first.
     mounts: BTreeMap<SpaceKey, Vec<Mount>>,
     trees: Vec<Tree>,
+    /// Signals for those who are frozen: from whom, to whom.
+    pending: Vec<(Proc, Proc, Signal)>,
     /// Where each cgroup namespace has its root, by hierarchy.
     cgroup_roots: BTreeMap<SpaceKey, Vec<super::groups::GroupKey>>,
 }
@@ -100,6 +102,7 @@ impl Kernel {
             about: BTreeMap::new(),
             mounts: BTreeMap::new(),
             trees: vec![Tree::of_a_machine()],
+            pending: Vec::new(),
             cgroup_roots: BTreeMap::new(),
         };
         kernel.boot();

@@ -72,6 +72,8 @@ struct Process {
     time_for_children: SpaceKey,
     /// Signals that it handles or ignores by its own will.
     wanted: Vec<Signal>,
+    /// By `STOP`, until `CONT`.
+    stopped: bool,
 }
 
 /// All processes and namespaces.
@@ -105,6 +107,7 @@ impl Procs {
             pid_for_children: keys[position(Namespace::Pid)],
             time_for_children: keys[position(Namespace::Time)],
             wanted: Vec::new(),
+            stopped: false,
         });
         procs.spaces[position(Namespace::Pid)].set_init(Proc(0));
         procs

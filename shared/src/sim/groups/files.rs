@@ -219,7 +219,8 @@ impl Groups {
                 u8::from(self.count(key) > 0),
                 u8::from(self.is_frozen(key))
             ),
-            "cgroup.clone_children" | "notify_on_release" => "0".into(),
+            "cgroup.clone_children" => u8::from(it.clone_children).to_string(),
+            "notify_on_release" => u8::from(it.notify_on_release).to_string(),
             _ => return None,
         })
     }

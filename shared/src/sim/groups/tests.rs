@@ -132,7 +132,7 @@ fn a_v1_cpuset_with_nothing_in_it_takes_nobody() {
     stage.cpus.advance(100_000_000);
     assert!(stage.cpus.current(0).is_none() && stage.cpus.current(1).is_some());
     refuses(&mut stage, group, "cpuset.cpus", "", Errno::Enospc);
-    refuses(&mut stage, group, "cpuset.cpus", "7", Errno::Einval);
+    refuses(&mut stage, group, "cpuset.cpus", "7", Errno::Erange);
     let child = stage.make(group, "child").unwrap();
     refuses(&mut stage, child, "cpuset.cpus", "0", Errno::Eacces);
 }
@@ -183,12 +183,18 @@ fn v2_hands_controllers_on() {
     assert_eq!(stage.groups.files(child).iter().filter(|name| name.starts_with("cpu.")).count(), 0);
     refuses(&mut stage, group, "cgroup.subtree_control", "+io", Errno::Einval);
     refuses(&mut stage, child, "cgroup.subtree_control", "+cpu", Errno::Enoent);
-    stage.write(group, "cgroup.subtree_control", "+cpu").unwrap();
-    refuses(&mut stage, root, "cgroup.subtree_control", "-cpu", Errno::Ebusy);
     let busy = stage.busy();
-    assert_eq!(stage.enter(busy, group), Err(Errno::Ebusy));
+    // Without memory among them, processes beside groups are fine as long as nobody is in these.
+    stage.write(group, "cgroup.subtree_control", "+cpu").unwrap();
+    stage.enter(busy, group).unwrap();
+    refuses(&mut stage, group, "cgroup.subtree_control", "+memory", Errno::Ebusy);
     stage.enter(busy, child).unwrap();
-    refuses(&mut stage, child, "cgroup.subtree_control", "+cpu", Errno::Ebusy);
+    let other = stage.busy();
+    assert_eq!(stage.enter(other, group), Err(Errno::Ebusy));
+    stage.write(group, "cgroup.subtree_control", "+memory").unwrap();
+    refuses(&mut stage, root, "cgroup.subtree_control", "-cpu", Errno::Ebusy);
+    assert_eq!(stage.enter(busy, group), Err(Errno::Ebusy));
+    refuses(&mut stage, child, "cgroup.subtree_control", "+memory", Errno::Ebusy);
     stage.write(child, "cpu.max", "20000 100000").unwrap();
     stage.cpus.advance(1_000_000_000);
     assert!(stage.read(child, "cpu.stat").contains("\nnr_throttled 10\n"));

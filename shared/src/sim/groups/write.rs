@@ -1,7 +1,7 @@
 //! What the kernel does with what is written to a group's files, and how it says no.
 
 use super::{Controller, Dialect, Errno, GroupKey, Groups, Machine};
-use crate::cgroup::shares_of_weight;
+use crate::cgroup::{ControllerSet, shares_of_weight};
 use crate::sim::cpu::Bandwidth;
 use crate::sim::memory::MemoryLimits;
 use crate::spec::parse_cpu_list;
@@ -35,11 +35,15 @@ impl Groups {
             }
             "cpuset.cpus" => self.write_cpus(machine, key, text),
             "cpuset.mems" => {
-                self.all[key.0].mems = match text {
+                let mems = match text {
                     "0" => true,
                     "" => false,
                     _ => return Err(Errno::Einval),
                 };
+                if !mems && self.dialect == Dialect::V1 && self.procs(key).next().is_some() {
+                    return Err(Errno::Enospc);
+                }
+                self.all[key.0].mems = mems;
                 Ok(())
             }
             "memory.limit_in_bytes" | "memory.max" | "memory.high" | "memory.swap.max" => {
@@ -64,12 +68,21 @@ impl Groups {
                 };
                 self.freeze(machine, key, frozen)
             }
-            "cgroup.freeze" => self.freeze(machine, key, switch(text)?),
+            "cgroup.freeze" => match text.parse::<i32>() {
+                Ok(frozen @ 0..=1) => self.freeze(machine, key, frozen == 1),
+                Ok(_) => Err(Errno::Erange),
+                Err(_) => Err(Errno::Einval),
+            },
             "cgroup.subtree_control" => self.hand_on(key, text),
-            "memory.failcnt"
-            | "memory.max_usage_in_bytes"
-            | "notify_on_release"
-            | "cgroup.clone_children" => Ok(()),
+            "notify_on_release" => {
+                self.all[key.0].notify_on_release = number(text)? != 0;
+                Ok(())
+            }
+            "cgroup.clone_children" => {
+                self.all[key.0].clone_children = number(text)? != 0;
+                Ok(())
+            }
+            "memory.failcnt" | "memory.max_usage_in_bytes" => Ok(()),
             _ => Err(Errno::Einval),
         }
     }
@@ -179,7 +192,7 @@ impl Groups {
             }
         };
         if cpus.iter().any(|cpu| *cpu >= self.n_cpus) {
-            return Err(Errno::Einval);
+            return Err(Errno::Erange);
         }
         if self.dialect == Dialect::V1 {
             // No more than above, no less than below, and not nothing while somebody is in it.
@@ -250,7 +263,10 @@ impl Groups {
             }
         }
         let is_root = self.parent(key).is_none();
-        if !is_root && !set.is_empty() && self.procs(key).next().is_some() {
+        let new = set.iter().filter(|it| !self.all[key.0].handed_on.has(*it));
+        let new: ControllerSet = new.collect();
+        let threaded = !new.has(Controller::Memory) && self.can_be_thread_root(key);
+        if !is_root && !new.is_empty() && !threaded && self.procs(key).next().is_some() {
             return Err(Errno::Ebusy);
         }
         self.all[key.0].handed_on = set;

@@ -60,7 +60,6 @@ pub(super) fn born(
     let first = kernel.init();
     let forked = kernel.fork(first, late);
     let init = at(StepName::Clone, "clone3", forked)?;
-    kernel.exec(init, &["init".into()]);
     let done = finish(kernel, init, cap, uid_base, short, steps);
     if done.is_err() {
         // Nothing is left of it.
@@ -111,6 +110,8 @@ fn finish(
     at(StepName::PivotRoot, "mount the groups", kernel.mount_cgroups(init))?;
     let count = kernel.groups().hierarchies().len();
     steps.done(StepName::PivotRoot, format!("mount(cgroup) ×{count}; pivot_root(\".\", \".\")"));
+    // Not before it has its ids: who is nobody loses what may be done by it.
+    kernel.exec(init, &["init".into()]);
     steps.done(StepName::Execve, "close_range(…); execveat(init)");
     Ok(())
 }

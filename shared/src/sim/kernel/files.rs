@@ -1,6 +1,7 @@
 //! Files by their paths: reading, writing, listing, making and removing.
 
 use super::mounts::{MountWhat, Place};
+use super::of_proc;
 use super::tree::Node;
 use super::{Errno, Kernel, Proc};
 
@@ -104,12 +105,17 @@ impl Kernel {
             MountWhat::Tree { tree, from } => {
                 self.trees[tree].write(&format!("{from}{}", place.inner), "", append)
             }
-            _ => match self.kind_of(proc, &place) {
-                Ok(Kind::Directory) => Err(Errno::Eisdir),
-                Ok(_) => Ok(()),
+            ref what => match (self.kind_of(proc, &place), what) {
+                (Ok(Kind::Directory), _) => Err(Errno::Eisdir),
+                (Ok(_), MountWhat::Proc(_)) if !of_proc::is_written(&place.inner) => {
+                    Err(Errno::Eacces)
+                }
+                (Ok(_), _) => Ok(()),
                 // Nobody makes files there.
-                Err(Errno::Enoent) => Err(Errno::Eacces),
-                Err(errno) => Err(errno),
+                (Err(Errno::Enoent), MountWhat::Cgroup { .. } | MountWhat::Sys) => {
+                    Err(Errno::Eacces)
+                }
+                (Err(errno), _) => Err(errno),
             },
         }
     }

@@ -106,6 +106,7 @@ impl Kernel {
             let name = first.rsplit('/').next().unwrap_or(first);
             about.name = name.chars().take(15).collect();
             about.argv = argv.to_vec();
+            self.procs.exec(proc);
         }
     }
 
@@ -161,9 +162,33 @@ impl Kernel {
 
     /// `kill(2)`. Tells who ended by it.
     pub fn kill(&mut self, sender: Proc, target: Proc, signal: Signal) -> Result<Vec<Proc>, Errno> {
+        // In v1 a frozen process dies when it is thawed; in v2 it dies.
+        if self.groups.dialect() == Dialect::V1 && self.groups.is_frozen_proc(target) {
+            let known = |it: &(_, Proc, Signal)| (it.1, it.2) == (target, signal);
+            if !self.pending.iter().any(known) {
+                self.pending.push((sender, target, signal));
+            }
+            return Ok(Vec::new());
+        }
         let ended = self.procs.kill(sender, target, signal)?;
+        let stopped = self.procs.is_stopped(target);
+        let (groups, mut machine) = self.machine();
+        groups.stop(&mut machine, target, stopped);
         self.release(&ended);
         Ok(ended)
+    }
+
+    /// Signals that were sent to those who were frozen and are not any more.
+    pub(super) fn deliver(&mut self) {
+        for (sender, target, signal) in std::mem::take(&mut self.pending) {
+            // Either may have gone meanwhile.
+            let _ = self.kill(sender, target, signal);
+        }
+    }
+
+    /// Is a process kept from running, by the freezer or by a signal?
+    pub fn is_held(&self, proc: Proc) -> bool {
+        self.groups.is_frozen_proc(proc) || self.procs.is_stopped(proc)
     }
 
     /// `wait(2)` for one child: how it ended, or `None` while it lives.
@@ -186,10 +211,24 @@ impl Kernel {
                 about.task = None;
             }
         }
+        self.forget_mounts(ended);
         let gone = |proc: &Proc| self.procs.life(*proc) == crate::sim::procs::Life::Gone;
         let gone: Vec<Proc> = self.about.keys().copied().filter(gone).collect();
         for proc in gone {
             self.about.remove(&proc);
+        }
+    }
+
+    /// The mounts of a mount namespace that nobody is in any more.
+    fn forget_mounts(&mut self, ended: &[Proc]) {
+        for proc in ended {
+            let Some(space) = self.procs.space_of(*proc, Namespace::Mount) else { continue };
+            let lives = |other: Proc| self.procs.life(other) == crate::sim::procs::Life::Alive;
+            let inside = |other: Proc| self.procs.space_of(other, Namespace::Mount) == Some(space);
+            if !self.procs.all().any(|other| lives(other) && inside(other)) {
+                self.mounts.remove(&space);
+                self.forget_trees();
+            }
         }
     }
 

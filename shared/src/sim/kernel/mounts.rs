@@ -68,8 +68,9 @@ impl Kernel {
         if path.is_empty() {
             return Err(Errno::Enoent);
         }
-        if path.len() > PATH_MAX {
-            return Err(Errno::Einval);
+        let too_long = |name: &str| name.len() > super::tree::NAME_MAX;
+        if path.len() >= PATH_MAX || path.split('/').any(too_long) {
+            return Err(Errno::Enametoolong);
         }
         let cwd = &self.about(proc)?.cwd;
         Ok(match path.strip_prefix('/') {
@@ -93,8 +94,7 @@ impl Kernel {
                 None => return self.mounted_at(proc, &path),
             }
         }
-        // ELOOP in the kernel.
-        Err(Errno::Einval)
+        Err(Errno::Eloop)
     }
 
     /// The path with its first link replaced by what it says.
@@ -157,8 +157,33 @@ impl Kernel {
 
     /// A new tmpfs, to be mounted.
     pub fn new_tmpfs(&mut self) -> MountWhat {
-        self.trees.push(Tree::empty());
-        MountWhat::Tree { tree: self.trees.len() - 1, from: String::new() }
+        self.new_tree(Tree::empty())
+    }
+
+    /// Keeps a tree, in the place of one that is mounted nowhere.
+    pub(super) fn new_tree(&mut self, new: Tree) -> MountWhat {
+        let free = (1..self.trees.len()).find(|at| !self.is_mounted(*at));
+        let tree = free.unwrap_or(self.trees.len());
+        match self.trees.get_mut(tree) {
+            Some(old) => *old = new,
+            None => self.trees.push(new),
+        }
+        MountWhat::Tree { tree, from: String::new() }
+    }
+
+    /// What is mounted nowhere any more is empty.
+    pub(super) fn forget_trees(&mut self) {
+        for at in 1..self.trees.len() {
+            if !self.is_mounted(at) {
+                self.trees[at] = Tree::empty();
+            }
+        }
+    }
+
+    fn is_mounted(&self, tree: usize) -> bool {
+        let is =
+            |mount: &Mount| matches!(mount.what, MountWhat::Tree { tree: at, .. } if at == tree);
+        self.mounts.values().flatten().any(is)
     }
 
     /// What is at a path, to be mounted elsewhere (`mount --bind`). What is mounted below does not come
@@ -179,6 +204,7 @@ impl Kernel {
     /// `umount(2)`: the newest mount at a path, if nothing is mounted below it.
     pub fn umount(&mut self, proc: Proc, target: &str) -> Result<(), Errno> {
         let space = self.may_mount(proc)?;
+        self.kind(proc, target)?;
         let full = self.place(proc, target, true)?.full;
         let mounts = self.mounts.entry(space).or_default();
         let at = mounts.iter().rposition(|mount| mount.at == full).ok_or(Errno::Einval)?;
@@ -187,6 +213,7 @@ impl Kernel {
             return Err(Errno::Ebusy);
         }
         mounts.remove(at);
+        self.forget_trees();
         Ok(())
     }
 

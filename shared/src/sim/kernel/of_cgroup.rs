@@ -104,7 +104,9 @@ impl Kernel {
         }
         let (groups, mut machine) = self.machine();
         if !MEMBERS.contains(&file) {
-            return groups.write(&mut machine, group, file, text);
+            groups.write(&mut machine, group, file, text)?;
+            self.deliver();
+            return Ok(());
         }
         let pid: u32 = text.trim().parse().map_err(|_| Errno::Einval)?;
         let space = self.space(proc, Namespace::Pid)?;
@@ -112,12 +114,16 @@ impl Kernel {
         let member = if pid == 0 { Some(proc) } else { self.procs.find(space, pid) };
         let member = member.ok_or(Errno::Esrch)?;
         let (groups, mut machine) = self.machine();
-        groups.enter(&mut machine, member, group)
+        groups.enter(&mut machine, member, group)?;
+        self.deliver();
+        Ok(())
     }
 
     fn kill_group(&mut self, proc: Proc, group: GroupKey, text: &str) -> Result<(), Errno> {
-        if text.trim() != "1" {
-            return Err(Errno::Einval);
+        match text.trim().parse::<i32>() {
+            Ok(1) => {}
+            Ok(_) => return Err(Errno::Erange),
+            Err(_) => return Err(Errno::Einval),
         }
         let below = |member: &Proc| {
             let hierarchy = 0;

@@ -22,8 +22,17 @@ const OF_A_PROCESS: [&str; 10] = [
 /// The files of the machine.
 const OF_THE_MACHINE: [&str; 8] =
     ["cgroups", "cpuinfo", "filesystems", "loadavg", "meminfo", "stat", "uptime", "version"];
+/// The namespaces of children that are not born yet.
+const FOR_CHILDREN: [(&str, Namespace); 2] =
+    [("pid_for_children", Namespace::Pid), ("time_for_children", Namespace::Time)];
 /// Clock ticks of a second.
 const HZ: u64 = 100;
+
+/// Files of a process, and of the machine, that take what is written.
+pub(super) fn is_written(inner: &str) -> bool {
+    let name = inner.rsplit('/').next().unwrap_or(inner);
+    matches!(name, "comm" | "uid_map" | "gid_map" | "hostname")
+}
 
 enum At<'a> {
     Root,
@@ -34,6 +43,7 @@ enum At<'a> {
     File(Proc, &'a str),
     Namespaces,
     Namespace(Proc, Namespace),
+    ForChildren(Proc, Namespace),
 }
 
 impl Kernel {
@@ -52,6 +62,10 @@ impl Kernel {
         match names[1..] {
             [] => Ok(At::Process),
             ["ns"] => Ok(At::Namespaces),
+            ["ns", name] if FOR_CHILDREN.iter().any(|(known, _)| *known == name) => {
+                let kind = if name.starts_with("pid") { Namespace::Pid } else { Namespace::Time };
+                Ok(At::ForChildren(of, kind))
+            }
             ["ns", name] => {
                 let kind = Namespace::ALL.into_iter().find(|kind| kind.proc_name() == name);
                 kind.map(|kind| At::Namespace(of, kind)).ok_or(Errno::Enoent)
@@ -69,7 +83,7 @@ impl Kernel {
     ) -> Result<Kind, Errno> {
         Ok(match self.proc_at(proc, space, inner)? {
             At::Root | At::Sys(_) | At::Process | At::Namespaces => Kind::Directory,
-            At::Namespace(..) => Kind::Link,
+            At::Namespace(..) | At::ForChildren(..) => Kind::Link,
             _ => Kind::File,
         })
     }
@@ -95,8 +109,9 @@ impl Kernel {
                 files.chain([Entry::new("ns", Kind::Directory)]).collect()
             }
             Ok(At::Namespaces) => {
-                let links = Namespace::ALL.into_iter();
-                links.map(|kind| Entry::new(kind.proc_name(), Kind::Link)).collect()
+                let links = Namespace::ALL.into_iter().map(Namespace::proc_name);
+                let links = links.chain(FOR_CHILDREN.map(|(name, _)| name));
+                links.map(|name| Entry::new(name, Kind::Link)).collect()
             }
             _ => Vec::new(),
         }
@@ -117,6 +132,10 @@ impl Kernel {
                 let key = self.space(of, kind)?;
                 Ok(format!("{}:[{}]", kind.proc_name(), self.procs.inode(key)))
             }
+            At::ForChildren(of, kind) => {
+                let key = self.procs.space_for_children(of, kind).ok_or(Errno::Esrch)?;
+                Ok(format!("{}:[{}]", kind.proc_name(), self.procs.inode(key)))
+            }
             _ => Err(Errno::Einval),
         }
     }
@@ -132,13 +151,14 @@ impl Kernel {
             At::Hostname => self.procs.set_hostname(proc, text.trim_end_matches('\n')),
             At::File(of, "uid_map") => {
                 let user = self.space(of, Namespace::User)?;
-                self.procs.write_id_map(proc, user, &parse_map(text)?)
+                // What is no map is refused like an empty one: after it was asked who writes.
+                self.procs.write_id_map(proc, user, &parse_map(text).unwrap_or_default())
             }
             // Groups are mapped like users here: one map is kept for both.
             At::File(_, "gid_map") => parse_map(text).map(drop),
             At::File(of, "comm") if of == proc => {
                 if let Some(about) = self.about.get_mut(&of) {
-                    about.name = text.trim_end().chars().take(15).collect();
+                    about.name = text.chars().take(15).collect();
                 }
                 Ok(())
             }
@@ -156,7 +176,7 @@ impl Kernel {
             At::Machine(name) => Ok(self.machine_file(name)),
             At::Hostname => Ok(format!("{}\n", self.procs.hostname(proc))),
             At::File(of, name) => self.process_file(proc, space, of, name),
-            At::Namespace(..) => Err(Errno::Einval),
+            At::Namespace(..) | At::ForChildren(..) => Err(Errno::Einval),
             _ => Err(Errno::Eisdir),
         }
     }
@@ -176,7 +196,7 @@ impl Kernel {
             "uid_map" | "gid_map" => self.map_lines(of)?,
             "mounts" => self.mount_lines(of)?,
             "mountinfo" => self.mountinfo_lines(of)?,
-            "stat" => self.stat_line(space, of),
+            "stat" => self.stat_line(proc, space, of),
             "statm" => {
                 let pages = self.anon_bytes(of) / PAGE;
                 format!("{pages} {pages} 0 0 0 {pages} 0\n")
@@ -189,6 +209,7 @@ impl Kernel {
     pub fn state(&self, proc: Proc) -> char {
         let wants = |task| self.cpus.is_runnable(task);
         match self.procs.life(proc) {
+            Life::Alive if self.procs.is_stopped(proc) => 'T',
             Life::Alive if self.about.get(&proc).and_then(|it| it.task).is_some_and(wants) => 'R',
             Life::Alive => 'S',
             Life::Zombie(_) => 'Z',
@@ -196,12 +217,18 @@ impl Kernel {
         }
     }
 
+    /// Who asks, runs.
+    fn state_for(&self, asks: Proc, of: Proc) -> char {
+        if asks == of { 'R' } else { self.state(of) }
+    }
+
     fn status_lines(&self, proc: Proc, space: SpaceKey, of: Proc) -> Result<String, Errno> {
         let user = self.space(proc, Namespace::User)?;
         let uid = self.procs.uid_in(of, user);
-        let state = match self.state(of) {
+        let state = match self.state_for(proc, of) {
             'R' => "R (running)",
             'Z' => "Z (zombie)",
+            'T' => "T (stopped)",
             _ => "S (sleeping)",
         };
         let pid = self.procs.pid_in(of, space).unwrap_or(0);
@@ -211,14 +238,15 @@ impl Kernel {
             self.procs.pids(of).iter().skip(depth - 1).map(|pid| format!("\t{pid}")).collect();
         let pids = pids.concat();
         let kib = self.anon_bytes(of) / 1_024;
+        let cpus = self.groups.cpu_list_of(of);
         Ok(format!(
-            "Name:\t{}\nState:\t{state}\nTgid:\t{pid}\nPid:\t{pid}\nPPid:\t{}\nUid:\t{uid}\t{uid}\t{uid}\t{uid}\nGid:\t{uid}\t{uid}\t{uid}\t{uid}\nNStgid:{pids}\nNSpid:{pids}\nVmRSS:\t{kib:8} kB\nThreads:\t1\n",
+            "Name:\t{}\nState:\t{state}\nTgid:\t{pid}\nPid:\t{pid}\nPPid:\t{}\nUid:\t{uid}\t{uid}\t{uid}\t{uid}\nGid:\t{uid}\t{uid}\t{uid}\t{uid}\nNStgid:{pids}\nNSpid:{pids}\nVmRSS:\t{kib:8} kB\nThreads:\t1\nCpus_allowed_list:\t{cpus}\n",
             self.name(of),
             parent.unwrap_or(0),
         ))
     }
 
-    fn stat_line(&self, space: SpaceKey, of: Proc) -> String {
+    fn stat_line(&self, proc: Proc, space: SpaceKey, of: Proc) -> String {
         let pid = self.procs.pid_in(of, space).unwrap_or(0);
         let parent = self.procs.parent(of).and_then(|parent| self.procs.pid_in(parent, space));
         let ticks = |nsec: u64| nsec / (1_000_000_000 / HZ);
@@ -227,7 +255,7 @@ impl Kernel {
         format!(
             "{pid} ({}) {} {} {pid} {pid} 0 -1 0 0 0 0 0 {used} 0 0 0 20 0 1 0 {started} {bytes} {}\n",
             self.name(of),
-            self.state(of),
+            self.state_for(proc, of),
             parent.unwrap_or(0),
             bytes / PAGE
         )

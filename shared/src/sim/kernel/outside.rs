@@ -70,8 +70,7 @@ impl Kernel {
             // There is room in a fresh tree.
             let _ = tree.write(&format!("/bin/{program}"), "", false);
         }
-        self.trees.push(tree);
-        MountWhat::Tree { tree: self.trees.len() - 1, from: String::new() }
+        self.new_tree(tree)
     }
 
     /// `pivot_root(".", ".")` in a process's mount namespace, and `umount2(".", MNT_DETACH)` of what was

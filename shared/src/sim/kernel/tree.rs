@@ -6,6 +6,8 @@ use super::{Errno, Kind};
 
 /// Bytes of all files of a tree together, at most.
 const BYTES_MAX: usize = 4 << 20;
+/// Bytes of a name, at most.
+pub(super) const NAME_MAX: usize = 255;
 /// Files and directories, at most.
 const NODES_MAX: usize = 4_096;
 
@@ -54,6 +56,7 @@ impl Tree {
         ] {
             tree.nodes.insert(path.into(), Node::Directory);
         }
+        tree.nodes.insert("/usr/bin".into(), Node::Link("/bin".into()));
         for device in ["full", "null", "random", "tty", "urandom", "zero"] {
             tree.nodes.insert(format!("/dev/{device}"), Node::Device(device));
         }
@@ -90,8 +93,8 @@ impl Tree {
         }
         let (above, name) = path.rsplit_once('/').ok_or(Errno::Eexist)?;
         match self.nodes.get(above) {
-            Some(Node::Directory) if name.len() <= 255 => {}
-            Some(Node::Directory) => return Err(Errno::Einval),
+            Some(Node::Directory) if name.len() <= NAME_MAX => {}
+            Some(Node::Directory) => return Err(Errno::Enametoolong),
             Some(_) => return Err(Errno::Enotdir),
             None => return Err(Errno::Enoent),
         }
@@ -117,7 +120,7 @@ impl Tree {
                 Ok(())
             }
             Some(Node::Directory) => Err(Errno::Eisdir),
-            Some(Node::Device("full")) => Err(Errno::Enospc),
+            Some(Node::Device("full")) if !text.is_empty() => Err(Errno::Enospc),
             Some(Node::Device(_)) => Ok(()),
             Some(Node::Link(_)) => Err(Errno::Einval),
             None => self.add(path, Node::File(text.into())),

@@ -22,11 +22,15 @@ pub enum Signal {
     Pipe,
     /// 15: the polite one.
     Term,
+    /// 18: goes on.
+    Cont,
+    /// 19: stops; cannot be handled.
+    Stop,
 }
 
 impl Signal {
     /// All of them.
-    pub const ALL: [Signal; 8] = [
+    pub const ALL: [Signal; 10] = [
         Signal::Hup,
         Signal::Int,
         Signal::Quit,
@@ -35,6 +39,8 @@ impl Signal {
         Signal::Usr2,
         Signal::Pipe,
         Signal::Term,
+        Signal::Cont,
+        Signal::Stop,
     ];
 
     /// The number of `signal(7)`.
@@ -48,6 +54,8 @@ impl Signal {
             Signal::Usr2 => 12,
             Signal::Pipe => 13,
             Signal::Term => 15,
+            Signal::Cont => 18,
+            Signal::Stop => 19,
         }
     }
 
@@ -62,6 +70,24 @@ impl Signal {
             Signal::Usr2 => "USR2",
             Signal::Pipe => "PIPE",
             Signal::Term => "TERM",
+            Signal::Cont => "CONT",
+            Signal::Stop => "STOP",
+        }
+    }
+
+    /// What the C library says of it (`strsignal(3)`).
+    pub const fn described(self) -> &'static str {
+        match self {
+            Signal::Hup => "Hangup",
+            Signal::Int => "Interrupt",
+            Signal::Quit => "Quit",
+            Signal::Kill => "Killed",
+            Signal::Usr1 => "User defined signal 1",
+            Signal::Usr2 => "User defined signal 2",
+            Signal::Pipe => "Broken pipe",
+            Signal::Term => "Terminated",
+            Signal::Cont => "Continued",
+            Signal::Stop => "Stopped (signal)",
         }
     }
 
@@ -78,7 +104,11 @@ impl Procs {
     /// Says which signals a process handles or ignores.
     pub fn wants(&mut self, proc: Proc, signals: &[Signal]) {
         if let Some(process) = self.all.get_mut(proc.0) {
-            process.wanted = signals.iter().copied().filter(|it| *it != Signal::Kill).collect();
+            process.wanted = signals
+                .iter()
+                .copied()
+                .filter(|it| !matches!(it, Signal::Kill | Signal::Stop))
+                .collect();
         }
     }
 
@@ -102,7 +132,13 @@ impl Procs {
         let shielded = self.is_init(target)
             && !wanted
             && (from_inside || self.parent(target).is_none() || signal != Signal::Kill);
-        if self.life(target) != Life::Alive || wanted || shielded {
+        if self.life(target) != Life::Alive || shielded {
+            return Ok(Vec::new());
+        }
+        if matches!(signal, Signal::Stop | Signal::Cont) {
+            self.all[target.0].stopped = signal == Signal::Stop;
+        }
+        if wanted || matches!(signal, Signal::Stop | Signal::Cont) {
             return Ok(Vec::new());
         }
         Ok(self.end(target, End::Killed(signal)))
@@ -154,6 +190,11 @@ impl Procs {
             self.n_alive -= 1;
             self.all[child.0].life = Life::Gone;
         }
+    }
+
+    /// Was a process stopped by a signal?
+    pub fn is_stopped(&self, proc: Proc) -> bool {
+        self.all.get(proc.0).is_some_and(|process| process.stopped)
     }
 
     /// The children of a process that are there, zombies too.

@@ -45,6 +45,7 @@ impl Procs {
             pid_for_children: spaces[pid],
             time_for_children: spaces[position(Namespace::Time)],
             wanted: process.wanted.clone(),
+            stopped: false,
             ..process
         });
         self.n_alive += 1;
@@ -53,6 +54,16 @@ impl Procs {
             *init = Some(child);
         }
         Ok(child)
+    }
+
+    /// `execve(2)`: who is not root in the own user namespace has no capabilities in it any more. That
+    /// befalls whoever made one and has no map (`user_namespaces(7)`, *Capabilities*).
+    pub fn exec(&mut self, proc: Proc) {
+        let Some(user) = self.space_of(proc, Namespace::User) else { return };
+        let is_root = self.uid_in(proc, user) == 0;
+        if let Some(process) = self.all.get_mut(proc.0) {
+            process.privileged &= is_root;
+        }
     }
 
     /// `unshare(2)`: PID and time are for the children, the others for the caller itself.

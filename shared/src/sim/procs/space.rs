@@ -171,6 +171,9 @@ impl Procs {
         if self.id_map(user).is_some() {
             return Err(Errno::Eperm);
         }
+        if !self.has_root(writer, user) {
+            return Err(Errno::Eperm);
+        }
         if map.is_empty() || map.len() > RANGES_MAX || !is_sound(map) {
             return Err(Errno::Einval);
         }

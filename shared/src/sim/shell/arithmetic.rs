@@ -8,12 +8,13 @@ const DEPTH_MAX: usize = 64;
 
 /// The value of an expression. Names are variables; one that is not set is 0.
 pub(super) fn evaluate(text: &str, variable: &dyn Fn(&str) -> String) -> Result<i64, String> {
-    let mut reader = Reader { rest: text, variable, depth: 0 };
+    let mut reader = Reader { whole: text, rest: text, variable, depth: 0 };
     let value = reader.level(0)?;
     if reader.rest.trim().is_empty() { Ok(value) } else { Err(reader.bad()) }
 }
 
 struct Reader<'a> {
+    whole: &'a str,
     rest: &'a str,
     variable: &'a dyn Fn(&str) -> String,
     depth: usize,
@@ -21,7 +22,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn bad(&self) -> String {
-        format!("arithmetic expression: syntax error near \"{}\"", self.rest.trim())
+        format!("arithmetic expression: expecting primary: \"{}\"", self.whole)
     }
 
     fn operator(&mut self, level: usize) -> Option<&'static str> {
@@ -50,7 +51,10 @@ impl Reader<'_> {
                 "+" => left.wrapping_add(right),
                 "-" => left.wrapping_sub(right),
                 "*" => left.wrapping_mul(right),
-                _ if right == 0 => return Err("arithmetic expression: division by zero".into()),
+                _ if right == 0 => {
+                    let what = "arithmetic expression: division by zero";
+                    return Err(format!("{what}: \"{}\"", self.whole));
+                }
                 "/" => left.wrapping_div(right),
                 _ => left.wrapping_rem(right),
             };

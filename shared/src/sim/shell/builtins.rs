@@ -8,10 +8,12 @@ use super::run::{Flow, Shell};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BuiltIn {
     Nothing,
+    Bracket,
     Break,
     Cd,
     Continue,
     Echo,
+    Exec,
     Exit,
     Export,
     False,
@@ -20,19 +22,23 @@ pub(super) enum BuiltIn {
     Printf,
     Pwd,
     Read,
+    Set,
+    Shift,
     Test,
     Type,
     Unset,
     Wait,
 }
 
-const NAMES: [(&str, BuiltIn); 19] = [
+const NAMES: [(&str, BuiltIn); 22] = [
     (":", BuiltIn::Nothing),
     ("true", BuiltIn::Nothing),
+    ("[", BuiltIn::Bracket),
     ("break", BuiltIn::Break),
     ("cd", BuiltIn::Cd),
     ("continue", BuiltIn::Continue),
     ("echo", BuiltIn::Echo),
+    ("exec", BuiltIn::Exec),
     ("exit", BuiltIn::Exit),
     ("export", BuiltIn::Export),
     ("false", BuiltIn::False),
@@ -41,8 +47,9 @@ const NAMES: [(&str, BuiltIn); 19] = [
     ("printf", BuiltIn::Printf),
     ("pwd", BuiltIn::Pwd),
     ("read", BuiltIn::Read),
+    ("set", BuiltIn::Set),
+    ("shift", BuiltIn::Shift),
     ("test", BuiltIn::Test),
-    ("[", BuiltIn::Test),
     ("type", BuiltIn::Type),
     ("unset", BuiltIn::Unset),
     ("wait", BuiltIn::Wait),
@@ -59,27 +66,21 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
 }
 
 /// Runs one; its status is the shell's.
-pub(super) async fn run(shell: &mut Shell, built_in: BuiltIn, args: &[String]) -> Flow {
+pub(super) async fn run(shell: &mut Shell, built_in: BuiltIn, argv: &[String]) -> Flow {
+    let args = &argv[1..];
     let first = args.first().map(String::as_str);
     let levels = || first.and_then(|word| word.parse().ok()).unwrap_or(1);
     shell.status = match built_in {
         BuiltIn::Break => return Flow::Break(levels()),
         BuiltIn::Continue => return Flow::Continue(levels()),
-        BuiltIn::Exit => {
-            if let Some(status) = first.and_then(|word| word.parse().ok()) {
-                shell.status = status;
-            }
-            return Flow::Exit;
-        }
+        BuiltIn::Exec => return exec(shell, args).await,
+        BuiltIn::Exit => return exit(shell, first).await,
         BuiltIn::Nothing => 0,
         BuiltIn::False => 1,
         BuiltIn::Cd => cd(shell, first).await,
         BuiltIn::Echo => say(shell, "echo", &text::echo(args)).await,
         BuiltIn::Printf => say(shell, "printf", &text::printf(args)).await,
-        BuiltIn::Pwd => {
-            let cwd = shell.world.look(|kernel| kernel.cwd(shell.proc)) + "\n";
-            say(shell, "pwd", &cwd).await
-        }
+        BuiltIn::Pwd => pwd(shell).await,
         BuiltIn::Export => {
             let set = args.iter().filter_map(|arg| arg.split_once('='));
             let set = set.map(|(name, value)| (name.to_owned(), value.to_owned()));
@@ -91,10 +92,17 @@ pub(super) async fn run(shell: &mut Shell, built_in: BuiltIn, args: &[String]) -
             0
         }
         BuiltIn::Read => read(shell, args).await,
-        BuiltIn::Test => match test(shell, args) {
-            Ok(is) => u8::from(!is),
-            Err(what) => {
-                shell.complain(&format!("test: {what}")).await;
+        BuiltIn::Set => set(shell, args).await,
+        BuiltIn::Shift => {
+            let count = usize::try_from(levels()).unwrap_or(usize::MAX);
+            shell.args.drain(..count.min(shell.args.len()));
+            0
+        }
+        BuiltIn::Test => tested(shell, "test", args).await,
+        BuiltIn::Bracket => match args.split_last() {
+            Some((last, args)) if last == "]" => tested(shell, "[", args).await,
+            _ => {
+                shell.complain("[: missing ]").await;
                 2
             }
         },
@@ -104,6 +112,77 @@ pub(super) async fn run(shell: &mut Shell, built_in: BuiltIn, args: &[String]) -
         BuiltIn::Wait => wait(shell, args).await,
     };
     Flow::Next
+}
+
+/// The program takes the shell's place; without one the redirections stay.
+async fn exec(shell: &mut Shell, args: &[String]) -> Flow {
+    let Some(name) = args.first() else {
+        shell.keeps_io = true;
+        return Flow::Next;
+    };
+    if let Err(missing) = super::programs::find(shell, name) {
+        shell.status = missing.status();
+        shell.complain(&format!("exec: {name}: {missing}")).await;
+        return if shell.interactive { Flow::Next } else { Flow::Exit };
+    }
+    shell.is_last = true;
+    shell.program(args, Vec::new()).await
+}
+
+async fn exit(shell: &mut Shell, status: Option<&str>) -> Flow {
+    match status.map(str::parse::<u32>) {
+        None => {}
+        // The kernel keeps eight bits.
+        Some(Ok(status)) => shell.status = (status & 0xff) as u8,
+        Some(Err(_)) => {
+            let word = status.unwrap_or_default();
+            shell.complain(&format!("exit: Illegal number: {word}")).await;
+            shell.status = 2;
+        }
+    }
+    Flow::Exit
+}
+
+async fn pwd(shell: &mut Shell) -> u8 {
+    let cwd = shell.world.look(|kernel| kernel.cwd(shell.proc)) + "\n";
+    say(shell, "pwd", &cwd).await
+}
+
+async fn tested(shell: &mut Shell, name: &str, args: &[String]) -> u8 {
+    match test(shell, args) {
+        Ok(is) => u8::from(!is),
+        Err(what) => {
+            shell.complain(&format!("{name}: {what}")).await;
+            2
+        }
+    }
+}
+
+/// `set -- words`, and `-m`: jobs.
+async fn set(shell: &mut Shell, args: &[String]) -> u8 {
+    match args.split_first() {
+        None => {
+            let line = |(name, value): (&String, &String)| format!("{name}='{value}'\n");
+            let text: String = shell.variables.iter().map(line).collect();
+            say(shell, "set", &text).await
+        }
+        Some((first, words)) if first == "--" => {
+            shell.args = words.to_vec();
+            0
+        }
+        Some((first, [])) if first == "-m" => {
+            shell.has_jobs = true;
+            0
+        }
+        Some((first, _)) if first.starts_with(['-', '+']) => {
+            shell.complain(&format!("set: the simulator's shell has no {first}")).await;
+            2
+        }
+        Some(_) => {
+            shell.args = args.to_vec();
+            0
+        }
+    }
 }
 
 async fn say(shell: &mut Shell, name: &str, text: &str) -> u8 {
@@ -119,12 +198,13 @@ async fn say(shell: &mut Shell, name: &str, text: &str) -> u8 {
 
 async fn cd(shell: &mut Shell, to: Option<&str>) -> u8 {
     let to = to.map(str::to_owned).or_else(|| shell.variable("HOME")).unwrap_or_else(|| "/".into());
-    let to = if to == "-" { shell.variable("OLDPWD").unwrap_or_default() } else { to };
+    let back = to == "-";
+    let to = if back { shell.variable("OLDPWD").unwrap_or_default() } else { to };
     let before = shell.world.look(|kernel| kernel.cwd(shell.proc));
     match shell.world.act(|kernel| kernel.chdir(shell.proc, &to)) {
         Ok(()) => {
             shell.variables.insert("OLDPWD".into(), before);
-            0
+            if back { pwd(shell).await } else { 0 }
         }
         Err(_) => {
             shell.complain(&format!("cd: can't cd to {to}")).await;
@@ -155,7 +235,7 @@ async fn kind(shell: &mut Shell, args: &[String]) -> u8 {
     for name in args {
         let text = if named(name).is_some() {
             format!("{name} is a shell builtin\n")
-        } else if super::programs::named(name).is_some() {
+        } else if super::programs::find(shell, name).is_ok() {
             format!("{name} is /bin/{name}\n")
         } else {
             status = 127;
@@ -166,29 +246,25 @@ async fn kind(shell: &mut Shell, args: &[String]) -> u8 {
     status
 }
 
+/// The newest first, and those that have ended for the last time.
 async fn jobs(shell: &mut Shell) -> u8 {
     shell.look_at_jobs().await;
-    let line = |job: &super::run::Job| {
-        let how = if job.status.is_some() { "Done" } else { "Running" };
-        format!("[{}] {how:<10} {}\n", job.number, job.text)
-    };
-    let text: String = shell.jobs.iter().map(line).collect();
+    let text: String = shell.jobs.iter().rev().map(|job| shell.line_of(job)).collect();
+    shell.jobs.retain(|job| job.end.is_none());
     say(shell, "jobs", &text).await
 }
 
-/// Whom a word of `kill` or `wait` means: `%1`, or a PID of the shell's PID namespace.
-fn target(shell: &Shell, word: &str) -> Result<Vec<Proc>, String> {
-    if let Some(number) = word.strip_prefix('%') {
-        let number: usize = number.parse().map_err(|_| format!("No such job: {word}"))?;
-        let job = shell.jobs.iter().find(|job| job.number == number);
-        return job.map(|job| job.procs.clone()).ok_or_else(|| format!("No such job: {word}"));
+/// Whom a word of `kill` means: `%1`, or a PID of the shell's PID namespace.
+fn target(shell: &Shell, word: &str) -> Result<Proc, String> {
+    if word.starts_with('%') {
+        return shell.job(word).map(|job| job.proc).ok_or_else(|| format!("No such job: {word}"));
     }
     let pid: u32 = word.parse().map_err(|_| format!("Illegal number: {word}"))?;
     let found = shell.world.look(|kernel| {
         let space = kernel.procs().space_of(shell.proc, crate::namespace::Namespace::Pid)?;
         kernel.procs().find(space, pid)
     });
-    found.map(|proc| vec![proc]).ok_or_else(|| "No such process".into())
+    found.ok_or_else(|| "No such process".into())
 }
 
 async fn kill(shell: &mut Shell, args: &[String]) -> u8 {
@@ -223,13 +299,12 @@ async fn kill(shell: &mut Shell, args: &[String]) -> u8 {
     }
     let mut status = 0;
     for word in words {
-        let sent = target(shell, word).and_then(|procs| {
-            let each = procs.into_iter().map(|proc| shell.world.kill(shell.proc, proc, signal));
-            each.collect::<Result<Vec<()>, _>>().map_err(|errno| errno.to_string())
+        let sent = target(shell, word).and_then(|proc| {
+            shell.world.kill(shell.proc, proc, signal).map_err(|errno| errno.to_string())
         });
         if let Err(what) = sent {
             shell.complain(&format!("kill: {what}")).await;
-            status = 1;
+            status = if what.starts_with("No such process") { 1 } else { 2 };
         }
     }
     status
@@ -237,21 +312,21 @@ async fn kill(shell: &mut Shell, args: &[String]) -> u8 {
 
 async fn wait(shell: &mut Shell, args: &[String]) -> u8 {
     if args.is_empty() {
-        for job in std::mem::take(&mut shell.jobs) {
-            for proc in job.procs {
-                shell.world.wait(shell.proc, proc).await;
-            }
+        for job in shell.jobs.clone() {
+            let end = match job.end {
+                Some(end) => Some(end),
+                None => shell.world.wait(shell.proc, job.proc).await,
+            };
+            shell.waited_for(&job, end);
         }
         return 0;
     }
     let mut status = 127;
     for word in args {
-        for proc in target(shell, word).unwrap_or_default() {
-            if let Some(end) = shell.world.wait(shell.proc, proc).await {
-                status = super::run::status_of(end);
-            }
-            shell.jobs.retain(|job| !job.procs.contains(&proc));
-        }
+        status = match shell.job(word).cloned() {
+            Some(job) => shell.wait_for_job(job).await,
+            None => 127,
+        };
     }
     status
 }

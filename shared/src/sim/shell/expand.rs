@@ -7,6 +7,10 @@ use super::arithmetic;
 use super::run::Shell;
 use super::syntax::{Part, Word};
 
+/// Bytes of a word, and of all arguments of a command together, at most.
+const WORD_MAX: usize = 1 << 18;
+const ARGUMENTS_MAX: usize = 1 << 21;
+
 /// A piece of a field: what was quoted is no pattern.
 #[derive(Clone, Debug)]
 struct Piece {
@@ -22,6 +26,9 @@ impl Shell {
             for field in self.fields(word).await? {
                 self.names(&field, &mut arguments);
             }
+            if arguments.iter().map(String::len).sum::<usize>() > ARGUMENTS_MAX {
+                return Err("Argument list too long".into());
+            }
         }
         Ok(arguments)
     }
@@ -31,6 +38,9 @@ impl Shell {
         let mut text = String::new();
         for part in &word.0 {
             text += &self.value(part).await?;
+            if text.len() > WORD_MAX {
+                return Err("the simulator's shell has no words that are so long".into());
+            }
         }
         Ok(text)
     }
@@ -94,7 +104,7 @@ impl Shell {
     /// The names of files that a field matches, or itself.
     fn names(&self, field: &[Piece], arguments: &mut Vec<String>) {
         let text: String = field.iter().map(|piece| piece.text.as_str()).collect();
-        let wild = |piece: &Piece| !piece.quoted && piece.text.contains(['*', '?']);
+        let wild = |piece: &Piece| !piece.quoted && piece.text.contains(['*', '?', '[']);
         if !field.iter().any(wild) {
             arguments.push(text);
             return;
@@ -135,31 +145,78 @@ fn push(fields: &mut Vec<Vec<Piece>>, open: bool, piece: Piece) {
     }
 }
 
-/// Does a name match a pattern of `*` and `?`?
+/// Does a name match a pattern of `*`, `?` and `[…]`?
 pub(super) fn matches(pattern: &str, name: &str) -> bool {
     let (pattern, name): (Vec<char>, Vec<char>) =
         (pattern.chars().collect(), name.chars().collect());
     // Where the last star was, and how much of the name it has taken.
     let (mut p, mut n, mut star) = (0, 0, None);
     while n < name.len() {
-        match pattern.get(p) {
-            Some('*') => {
-                star = Some((p, n));
-                p += 1;
-            }
-            Some(c) if *c == '?' || *c == name[n] => {
-                p += 1;
-                n += 1;
-            }
-            _ => match star {
-                None => return false,
-                Some((at, taken)) => {
-                    star = Some((at, taken + 1));
-                    p = at + 1;
-                    n = taken + 1;
-                }
-            },
+        if pattern.get(p) == Some(&'*') {
+            star = Some((p, n));
+            p += 1;
+        } else if let Some(length) = one(&pattern[p.min(pattern.len())..], name[n]) {
+            p += length;
+            n += 1;
+        } else {
+            let Some((at, taken)) = star else { return false };
+            star = Some((at, taken + 1));
+            p = at + 1;
+            n = taken + 1;
         }
     }
     pattern[p..].iter().all(|c| *c == '*')
+}
+
+/// How long the piece of a pattern is that stands for a character, if it begins with one that does.
+fn one(pattern: &[char], c: char) -> Option<usize> {
+    match pattern.first()? {
+        '?' => Some(1),
+        '[' => match set(pattern, c) {
+            Some((length, fits)) => fits.then_some(length),
+            // Nothing closes it: it is itself.
+            None => (c == '[').then_some(1),
+        },
+        own => (*own == c).then_some(1),
+    }
+}
+
+/// `[a-c!]`: how long it is, and whether a character is in it.
+fn set(pattern: &[char], c: char) -> Option<(usize, bool)> {
+    let not = matches!(pattern.get(1), Some('!' | '^'));
+    let first = 1 + usize::from(not);
+    let end = (first + 1..pattern.len()).find(|at| pattern[*at] == ']')?;
+    let (mut at, mut found) = (first, false);
+    while at < end {
+        let is_range = at + 2 < end && pattern[at + 1] == '-';
+        let to = if is_range { pattern[at + 2] } else { pattern[at] };
+        found |= (pattern[at]..=to).contains(&c);
+        at += if is_range { 3 } else { 1 };
+    }
+    Some((end + 1, found != not))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::matches;
+
+    #[test]
+    fn patterns_of_names() {
+        for (pattern, name, fits) in [
+            ("*", "any", true),
+            ("a*c", "abbc", true),
+            ("a*c", "abcd", false),
+            ("[0-9]*", "12", true),
+            ("[0-9]*", "a1", false),
+            ("[!a]?", "bc", true),
+            ("[!a]?", "ab", false),
+            ("[]x]", "]", true),
+            ("[a", "[a", true),
+            ("[a-]", "-", true),
+            ("", "", true),
+            ("", "a", false),
+        ] {
+            assert_eq!(matches(pattern, name), fits, "{pattern} {name}");
+        }
+    }
 }

@@ -53,10 +53,35 @@ pub enum Source {
     Terminal(Tty),
     /// Nothing.
     Null,
-    /// A text, from a place on.
-    Text(Rc<RefCell<String>>),
+    /// A file that was opened: what is in it is seen when it is read first.
+    File(Rc<File>),
     /// A pipe.
     Pipe(Reader),
+}
+
+/// A file that is read.
+#[derive(Debug)]
+pub struct File {
+    proc: Proc,
+    path: String,
+    text: RefCell<Option<String>>,
+}
+
+impl File {
+    /// By whom it was opened, and its path from the root of that process on.
+    pub fn new(proc: Proc, path: String) -> Self {
+        File { proc, path, text: RefCell::default() }
+    }
+
+    fn take(
+        &self,
+        world: &World,
+        take: impl FnOnce(&mut String) -> Option<String>,
+    ) -> Option<String> {
+        let mut text = self.text.borrow_mut();
+        let read = || world.look(|kernel| kernel.read(self.proc, &self.path)).unwrap_or_default();
+        take(text.get_or_insert_with(read))
+    }
 }
 
 /// Standard output or error.
@@ -114,12 +139,31 @@ impl Source {
         all
     }
 
+    /// What there is, at least a line; `None` after the end. As `read(2)` with much room.
+    pub async fn read_some(&self, world: &World) -> Option<String> {
+        let mut some = self.read_line(world).await?;
+        match self {
+            Source::File(file) => {
+                let rest = file.take(world, |text| Some(std::mem::take(text)));
+                some += &rest.unwrap_or_default();
+            }
+            Source::Pipe(reader) => {
+                let mut text = reader.pipe.text.borrow_mut();
+                // A line that is not written to its end stays.
+                let end = text.rfind('\n').map_or(0, |at| at + 1);
+                some.extend(text.drain(..end));
+            }
+            Source::Terminal(_) | Source::Null => {}
+        }
+        Some(some)
+    }
+
     /// One line with its end; `None` after the last.
     pub async fn read_line(&self, world: &World) -> Option<String> {
         match self {
             Source::Terminal(tty) => world.read_line(tty).await.map(|line| line + "\n"),
             Source::Null => None,
-            Source::Text(text) => take_line(&mut text.borrow_mut(), true),
+            Source::File(file) => file.take(world, |text| take_line(text, true)),
             Source::Pipe(reader) => {
                 world
                     .until(|| {

@@ -2,22 +2,36 @@
 //!
 //! POSIX.1-2024, *Shell Command Language*, §2.2 to §2.10. What is not understood is said by name.
 
-use super::syntax::{Command, Item, List, Part, Pipeline, Redirect, Target, What, When, Word};
+mod commands;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use super::syntax::{Item, List, Pipeline, When};
 
 /// The longest text that is read.
 pub const TEXT_MAX: usize = 65_536;
 /// Commands in commands, at most.
 const DEPTH_MAX: usize = 32;
 
-/// Why a text is no command.
+/// Why a text is no command, in the words of `dash` where it has some.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Bad {
-    /// It has just begun: more lines can follow.
-    #[error("unexpected end of the text")]
-    Unfinished,
+    /// It has just begun: more lines can follow. What must come, if that is known.
+    #[error("Syntax error: end of file unexpected{}", or_what(.0))]
+    Unfinished(Option<&'static str>),
+    /// A quote that nothing closes: more lines can follow.
+    #[error("Syntax error: Unterminated quoted string")]
+    OpenQuote,
     /// Something is where it cannot be.
-    #[error("syntax error: unexpected \"{0}\"")]
-    Unexpected(String),
+    #[error("Syntax error: {what} unexpected{}", or_what(.expecting))]
+    Unexpected {
+        /// What is there.
+        what: String,
+        /// What should be there.
+        expecting: Option<&'static str>,
+    },
     /// Something of the shell's language that the simulator does not have.
     #[error("the simulator's shell has no {0}")]
     NotHere(&'static str),
@@ -26,20 +40,68 @@ pub enum Bad {
     TooMuch,
 }
 
+impl Bad {
+    /// Can more lines make a command of it?
+    pub fn is_unfinished(&self) -> bool {
+        matches!(self, Bad::Unfinished(_) | Bad::OpenQuote)
+    }
+}
+
+fn or_what(word: &Option<&'static str>) -> String {
+    word.map_or_else(String::new, |word| format!(" (expecting \"{word}\")"))
+}
+
 /// Words that mean something where a command begins.
 const RESERVED: [&str; 13] =
     ["if", "then", "elif", "else", "fi", "while", "until", "for", "do", "done", "in", "{", "}"];
 
+/// Those of them that end a list: the one that is right, or one that is wrong.
+const ENDS: [&str; 7] = ["then", "elif", "else", "fi", "do", "done", "}"];
+
 /// Reads a whole text.
 pub fn parse(text: &str) -> Result<List, Bad> {
-    if text.len() > TEXT_MAX {
-        return Err(Bad::TooMuch);
+    let mut script = Script::new(text)?;
+    let mut all = List::default();
+    while let Some(list) = script.next_line()? {
+        all.0.extend(list.0);
     }
-    let mut parser = Parser { text, at: 0, depth: 0 };
-    let list = parser.list(&[])?;
-    match parser.rest().chars().next() {
-        None => Ok(list),
-        Some(_) => Err(parser.unexpected()),
+    Ok(all)
+}
+
+/// A text that is read line by line, as a shell does: what is wrong further down does not keep the lines
+/// above it from being run.
+pub struct Script<'a>(Parser<'a>);
+
+impl<'a> Script<'a> {
+    /// From its beginning on.
+    pub fn new(text: &'a str) -> Result<Self, Bad> {
+        if text.len() > TEXT_MAX {
+            return Err(Bad::TooMuch);
+        }
+        Ok(Script(Parser { text, at: 0, depth: 0, line: 1, counted: 0 }))
+    }
+
+    /// The commands of the next line that has some, with the lines that belong to them.
+    pub fn next_line(&mut self) -> Result<Option<List>, Bad> {
+        let parser = &mut self.0;
+        parser.skip_lines();
+        let mut items = Vec::new();
+        while parser.peek().is_some() {
+            items.push(parser.item()?);
+            if parser.text[..parser.at].ends_with('\n') {
+                break;
+            }
+            parser.skip_blanks();
+            if parser.peek() == Some('\n') {
+                break;
+            }
+        }
+        Ok(Some(List(items)).filter(|list| !list.0.is_empty()))
+    }
+
+    /// The line at which it is.
+    pub fn line(&mut self) -> u32 {
+        self.0.line()
     }
 }
 
@@ -47,6 +109,9 @@ struct Parser<'a> {
     text: &'a str,
     at: usize,
     depth: usize,
+    /// The line of the place up to which lines were counted.
+    line: u32,
+    counted: usize,
 }
 
 impl<'a> Parser<'a> {
@@ -72,6 +137,13 @@ impl<'a> Parser<'a> {
         found
     }
 
+    fn line(&mut self) -> u32 {
+        let lines = self.text[self.counted..self.at].matches('\n').count();
+        self.line = self.line.saturating_add(u32::try_from(lines).unwrap_or(u32::MAX));
+        self.counted = self.at;
+        self.line
+    }
+
     /// Blanks, comments, and lines that go on.
     fn skip_blanks(&mut self) {
         loop {
@@ -91,18 +163,17 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn unexpected(&self) -> Bad {
-        match self.peek() {
-            None => Bad::Unfinished,
-            Some('\n') => Bad::Unexpected("newline".into()),
-            Some(c) if is_operator(c) => Bad::Unexpected(c.into()),
-            Some(_) => {
-                let end = self.rest().find(|c: char| c.is_whitespace() || is_operator(c));
-                Bad::Unexpected(
-                    self.rest()[..end.unwrap_or(self.rest().len())].chars().take(20).collect(),
-                )
+    fn unexpected(&self, expecting: Option<&'static str>) -> Bad {
+        let what = match self.peek() {
+            None => return Bad::Unfinished(expecting),
+            Some('\n') => "newline".to_owned(),
+            Some(c) if is_operator(c) => {
+                let twice = ["&&", "||", ";;"].into_iter().find(|it| self.rest().starts_with(it));
+                format!("\"{}\"", twice.map_or_else(|| c.to_string(), str::to_owned))
             }
-        }
+            Some(_) => self.reserved().map_or_else(|| "word".into(), |word| format!("\"{word}\"")),
+        };
+        Bad::Unexpected { what, expecting }
     }
 
     /// The reserved word that stands here, if one does.
@@ -114,19 +185,19 @@ impl<'a> Parser<'a> {
         RESERVED.into_iter().filter(|word| self.rest().starts_with(word)).find(ends)
     }
 
-    fn expect(&mut self, word: &str) -> Result<(), Bad> {
+    fn expect(&mut self, word: &'static str) -> Result<(), Bad> {
         self.skip_lines();
         match self.reserved() {
             Some(found) if found == word => {
                 self.at += word.len();
                 Ok(())
             }
-            _ => Err(self.unexpected()),
+            _ => Err(self.unexpected(Some(word))),
         }
     }
 
-    /// Commands up to one of `ends`, `)`, or the end of the text.
-    fn list(&mut self, ends: &[&str]) -> Result<List, Bad> {
+    /// Commands up to one of [`ENDS`], `)`, or the end of the text.
+    fn list(&mut self) -> Result<List, Bad> {
         self.depth += 1;
         if self.depth > DEPTH_MAX {
             return Err(Bad::TooMuch);
@@ -134,7 +205,7 @@ impl<'a> Parser<'a> {
         let mut items = Vec::new();
         loop {
             self.skip_lines();
-            let end = self.reserved().is_some_and(|word| ends.contains(&word));
+            let end = self.reserved().is_some_and(|word| ENDS.contains(&word));
             if end || matches!(self.peek(), None | Some(')')) {
                 break;
             }
@@ -144,10 +215,14 @@ impl<'a> Parser<'a> {
         Ok(List(items))
     }
 
-    /// A list that has something in it.
-    fn body(&mut self, ends: &[&str]) -> Result<List, Bad> {
-        let list = self.list(ends)?;
-        if list.0.is_empty() { Err(self.unexpected()) } else { Ok(list) }
+    /// A list that has something in it; the last of `ends` is what must come.
+    fn body(&mut self, ends: &[&'static str]) -> Result<List, Bad> {
+        let list = self.list()?;
+        if !list.0.is_empty() {
+            return Ok(list);
+        }
+        let expecting = ends.last().copied().filter(|_| self.peek().is_none());
+        Err(self.unexpected(expecting))
     }
 
     fn item(&mut self) -> Result<Item, Bad> {
@@ -175,7 +250,7 @@ impl<'a> Parser<'a> {
             }
             let ended = self.eat(";") || self.eat("\n");
             if !ended && !matches!(self.peek(), None | Some(')')) {
-                return Err(self.unexpected());
+                return Err(self.unexpected(None));
             }
         }
         Ok(Item { first, rest, background, text })
@@ -194,444 +269,8 @@ impl<'a> Parser<'a> {
             commands.push(self.command()?);
         }
     }
-
-    fn command(&mut self) -> Result<Command, Bad> {
-        self.skip_blanks();
-        let what = match self.reserved() {
-            Some("if") => self.conditional()?,
-            Some(word @ ("while" | "until")) => {
-                self.at += word.len();
-                let condition = self.body(&["do"])?;
-                let body = self.done()?;
-                What::Loop { until: word == "until", condition, body }
-            }
-            Some("for") => self.for_each()?,
-            Some("{") => {
-                self.at += 1;
-                let list = self.body(&["}"])?;
-                self.expect("}")?;
-                What::Group(list)
-            }
-            Some(_) => return Err(self.unexpected()),
-            None if self.eat("(") => {
-                let list = self.body(&[])?;
-                if !self.eat(")") {
-                    return Err(self.unexpected());
-                }
-                What::Subshell(list)
-            }
-            None => return self.simple(),
-        };
-        let mut redirects = Vec::new();
-        while let Some(redirect) = self.redirect()? {
-            redirects.push(redirect);
-        }
-        Ok(Command { what, redirects })
-    }
-
-    /// `do … done`.
-    fn done(&mut self) -> Result<List, Bad> {
-        self.expect("do")?;
-        let body = self.body(&["done"])?;
-        self.expect("done")?;
-        Ok(body)
-    }
-
-    fn conditional(&mut self) -> Result<What, Bad> {
-        self.at += "if".len();
-        let mut arms = Vec::new();
-        loop {
-            let condition = self.body(&["then"])?;
-            self.expect("then")?;
-            arms.push((condition, self.body(&["elif", "else", "fi"])?));
-            match self.reserved() {
-                Some("elif") => self.at += "elif".len(),
-                _ => break,
-            }
-        }
-        let mut otherwise = List::default();
-        if self.reserved() == Some("else") {
-            self.at += "else".len();
-            otherwise = self.body(&["fi"])?;
-        }
-        self.expect("fi")?;
-        Ok(What::If { arms, otherwise })
-    }
-
-    fn for_each(&mut self) -> Result<What, Bad> {
-        self.at += "for".len();
-        self.skip_blanks();
-        let name = self.name().ok_or_else(|| self.unexpected())?;
-        self.skip_lines();
-        let mut words = None;
-        if self.reserved() == Some("in") {
-            self.at += "in".len();
-            let mut all = Vec::new();
-            loop {
-                self.skip_blanks();
-                match self.word()? {
-                    Some(word) => all.push(word),
-                    None => break,
-                }
-            }
-            words = Some(all);
-        }
-        self.skip_blanks();
-        self.eat(";");
-        Ok(What::For { name, words, body: self.done()? })
-    }
-
-    fn name(&mut self) -> Option<String> {
-        let is = |c: char| c == '_' || c.is_ascii_alphanumeric();
-        let end = self.rest().find(|c| !is(c)).unwrap_or(self.rest().len());
-        let name = &self.rest()[..end];
-        let begins = name.chars().next().is_some_and(|c| !c.is_ascii_digit());
-        begins.then(|| {
-            self.at += end;
-            name.to_owned()
-        })
-    }
-
-    fn simple(&mut self) -> Result<Command, Bad> {
-        let (mut assignments, mut words, mut redirects) = (Vec::new(), Vec::new(), Vec::new());
-        loop {
-            self.skip_blanks();
-            if let Some(redirect) = self.redirect()? {
-                redirects.push(redirect);
-                continue;
-            }
-            if words.is_empty()
-                && let Some(assignment) = self.assignment()?
-            {
-                assignments.push(assignment);
-                continue;
-            }
-            match self.word()? {
-                Some(word) => words.push(word),
-                None => break,
-            }
-        }
-        if words.len() == 1 && self.rest().starts_with("()") {
-            return Err(Bad::NotHere("functions"));
-        }
-        if words.first() == Some(&Word(vec![Part::Text("case".into())])) {
-            return Err(Bad::NotHere("case"));
-        }
-        if assignments.is_empty() && words.is_empty() && redirects.is_empty() {
-            return Err(self.unexpected());
-        }
-        Ok(Command { what: What::Simple { assignments, words }, redirects })
-    }
-
-    fn assignment(&mut self) -> Result<Option<(String, Word)>, Bad> {
-        let begin = self.at;
-        if let Some(name) = self.name()
-            && self.eat("=")
-        {
-            return Ok(Some((name, self.word()?.unwrap_or_default())));
-        }
-        self.at = begin;
-        Ok(None)
-    }
-
-    fn redirect(&mut self) -> Result<Option<Redirect>, Bad> {
-        self.skip_blanks();
-        let begin = self.at;
-        let given = self.peek().and_then(|c| c.to_digit(10)).and_then(|fd| u8::try_from(fd).ok());
-        if given.is_some() {
-            self.at += 1;
-        }
-        if self.rest().starts_with("<<") {
-            return Err(Bad::NotHere("here-documents"));
-        }
-        let (usual, sign) = if self.eat(">>") {
-            (1, ">>")
-        } else if self.eat(">&") {
-            (1, ">&")
-        } else if self.eat(">|") || self.eat(">") {
-            (1, ">")
-        } else if self.eat("<") {
-            (0, "<")
-        } else {
-            self.at = begin;
-            return Ok(None);
-        };
-        let fd = given.unwrap_or(usual);
-        if fd > 2 {
-            return Err(Bad::NotHere("descriptors above 2"));
-        }
-        self.skip_blanks();
-        if sign == ">&" {
-            let same =
-                self.next().and_then(|c| c.to_digit(10)).and_then(|fd| u8::try_from(fd).ok());
-            let to = same.filter(|fd| *fd <= 2).ok_or(Bad::NotHere("descriptors above 2"))?;
-            return Ok(Some(Redirect { fd, to: Target::Same(to) }));
-        }
-        let word = self.word()?.ok_or_else(|| self.unexpected())?;
-        let to = match sign {
-            ">>" => Target::Append(word),
-            ">" => Target::Write(word),
-            _ => Target::Read(word),
-        };
-        Ok(Some(Redirect { fd, to }))
-    }
-
-    /// A word, if one begins here.
-    fn word(&mut self) -> Result<Option<Word>, Bad> {
-        let mut parts = Vec::new();
-        let mut plain = String::new();
-        let begin = self.at;
-        if self.peek() == Some('~')
-            && self.rest()[1..]
-                .chars()
-                .next()
-                .is_none_or(|c| c == '/' || c.is_whitespace() || is_operator(c))
-        {
-            self.at += 1;
-            parts.push(Part::Home);
-        }
-        while let Some(c) = self.peek() {
-            if c.is_whitespace() || is_operator(c) {
-                break;
-            }
-            let part = match c {
-                '\'' => self.single_quoted()?,
-                '"' => {
-                    flush(&mut plain, &mut parts);
-                    self.at += 1;
-                    self.double_quoted(&mut parts)?;
-                    continue;
-                }
-                '$' => self.dollar(false)?,
-                '`' => return Err(Bad::NotHere("backquotes; write $( )")),
-                '\\' => {
-                    self.at += 1;
-                    match self.next() {
-                        None => return Err(Bad::Unfinished),
-                        Some('\n') => continue,
-                        Some(c) => Part::Quoted(c.into()),
-                    }
-                }
-                c => {
-                    plain.push(c);
-                    self.at += c.len_utf8();
-                    continue;
-                }
-            };
-            flush(&mut plain, &mut parts);
-            parts.push(part);
-        }
-        flush(&mut plain, &mut parts);
-        Ok((self.at > begin).then_some(Word(parts)))
-    }
-
-    fn single_quoted(&mut self) -> Result<Part, Bad> {
-        self.at += 1;
-        let end = self.rest().find('\'').ok_or(Bad::Unfinished)?;
-        let text = self.rest()[..end].to_owned();
-        self.at += end + 1;
-        Ok(Part::Quoted(text))
-    }
-
-    fn double_quoted(&mut self, parts: &mut Vec<Part>) -> Result<(), Bad> {
-        let mut text = String::new();
-        loop {
-            match self.peek().ok_or(Bad::Unfinished)? {
-                '"' => {
-                    self.at += 1;
-                    // Also an empty one makes a word.
-                    parts.push(Part::Quoted(text));
-                    return Ok(());
-                }
-                '$' => {
-                    parts.push(Part::Quoted(std::mem::take(&mut text)));
-                    parts.push(self.dollar(true)?);
-                }
-                '`' => return Err(Bad::NotHere("backquotes; write $( )")),
-                '\\' => {
-                    self.at += 1;
-                    match self.next().ok_or(Bad::Unfinished)? {
-                        '\n' => {}
-                        c @ ('$' | '`' | '"' | '\\') => text.push(c),
-                        c => text.extend(['\\', c]),
-                    }
-                }
-                c => {
-                    text.push(c);
-                    self.at += c.len_utf8();
-                }
-            }
-        }
-    }
-
-    /// What `$` begins; a `$` with nothing behind it is itself.
-    fn dollar(&mut self, quoted: bool) -> Result<Part, Bad> {
-        self.at += 1;
-        if self.eat("((") {
-            let end = self.rest().find("))").ok_or(Bad::Unfinished)?;
-            let expression = self.rest()[..end].to_owned();
-            self.at += end + 2;
-            return Ok(Part::Arithmetic(expression));
-        }
-        if self.eat("(") {
-            let list = self.list(&[])?;
-            return if self.eat(")") {
-                Ok(Part::Output { list, quoted })
-            } else {
-                Err(self.unexpected())
-            };
-        }
-        if self.eat("{") {
-            let end = self.rest().find('}').ok_or(Bad::Unfinished)?;
-            let name = self.rest()[..end].to_owned();
-            let plain = name.chars().all(|c| c == '_' || c.is_ascii_alphanumeric());
-            if name.is_empty() || !plain {
-                return Err(Bad::NotHere("${ } with more than a name in it"));
-            }
-            self.at += end + 1;
-            return Ok(Part::Variable { name, quoted });
-        }
-        if let Some(name) = self.name() {
-            return Ok(Part::Variable { name, quoted });
-        }
-        match self.peek() {
-            Some(c @ ('$' | '!' | '?' | '#' | '@' | '*' | '0'..='9')) => {
-                self.at += 1;
-                Ok(Part::Variable { name: c.into(), quoted })
-            }
-            _ => Ok(Part::Quoted("$".into())),
-        }
-    }
-}
-
-fn flush(plain: &mut String, parts: &mut Vec<Part>) {
-    if !plain.is_empty() {
-        parts.push(Part::Text(std::mem::take(plain)));
-    }
 }
 
 fn is_operator(c: char) -> bool {
     matches!(c, ';' | '&' | '|' | '<' | '>' | '(' | ')' | '\n')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn word(text: &str) -> Word {
-        Word(vec![Part::Text(text.into())])
-    }
-
-    #[track_caller]
-    fn simple(text: &str) -> (Vec<Word>, Vec<Redirect>) {
-        let list = parse(text).unwrap();
-        let [item] = &list.0[..] else { panic!("{list:?}") };
-        let [command] = &item.first.commands[..] else { panic!("{item:?}") };
-        let What::Simple { words, .. } = &command.what else { panic!("{command:?}") };
-        (words.clone(), command.redirects.clone())
-    }
-
-    #[test]
-    fn the_tutorials_lines() {
-        let (words, redirects) = simple("echo 20000 > cpu.cfs_quota_us  #20000us=20ms");
-        assert_eq!(words, [word("echo"), word("20000")]);
-        let to = Target::Write(word("cpu.cfs_quota_us"));
-        assert_eq!(redirects, [Redirect { fd: 1, to }]);
-
-        let list = parse("while : ; do : ; done &").unwrap();
-        assert!(list.0[0].background);
-        assert_eq!(list.0[0].text, "while : ; do : ; done");
-        assert!(matches!(list.0[0].first.commands[0].what, What::Loop { until: false, .. }));
-    }
-
-    #[test]
-    fn words_are_put_together_of_parts() {
-        let (words, _) = simple(r#"echo a'b c'"d $x $(pwd)"\ e $$ "" ~/x *.rs"#);
-        let variable = |name: &str, quoted| Part::Variable { name: name.into(), quoted };
-        let pwd = Part::Output { list: parse("pwd").unwrap(), quoted: true };
-        let quoted = |text: &str| Part::Quoted(text.into());
-        let first = vec![
-            Part::Text("a".into()),
-            quoted("b c"),
-            quoted("d "),
-            variable("x", true),
-            quoted(" "),
-            pwd,
-            quoted(""),
-            quoted(" "),
-            Part::Text("e".into()),
-        ];
-        assert_eq!(words[1], Word(first));
-        assert_eq!(words[2], Word(vec![variable("$", false)]));
-        assert_eq!(words[3], Word(vec![quoted("")]));
-        assert_eq!(words[4], Word(vec![Part::Home, Part::Text("/x".into())]));
-        assert_eq!(words[5], word("*.rs"));
-    }
-
-    #[test]
-    fn chains_pipes_and_groups() {
-        let list = parse("! a | b && c || d; (e; f) >out 2>&1\n{ g; } &").unwrap();
-        assert_eq!(list.0.len(), 3);
-        assert!(list.0[0].first.negated);
-        assert_eq!(list.0[0].first.commands.len(), 2);
-        assert_eq!(
-            list.0[0].rest.iter().map(|(when, _)| *when).collect::<Vec<_>>(),
-            [When::Succeeded, When::Failed]
-        );
-        assert_eq!(list.0[1].first.commands[0].redirects.len(), 2);
-        assert!(matches!(list.0[2].first.commands[0].what, What::Group(_)));
-    }
-
-    #[test]
-    fn conditions_and_loops() {
-        let list =
-            parse("if a; then b; elif c; then d; else e; fi\nfor x in 1 2; do echo $x; done")
-                .unwrap();
-        let What::If { arms, otherwise } = &list.0[0].first.commands[0].what else { panic!() };
-        assert_eq!((arms.len(), otherwise.0.len()), (2, 1));
-        let What::For { name, words, .. } = &list.0[1].first.commands[0].what else { panic!() };
-        assert_eq!((name.as_str(), words.as_ref().map(Vec::len)), ("x", Some(2)));
-    }
-
-    #[track_caller]
-    fn refuses(text: &str, bad: &Bad) {
-        assert_eq!(parse(text).as_ref(), Err(bad), "{text}");
-    }
-
-    #[test]
-    fn what_is_wrong_is_said() {
-        let unexpected = |text: &str| Bad::Unexpected(text.into());
-        for text in
-            ["while :", "echo 'a", "echo \"a", "a |", "a &&", "(a", "if a; then", "echo $(", "x > "]
-        {
-            refuses(text, &Bad::Unfinished);
-        }
-        refuses("| a", &unexpected("|"));
-        refuses("a && ; b", &unexpected(";"));
-        refuses("done", &unexpected("done"));
-        refuses("while ; do a; done", &unexpected(";"));
-        refuses("a )", &unexpected(")"));
-        refuses("cat << EOF", &Bad::NotHere("here-documents"));
-        refuses("f() { a; }", &Bad::NotHere("functions"));
-        refuses("echo ${x:-1}", &Bad::NotHere("${ } with more than a name in it"));
-        refuses(&"(".repeat(100), &Bad::TooMuch);
-        refuses(&"a".repeat(TEXT_MAX + 1), &Bad::TooMuch);
-    }
-
-    #[test]
-    fn no_text_makes_it_panic() {
-        // Every text of up to six of these pieces.
-        let pieces =
-            ["a", "'", "\"", "$", "(", ")", "|", "&", ";", "\n", "{", "}", "\\", "é", "2>", "do "];
-        let mut seed = 1_u64;
-        for _ in 0..20_000 {
-            let mut text = String::new();
-            for _ in 0..8 {
-                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                text += pieces[usize::try_from(seed >> 60).unwrap()];
-            }
-            // Either is fine; it comes back.
-            let _ = parse(&text);
-        }
-    }
 }

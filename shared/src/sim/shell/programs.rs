@@ -1,7 +1,12 @@
 //! The programs of the simulated machine.
 
+mod docker;
 mod files;
+mod filters;
+mod grep;
 mod machine;
+mod mounts;
+mod pattern;
 mod ps;
 mod spaces;
 pub(super) mod text;
@@ -9,6 +14,7 @@ pub(super) mod text;
 use std::future::Future;
 use std::pin::Pin;
 
+use super::super::kernel::Kind;
 use super::super::procs::OVERFLOW_ID;
 use super::run::Shell;
 
@@ -22,16 +28,21 @@ macro_rules! program {
     };
 }
 
-const PROGRAMS: [(&str, Run); 38] = [
+const PROGRAMS: [(&str, Run); 51] = [
+    ("bash", program!(machine::sh)),
     ("busybox", program!(machine::busybox)),
     ("cat", program!(files::cat)),
     ("chroot", program!(spaces::chroot)),
+    ("cmp", program!(filters::cmp)),
+    ("cut", program!(filters::cut)),
     ("date", program!(machine::date)),
-    ("docker", program!(machine::docker)),
+    ("docker", program!(docker::docker)),
+    ("echo", program!(text::echo_program)),
     ("env", program!(machine::env)),
+    ("false", program!(text::failure)),
     ("free", program!(machine::free)),
     ("getconf", program!(machine::getconf)),
-    ("grep", program!(text::grep)),
+    ("grep", program!(grep::grep)),
     ("head", program!(text::head)),
     ("hostname", program!(machine::hostname)),
     ("id", program!(machine::id)),
@@ -39,11 +50,13 @@ const PROGRAMS: [(&str, Run); 38] = [
     ("ls", program!(files::ls)),
     ("lsns", program!(spaces::lsns)),
     ("mkdir", program!(files::mkdir)),
-    ("mount", program!(files::mount)),
+    ("mount", program!(mounts::mount)),
     ("nproc", program!(machine::nproc)),
     ("nsenter", program!(spaces::nsenter)),
     ("pivot_root", program!(spaces::pivot_root)),
+    ("printf", program!(text::printf_program)),
     ("ps", program!(ps::ps)),
+    ("pwd", program!(machine::pwd)),
     ("readlink", program!(files::readlink)),
     ("rm", program!(files::rm)),
     ("rmdir", program!(files::rmdir)),
@@ -53,21 +66,62 @@ const PROGRAMS: [(&str, Run); 38] = [
     ("sort", program!(text::sort)),
     ("stress", program!(machine::stress)),
     ("tail", program!(text::tail)),
+    ("tee", program!(filters::tee)),
+    ("test", program!(text::test_program)),
     ("top", program!(ps::top)),
     ("touch", program!(files::touch)),
-    ("umount", program!(files::umount)),
+    ("tr", program!(filters::tr)),
+    ("true", program!(text::nothing)),
+    ("umount", program!(mounts::umount)),
     ("uname", program!(machine::uname)),
+    ("uniq", program!(filters::uniq)),
     ("unshare", program!(spaces::unshare)),
     ("uptime", program!(machine::uptime)),
     ("wc", program!(text::wc)),
     ("whoami", program!(machine::whoami)),
+    ("yes", program!(filters::yes)),
 ];
 
-/// The program of that name, with or without its directory.
+/// Why there is no program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Missing {
+    /// No such file.
+    #[error("not found")]
+    NotFound,
+    /// A file, but none that runs.
+    #[error("Permission denied")]
+    NoProgram,
+}
+
+impl Missing {
+    /// The status of a shell that did not find it.
+    pub(super) fn status(self) -> u8 {
+        match self {
+            Missing::NotFound => 127,
+            Missing::NoProgram => 126,
+        }
+    }
+}
+
+/// The program that a process means by a name or a path: its file must be there, for that process.
+pub(super) fn find(shell: &Shell, name: &str) -> Result<Run, Missing> {
+    let path = if name.contains('/') { name.to_owned() } else { format!("/bin/{name}") };
+    let kind = shell.world.look(|kernel| kernel.kind(shell.proc, &path));
+    match kind {
+        Err(_) => Err(Missing::NotFound),
+        Ok(Kind::File) => named(&path).ok_or(Missing::NoProgram),
+        Ok(_) if name.contains('/') => Err(Missing::NoProgram),
+        Ok(_) => Err(Missing::NotFound),
+    }
+}
+
+/// The program of that name; with its directory it must be one of programs.
 pub(super) fn named(name: &str) -> Option<Run> {
-    let bare =
-        name.strip_prefix("/bin/").or_else(|| name.strip_prefix("/usr/bin/")).unwrap_or(name);
-    let bare = if bare == "bash" { "sh" } else { bare };
+    let bare = match name.rsplit_once('/') {
+        Some((above, bare)) if above.ends_with("bin") => bare,
+        Some(_) => return None,
+        None => name,
+    };
     PROGRAMS.iter().find(|(known, _)| *known == bare).map(|(_, run)| *run)
 }
 

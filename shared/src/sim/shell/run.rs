@@ -1,34 +1,22 @@
 //! The shell at work: a tree of commands, run one step after the other.
 
-use std::cell::RefCell;
+mod commands;
+mod jobs;
+
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::rc::Rc;
 
 use super::super::errno::Errno;
 use super::super::procs::{End, Proc};
 use super::io::{self, Io, Sink, Source};
-use super::parse::{self, Bad};
-use super::programs;
-use super::syntax::{Command, Item, List, Pipeline, Redirect, Target, What, When, Word};
+use super::parse::{self, Bad, Script};
+use super::syntax::{Command, Item, List, Pipeline, When};
 use super::tty::Tty;
 use super::world::{Program, World};
-use crate::namespace::NamespaceSet;
+use crate::namespace::{Namespace, NamespaceSet};
 
-/// CPU time of a command that the shell does itself, and of one for which a process is made.
-const BUILT_IN_NSEC: u64 = 20_000;
-const PROGRAM_NSEC: u64 = 500_000;
-
-/// A command that nobody waits for.
-#[derive(Clone, Debug)]
-pub(super) struct Job {
-    pub(super) number: usize,
-    pub(super) procs: Vec<Proc>,
-    pub(super) text: String,
-    /// Once it has ended.
-    pub(super) status: Option<u8>,
-}
+pub(super) use jobs::Job;
 
 /// How a list goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,10 +35,14 @@ pub struct Shell {
     pub(super) world: World,
     /// The process that it is.
     pub(super) proc: Proc,
+    /// `$$`: the process of the shell that this one is a copy of.
+    pub(super) main: Proc,
     pub(super) io: Io,
     /// Its terminal, also when its streams are elsewhere.
     tty: Option<Tty>,
     pub(super) variables: BTreeMap<String, String>,
+    /// `$0`
+    pub(super) name: String,
     /// `$1` and on.
     pub(super) args: Vec<String>,
     pub(super) status: u8,
@@ -58,8 +50,15 @@ pub struct Shell {
     pub(super) jobs: Vec<Job>,
     /// It talks to a person: it prompts, and tells of jobs.
     pub(super) interactive: bool,
-    /// For messages, as `dash` has them.
+    /// `set -m`: it keeps what it has waited for until `jobs` has told of it.
+    pub(super) has_jobs: bool,
+    /// Nothing comes after what runs now: a program takes the shell's place instead of being waited for.
+    pub(super) is_last: bool,
+    /// `exec` without a program: the redirections of this command stay.
+    pub(super) keeps_io: bool,
+    /// For messages, as `dash` has them; and how many lines were read before the text that is run.
     line: u32,
+    lines_before: u32,
 }
 
 type Step<'a> = Pin<Box<dyn Future<Output = Flow> + 'a>>;
@@ -76,31 +75,69 @@ impl Shell {
         Shell {
             world,
             proc,
+            main: proc,
             io,
             tty,
             variables: variables.into(),
+            name: "sh".into(),
             args: Vec::new(),
             status: 0,
             last_background: None,
             jobs: Vec::new(),
             interactive: false,
+            has_jobs: false,
+            is_last: false,
+            keeps_io: false,
             line: 0,
+            lines_before: 0,
         }
     }
 
-    /// Runs a whole script; tells its status.
-    pub async fn script(mut self, text: String) -> u8 {
-        match parse::parse(&text) {
-            Ok(list) => drop(self.list(&list).await),
-            Err(bad) => self.complain_syntax(&bad).await,
+    /// The same as a shell of its own: what a program `sh` begins with.
+    pub(super) fn anew(self, name: String) -> Self {
+        Shell {
+            main: self.proc,
+            name,
+            args: Vec::new(),
+            status: 0,
+            last_background: None,
+            is_last: false,
+            line: 0,
+            lines_before: 0,
+            ..self
         }
-        self.status
+    }
+
+    /// Runs a whole script, line by line; tells its status.
+    pub async fn script(mut self, text: String) -> u8 {
+        let mut script = match Script::new(&text) {
+            Ok(script) => script,
+            Err(bad) => {
+                self.complain_syntax(&bad).await;
+                return self.status;
+            }
+        };
+        loop {
+            match script.next_line() {
+                Ok(None) => return self.status,
+                Ok(Some(list)) => {
+                    if self.list(&list).await == Flow::Exit {
+                        return self.status;
+                    }
+                }
+                Err(bad) => {
+                    self.line = script.line();
+                    self.complain_syntax(&bad).await;
+                    return self.status;
+                }
+            }
+        }
     }
 
     /// Reads commands until there are no more.
     pub async fn talk(mut self) -> u8 {
         self.interactive = matches!(self.io.input, Source::Terminal(_));
-        let mut text = String::new();
+        let (mut text, mut n_lines) = (String::new(), 0);
         loop {
             if self.interactive {
                 self.report_jobs().await;
@@ -117,11 +154,14 @@ impl Shell {
                 text.clear();
                 continue;
             }
-            self.line += 1;
+            n_lines += 1;
             text += &line;
             match parse::parse(&text) {
-                Err(Bad::Unfinished) => continue,
-                Err(bad) => self.complain_syntax(&bad).await,
+                Err(bad) if bad.is_unfinished() => continue,
+                Err(bad) => {
+                    self.line = n_lines;
+                    self.complain_syntax(&bad).await;
+                }
                 Ok(list) => match self.list(&list).await {
                     Flow::Exit => return self.status,
                     Flow::Interrupted => self.status = 130,
@@ -129,13 +169,18 @@ impl Shell {
                 },
             }
             text.clear();
+            self.lines_before = n_lines;
+        }
+        if let Err(bad) = parse::parse(&text) {
+            self.line = n_lines;
+            self.complain_syntax(&bad).await;
         }
         self.status
     }
 
     /// Clears children away that it has not started: as PID 1 it gets all orphans.
     fn clear_orphans(&self) {
-        let known = |proc: &Proc| self.jobs.iter().any(|job| job.procs.contains(proc));
+        let known = |proc: &Proc| self.jobs.iter().any(|job| job.proc == *proc);
         self.world.act(|kernel| {
             let children: Vec<Proc> = kernel.procs().children(self.proc).collect();
             for child in children.into_iter().filter(|child| !known(child)) {
@@ -168,12 +213,15 @@ impl Shell {
 
     /// A shell that is a copy of this one, in a process of its own.
     pub(super) fn copy(&self, proc: Proc, io: Io) -> Shell {
-        Shell { proc, io, jobs: Vec::new(), interactive: false, ..self.clone() }
+        let jobs = Vec::new();
+        Shell { proc, io, jobs, interactive: false, has_jobs: false, is_last: true, ..self.clone() }
     }
 
     pub(super) fn list<'a>(&'a mut self, list: &'a List) -> Step<'a> {
         Box::pin(async move {
-            for item in &list.0 {
+            let is_last = self.is_last;
+            for (at, item) in list.0.iter().enumerate() {
+                self.is_last = is_last && at + 1 == list.0.len();
                 let flow = self.item(item).await;
                 if self.is_interrupted() {
                     return Flow::Interrupted;
@@ -188,65 +236,37 @@ impl Shell {
 
     async fn item(&mut self, item: &Item) -> Flow {
         if item.background {
-            self.background(item).await;
-            return Flow::Next;
+            return self.background(item).await;
         }
+        let is_last = self.is_last;
+        self.is_last = is_last && item.rest.is_empty();
         let mut flow = self.pipeline(&item.first).await;
-        for (when, pipeline) in &item.rest {
+        for (at, (when, pipeline)) in item.rest.iter().enumerate() {
             let wanted = (self.status == 0) == (*when == When::Succeeded);
             if flow == Flow::Next && wanted {
+                self.is_last = is_last && at + 1 == item.rest.len();
                 flow = self.pipeline(pipeline).await;
             }
         }
         flow
     }
 
-    async fn background(&mut self, item: &Item) {
-        let rest = Item { background: false, ..item.clone() };
-        let io = Io { input: Source::Null, ..self.io.clone() };
-        match self.start_list(List(vec![rest]), io) {
-            Err(errno) => self.complain(&format!("Cannot fork: {errno}")).await,
-            Ok(proc) => {
-                self.status = 0;
-                let pid = self.pid_of(proc);
-                self.last_background = Some(pid);
-                let number = self.jobs.iter().map(|job| job.number).max().unwrap_or(0) + 1;
-                let text = item.text.clone();
-                self.jobs.push(Job { number, procs: vec![proc], text, status: None });
-                if self.interactive {
-                    self.say_error(&format!("[{number}] {pid}\n")).await;
-                }
-            }
-        }
-    }
-
-    fn name(&self) -> String {
-        let argv = self.world.look(|kernel| kernel.argv(self.proc).first().cloned());
-        argv.unwrap_or_else(|| "sh".into())
-    }
-
     /// The PID of a process as this shell sees it.
     pub(super) fn pid_of(&self, proc: Proc) -> u32 {
         self.world.look(|kernel| {
-            let space =
-                kernel.procs().space_for_children(self.proc, crate::namespace::Namespace::Pid);
+            let space = kernel.procs().space_for_children(self.proc, Namespace::Pid);
             space.and_then(|space| kernel.procs().pid_in(proc, space)).unwrap_or(0)
         })
     }
 
     /// Starts a copy of this shell that does something.
-    fn start(
-        &self,
-        argv: &[String],
-        io: Io,
-        does: impl FnOnce(Shell) -> Program,
-    ) -> Result<Proc, Errno> {
-        self.world.spawn(self.proc, NamespaceSet::NONE, argv, |proc| does(self.copy(proc, io)))
+    fn start(&self, io: Io, does: impl FnOnce(Shell) -> Program) -> Result<Proc, Errno> {
+        self.world.spawn(self.proc, NamespaceSet::NONE, &[], |proc| does(self.copy(proc, io)))
     }
 
     /// Starts a copy of this shell that runs a list.
     fn start_list(&self, list: List, io: Io) -> Result<Proc, Errno> {
-        self.start(&[self.name()], io, move |mut shell| {
+        self.start(io, move |mut shell| {
             Box::pin(async move {
                 shell.list(&list).await;
                 shell.status
@@ -254,12 +274,23 @@ impl Shell {
         })
     }
 
+    /// No process can be made: a shell that nobody talks to ends.
+    async fn cannot_fork(&mut self, errno: Errno) -> Flow {
+        self.complain(&format!("Cannot fork: {errno}")).await;
+        self.status = 2;
+        self.unless_interactive()
+    }
+
+    fn unless_interactive(&self) -> Flow {
+        if self.interactive { Flow::Next } else { Flow::Exit }
+    }
+
     async fn pipeline(&mut self, pipeline: &Pipeline) -> Flow {
-        let mut flow = Flow::Next;
-        match &pipeline.commands[..] {
-            [command] => flow = self.command(command).await,
+        self.is_last &= !pipeline.negated;
+        let flow = match &pipeline.commands[..] {
+            [command] => self.command(command).await,
             commands => self.piped(commands).await,
-        }
+        };
         if pipeline.negated {
             self.status = u8::from(self.status == 0);
         }
@@ -267,7 +298,7 @@ impl Shell {
     }
 
     /// Each command in a process of its own; the status is the last one's.
-    async fn piped(&mut self, commands: &[Command]) {
+    async fn piped(&mut self, commands: &[Command]) -> Flow {
         let mut procs = Vec::new();
         let mut input = self.io.input.clone();
         for (at, command) in commands.iter().enumerate() {
@@ -279,7 +310,7 @@ impl Shell {
                 input = Source::Pipe(reader);
             }
             let command = command.clone();
-            let started = self.start(&[self.name()], io, move |mut shell| {
+            let started = self.start(io, move |mut shell| {
                 Box::pin(async move {
                     shell.command(&command).await;
                     shell.status
@@ -287,11 +318,12 @@ impl Shell {
             });
             match started {
                 Ok(proc) => procs.push(proc),
-                Err(errno) => self.complain(&format!("Cannot fork: {errno}")).await,
+                Err(errno) => return self.cannot_fork(errno).await,
             }
         }
         drop(input);
         self.wait_for(&procs).await;
+        Flow::Next
     }
 
     /// Waits for processes in the foreground; the status is the last one's.
@@ -300,207 +332,11 @@ impl Shell {
         for proc in procs {
             if let Some(end) = self.world.wait(self.proc, *proc).await {
                 self.status = status_of(end);
+                self.tell_of_signal(end).await;
             }
         }
         self.set_foreground(Vec::new());
-    }
-
-    async fn command(&mut self, command: &Command) -> Flow {
-        let kept = self.io.clone();
-        let flow = match self.redirect(&command.redirects).await {
-            Err(what) => {
-                self.complain(&what).await;
-                self.status = 2;
-                Flow::Next
-            }
-            Ok(()) => self.what(&command.what).await,
-        };
-        self.io = kept;
-        flow
-    }
-
-    async fn what(&mut self, what: &What) -> Flow {
-        match what {
-            What::Simple { assignments, words } => self.simple(assignments, words).await,
-            What::Group(list) => self.list(list).await,
-            What::Subshell(list) => {
-                match self.start_list(list.clone(), self.io.clone()) {
-                    Ok(proc) => self.wait_for(&[proc]).await,
-                    Err(errno) => self.complain(&format!("Cannot fork: {errno}")).await,
-                }
-                Flow::Next
-            }
-            What::If { arms, otherwise } => {
-                for (condition, then) in arms {
-                    let flow = self.list(condition).await;
-                    if flow != Flow::Next {
-                        return flow;
-                    }
-                    if self.status == 0 {
-                        return self.list(then).await;
-                    }
-                }
-                self.status = 0;
-                self.list(otherwise).await
-            }
-            What::Loop { until, condition, body } => self.repeat(*until, condition, body).await,
-            What::For { name, words, body } => self.for_each(name, words.as_deref(), body).await,
-        }
-    }
-
-    async fn repeat(&mut self, until: bool, condition: &List, body: &List) -> Flow {
-        // It would go round for ever without doing anything: that is one long piece of work.
-        if !until && does_nothing(condition) && does_nothing(body) {
-            self.world.work_until(self.proc, || self.is_interrupted()).await;
-            return Flow::Interrupted;
-        }
-        let mut last = 0;
-        loop {
-            let flow = self.list(condition).await;
-            if flow != Flow::Next {
-                return flow;
-            }
-            if (self.status == 0) == until {
-                self.status = last;
-                return Flow::Next;
-            }
-            match leave(self.list(body).await) {
-                Some(flow) => return flow,
-                None => last = self.status,
-            }
-        }
-    }
-
-    async fn for_each(&mut self, name: &str, words: Option<&[Word]>, body: &List) -> Flow {
-        let values = match words {
-            None => Ok(self.args.clone()),
-            Some(words) => self.arguments(words).await,
-        };
-        let values = match values {
-            Ok(values) => values,
-            Err(what) => {
-                self.complain(&what).await;
-                self.status = 2;
-                return Flow::Next;
-            }
-        };
-        self.status = 0;
-        for value in values {
-            self.variables.insert(name.to_owned(), value);
-            if let Some(flow) = leave(self.list(body).await) {
-                return flow;
-            }
-        }
-        Flow::Next
-    }
-
-    async fn simple(&mut self, assignments: &[(String, Word)], words: &[Word]) -> Flow {
-        match self.simple_or_complaint(assignments, words).await {
-            Ok(flow) => flow,
-            Err(what) => {
-                self.complain(&what).await;
-                self.status = 2;
-                Flow::Next
-            }
-        }
-    }
-
-    async fn simple_or_complaint(
-        &mut self,
-        assignments: &[(String, Word)],
-        words: &[Word],
-    ) -> Result<Flow, String> {
-        let argv = self.arguments(words).await?;
-        let mut set = Vec::new();
-        for (name, word) in assignments {
-            set.push((name.clone(), self.text(word).await?));
-        }
-        let Some(first) = argv.first() else {
-            self.status = 0;
-            self.variables.extend(set);
-            return Ok(Flow::Next);
-        };
-        if let Some(built_in) = super::builtins::named(first) {
-            self.world.work(self.proc, BUILT_IN_NSEC).await;
-            self.variables.extend(set);
-            return Ok(super::builtins::run(self, built_in, &argv[1..]).await);
-        }
-        self.program(&argv, set).await;
-        Ok(Flow::Next)
-    }
-
-    /// Runs a program in a process of its own, and waits for it.
-    async fn program(&mut self, argv: &[String], set: Vec<(String, String)>) {
-        let Some(program) = programs::named(&argv[0]) else {
-            self.complain(&format!("{}: not found", argv[0])).await;
-            let there = programs::names().join(" ");
-            self.say_error(&format!("(the simulator has: {there})\n")).await;
-            self.status = 127;
-            return;
-        };
-        let given = argv.to_vec();
-        let started = self.start(argv, self.io.clone(), move |mut shell| {
-            shell.variables.extend(set);
-            Box::pin(async move {
-                shell.world.work(shell.proc, PROGRAM_NSEC).await;
-                program(shell, given).await
-            })
-        });
-        match started {
-            Ok(proc) => self.wait_for(&[proc]).await,
-            Err(errno) => {
-                self.complain(&format!("Cannot fork: {errno}")).await;
-                self.status = 2;
-            }
-        }
-    }
-
-    async fn redirect(&mut self, redirects: &[Redirect]) -> Result<(), String> {
-        for Redirect { fd, to } in redirects {
-            let (word, append) = match to {
-                Target::Same(same) => {
-                    let sink =
-                        if *same == 2 { self.io.error.clone() } else { self.io.output.clone() };
-                    self.set_sink(*fd, sink);
-                    continue;
-                }
-                Target::Read(word) => {
-                    let path = self.text(word).await?;
-                    let text = self.world.look(|kernel| kernel.read(self.proc, &path));
-                    let text = text.map_err(|errno| cannot("open", &path, errno))?;
-                    self.io.input = Source::Text(Rc::new(RefCell::new(text)));
-                    continue;
-                }
-                Target::Write(word) => (word, false),
-                Target::Append(word) => (word, true),
-            };
-            let path = self.text(word).await?;
-            let made = self.world.act(|kernel| kernel.create(self.proc, &path, append));
-            made.map_err(|errno| cannot("create", &path, errno))?;
-            // The directory may be left before it is written.
-            let path = self.world.look(|kernel| kernel.absolute_of(self.proc, &path));
-            let path = path.map_err(|errno| cannot("create", "", errno))?;
-            self.set_sink(*fd, Sink::File { path });
-        }
-        Ok(())
-    }
-
-    fn set_sink(&mut self, fd: u8, sink: Sink) {
-        match fd {
-            1 => self.io.output = sink,
-            2 => self.io.error = sink,
-            _ => {}
-        }
-    }
-
-    /// What a list writes to standard output.
-    pub(super) async fn output_of(&mut self, list: &List) -> Result<String, String> {
-        let captured = Rc::new(RefCell::new(String::new()));
-        let io = Io { output: Sink::Capture(captured.clone()), ..self.io.clone() };
-        let proc =
-            self.start_list(list.clone(), io).map_err(|errno| format!("Cannot fork: {errno}"))?;
-        self.wait_for(&[proc]).await;
-        Ok(captured.take())
+        self.look_at_jobs().await;
     }
 
     /// A variable, or one of the shell's own signs.
@@ -511,7 +347,7 @@ impl Shell {
             "?" => Some(self.status.to_string()),
             "#" => Some(self.args.len().to_string()),
             "@" | "*" => Some(self.args.join(" ")),
-            "0" => Some("sh".into()),
+            "0" => Some(self.name.clone()),
             "PWD" => Some(self.world.look(|kernel| kernel.cwd(self.proc))),
             name => match name.parse::<usize>() {
                 Ok(at) => self.args.get(at.wrapping_sub(1)).cloned(),
@@ -520,9 +356,9 @@ impl Shell {
         }
     }
 
-    /// `$$`: its PID in its own PID namespace.
+    /// `$$`: the shell's PID in its own PID namespace; a copy of it says the same.
     pub(super) fn own_pid(&self) -> u32 {
-        self.world.look(|kernel| kernel.procs().pids(self.proc).last().copied().unwrap_or(0))
+        self.world.look(|kernel| kernel.procs().pids(self.main).last().copied().unwrap_or(0))
     }
 
     /// Writes to standard output; tells whether that went well.
@@ -536,56 +372,12 @@ impl Shell {
     }
 
     pub(super) async fn complain(&mut self, what: &str) {
-        let line = if self.interactive { self.line } else { self.line.max(1) };
-        self.say_error(&format!("sh: {line}: {what}\n")).await;
+        self.say_error(&format!("{}: {}: {what}\n", self.name, self.line.max(1))).await;
     }
 
     async fn complain_syntax(&mut self, bad: &Bad) {
         self.status = 2;
-        let what = match bad {
-            Bad::Unexpected(_) | Bad::Unfinished => format!("Syntax error: {bad}"),
-            other => other.to_string(),
-        };
-        self.complain(&what.replace("Syntax error: syntax error: ", "Syntax error: ")).await;
-    }
-
-    /// Marks jobs that have ended; tells of them, and forgets them.
-    pub(super) async fn report_jobs(&mut self) {
-        self.look_at_jobs().await;
-        let ended: Vec<Job> =
-            self.jobs.iter().filter(|job| job.status.is_some()).cloned().collect();
-        self.jobs.retain(|job| job.status.is_none());
-        for job in ended {
-            let how = how_it_ended(job.status.unwrap_or(0));
-            self.say_error(&format!("[{}] {how:<10} {}\n", job.number, job.text)).await;
-        }
-    }
-
-    pub(super) async fn look_at_jobs(&mut self) {
-        for at in 0..self.jobs.len() {
-            let procs = self.jobs[at].procs.clone();
-            if self.jobs[at].status.is_none()
-                && !procs.iter().any(|proc| self.world.is_alive(*proc))
-            {
-                for proc in procs {
-                    if let Some(end) = self.world.wait(self.proc, proc).await {
-                        self.jobs[at].status = Some(status_of(end));
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// The words of `dash` for a job that has ended.
-fn how_it_ended(status: u8) -> String {
-    match status {
-        0 => "Done".into(),
-        129 => "Hangup".into(),
-        130 => "Interrupt".into(),
-        137 => "Killed".into(),
-        143 => "Terminated".into(),
-        status => format!("Done({status})"),
+        self.complain(&bad.to_string()).await;
     }
 }
 
@@ -595,41 +387,4 @@ pub fn status_of(end: End) -> u8 {
         End::Exited(status) => status,
         End::Killed(signal) => 128 + signal.number(),
     }
-}
-
-/// What a loop does after a round: `None` is another round.
-fn leave(flow: Flow) -> Option<Flow> {
-    match flow {
-        Flow::Next | Flow::Continue(0 | 1) => None,
-        Flow::Break(0 | 1) => Some(Flow::Next),
-        Flow::Break(n) => Some(Flow::Break(n - 1)),
-        Flow::Continue(n) => Some(Flow::Continue(n - 1)),
-        Flow::Exit => Some(Flow::Exit),
-        Flow::Interrupted => Some(Flow::Interrupted),
-    }
-}
-
-/// Is a list nothing but `:` and `true`?
-fn does_nothing(list: &List) -> bool {
-    let nothing = |command: &Command| match &command.what {
-        What::Simple { assignments, words } => {
-            let is = |word: &str| words[..] == [Word(vec![super::syntax::Part::Text(word.into())])];
-            command.redirects.is_empty() && assignments.is_empty() && (is(":") || is("true"))
-        }
-        _ => false,
-    };
-    list.0.iter().all(|item| {
-        let one = item.first.commands.len() == 1 && !item.first.negated;
-        one && item.rest.is_empty() && !item.background && nothing(&item.first.commands[0])
-    })
-}
-
-/// As `dash` says it.
-fn cannot(what: &str, path: &str, errno: Errno) -> String {
-    let why = match (what, errno) {
-        ("create", Errno::Enoent) => "Directory nonexistent".to_owned(),
-        ("open", Errno::Enoent) => "No such file".to_owned(),
-        (_, errno) => errno.to_string(),
-    };
-    format!("cannot {what} {path}: {why}")
 }

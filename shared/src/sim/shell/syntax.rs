@@ -38,6 +38,8 @@ pub struct Pipeline {
 /// One command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Command {
+    /// The line of the text on which it begins, from 1 on.
+    pub line: u32,
     /// What it is.
     pub what: What,
     /// Where its streams go, in the order in which they were written.

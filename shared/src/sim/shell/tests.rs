@@ -1,5 +1,7 @@
 //! Lines as they are typed, and what is written.
 
+mod any;
+
 use super::*;
 use crate::cgroup::Dialect;
 
@@ -49,7 +51,7 @@ fn pipes_and_files() {
 fn statuses() {
     assert_eq!(run("exit 3").1, 3);
     assert_eq!(run("false").1, 1);
-    assert_eq!(run("sh -c 'exit 7'; echo $?; sh -c 'kill -9 $$'; echo $?").0, "7\n137\n");
+    assert_eq!(run("sh -c 'exit 7'; echo $?; sh -c 'kill -9 $$'; echo $?").0, "7\nKilled\n137\n");
     let (text, status) = run("nothing-there");
     assert_eq!(status, 127);
     assert!(text.starts_with("sh: 1: nothing-there: not found\n(the simulator has: "), "{text}");
@@ -69,7 +71,9 @@ fn the_tutorials_experiment_v1() {
     assert_eq!(terminal.line(&format!("echo {pid} > tasks"), S), "# ");
     let slow = terminal.line(&format!("top -b -n 2 -d 5 -p {pid} | tail -2"), 7 * S);
     assert!(slow.contains(" 20.") || slow.contains(" 19."), "{slow}");
-    assert_eq!(terminal.line("kill %1; wait; cd ..; rmdir test_container; echo $?", S), "0\n# ");
+    assert_eq!(terminal.line("kill %1; wait; cd ..; rmdir test_container; echo $?", S), {
+        "0\n[1] + Terminated                 while : ; do : ; done\n# "
+    });
 }
 
 #[test]
@@ -153,4 +157,68 @@ fn the_same_input_goes_the_same_way() {
     };
     assert_eq!(hash(script), hash(script));
     assert_ne!(hash(script), hash("sleep 1"));
+}
+
+#[test]
+fn an_unknown_command_says_what_there_is() {
+    let (text, status) = run("strace ls");
+    assert_eq!(status, 127);
+    let (first, there) = text.split_once('\n').unwrap();
+    assert_eq!(first, "sh: 1: strace: not found");
+    let there = there.trim().strip_prefix("(the simulator has: ").unwrap().trim_end_matches(')');
+    let there: Vec<&str> = there.split(' ').collect();
+    assert_eq!(there, super::program_names());
+    // And each of them is there.
+    for name in there {
+        assert_eq!(run(&format!("type {name} > /dev/null")).1, 0, "{name}");
+        assert_eq!(run(&format!("ls -d /bin/{name} > /dev/null")).1, 0, "{name}");
+    }
+}
+
+/// The lines of an explanation that are commands.
+fn steps(setup: Setup, line: &str) -> Vec<String> {
+    let (text, status) = run_in(setup, line);
+    assert_eq!(status, 0, "{text}");
+    assert!(text.starts_with("# There is no Docker here."), "{text}");
+    text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
+}
+
+#[test]
+fn docker_is_explained_by_steps_that_work() {
+    let line = "docker run -it --cpu-period=100000 --cpu-quota=20000 busybox";
+    let v1 = steps(Setup::default(), line);
+    assert_eq!(
+        v1,
+        [
+            "mkdir /sys/fs/cgroup/cpu/docker1",
+            "echo 100000 > /sys/fs/cgroup/cpu/docker1/cpu.cfs_period_us",
+            "echo 20000 > /sys/fs/cgroup/cpu/docker1/cpu.cfs_quota_us",
+            "echo $$ > /sys/fs/cgroup/cpu/docker1/tasks",
+            "unshare --pid --fork --mount-proc --uts --ipc --net --cgroup sh",
+        ]
+    );
+    let many = "docker run --rm --cpus 0.5 -m 64M --pids-limit=20 --cpuset-cpus 0 -h inside --name x \
+        busybox sh -c 'exit'";
+    let look = "cat /proc/self/cgroup; nproc";
+    for (dialect, quota) in [
+        (Dialect::V1, "cat /sys/fs/cgroup/cpu/docker1/cpu.cfs_quota_us"),
+        (Dialect::V2, "cut -d' ' -f1 /sys/fs/cgroup/docker1/cpu.max"),
+    ] {
+        let setup = Setup { dialect, ..Setup::default() };
+        for (line, wanted) in [(line, "20000\n"), (many, "50000\n")] {
+            let mut steps = steps(setup, line);
+            let last = steps.pop().unwrap();
+            assert!(last.starts_with("unshare --pid "), "{last}");
+            // In a shell of its own, because it enters the group.
+            let script = format!("sh -c '{}; {look}; {quota}'", steps.join("; "));
+            let (text, status) = run_in(setup, &script.replace("-d' ' ", "-d\" \" "));
+            assert!(status == 0 && text.ends_with(wanted) && !text.contains("sh: "), "{text}");
+            assert!(text.contains("/docker1\n"), "{text}");
+            assert_eq!(text.contains("\n1\n"), line == many, "{text}");
+        }
+    }
+    let (text, status) = run("docker run --cpu-quota");
+    assert!(status == 125 && text.contains("needs an argument"), "{text}");
+    assert_eq!(run("docker ps").1, 1);
+    assert!(run("docker run -P x").0.contains("(-P is left out.)"));
 }

@@ -39,6 +39,8 @@ struct Inner {
     threads: RefCell<Vec<Thread>>,
     /// Those that were started while others are polled.
     begun: RefCell<Vec<Thread>>,
+    /// What processes become that have called `execve`.
+    becomes: RefCell<Vec<Thread>>,
     console: Tty,
     timers: RefCell<BTreeSet<(u64, Proc)>>,
     worked: RefCell<BTreeSet<Proc>>,
@@ -59,6 +61,7 @@ impl World {
             kernel: RefCell::new(kernel),
             threads: RefCell::default(),
             begun: RefCell::default(),
+            becomes: RefCell::default(),
             console: Tty::default(),
             timers: RefCell::default(),
             worked: RefCell::default(),
@@ -97,6 +100,14 @@ impl World {
         })?;
         self.0.begun.borrow_mut().push(Thread { proc, program: program(proc) });
         Ok(proc)
+    }
+
+    /// A process becomes another program; what it was goes on no further. (Were the one program awaited
+    /// by the other, a script that runs itself would nest them for ever.)
+    pub async fn become_program(&self, proc: Proc, argv: &[String], program: Program) -> u8 {
+        self.act(|kernel| kernel.exec(proc, argv));
+        self.0.becomes.borrow_mut().push(Thread { proc, program });
+        std::future::pending().await
     }
 
     /// Sends a signal.
@@ -179,12 +190,22 @@ impl World {
                     self.0.stirred.set(true);
                     continue;
                 }
+                if self.look(|kernel| kernel.is_held(thread.proc)) {
+                    self.0.threads.borrow_mut().push(thread);
+                    continue;
+                }
                 let mut context = Context::from_waker(Waker::noop());
                 match thread.program.as_mut().poll(&mut context) {
                     Poll::Ready(status) => {
                         self.act(|kernel| kernel.exit(thread.proc, status));
                     }
-                    Poll::Pending => self.0.threads.borrow_mut().push(thread),
+                    Poll::Pending => {
+                        if let Some(next) = self.0.becomes.borrow_mut().pop() {
+                            thread.program = next.program;
+                            self.0.stirred.set(true);
+                        }
+                        self.0.threads.borrow_mut().push(thread);
+                    }
                 }
             }
         }

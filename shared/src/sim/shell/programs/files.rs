@@ -1,14 +1,13 @@
 //! Programs for files, directories and mounts.
 
-use super::super::super::kernel::{Entry, Kind, MountWhat};
+use super::super::super::errno::Errno;
+use super::super::super::kernel::{Entry, Kind};
 use super::{Shell, fail, options, say};
-use crate::cgroup::{Controller, Dialect};
-use crate::namespace::Namespace;
 
 pub(super) async fn cat(shell: Shell, argv: Vec<String>) -> u8 {
     let (_, paths) = options(&argv[1..]);
     if paths.is_empty() || paths == ["-"] {
-        while let Some(line) = shell.io.input.read_line(&shell.world).await {
+        while let Some(line) = shell.io.input.read_some(&shell.world).await {
             let status = say(&shell, "cat", &line).await;
             if status != 0 {
                 return status;
@@ -27,49 +26,54 @@ pub(super) async fn cat(shell: Shell, argv: Vec<String>) -> u8 {
 }
 
 /// Names one below the other, or in columns on a terminal; `-l` with what they are, `-a` the hidden ones
-/// too, `-d` a directory itself.
+/// too, `-d` a directory itself. Files come before directories, which are named if there are several.
 pub(super) async fn ls(shell: Shell, argv: Vec<String>) -> u8 {
     let (letters, mut paths) = options(&argv[1..]);
     if paths.is_empty() {
         paths.push(".");
     }
-    let many = paths.len() > 1;
     let mut status = 0;
-    for (at, path) in paths.iter().enumerate() {
-        let listed = shell.world.look(|kernel| match kernel.kind(shell.proc, path)? {
-            Kind::Directory if !letters.contains(&'d') => kernel.list(shell.proc, path),
-            kind => Ok(vec![Entry { name: (*path).to_owned(), kind }]),
-        });
-        let entries = match listed {
-            Ok(entries) => entries,
+    let (mut files, mut directories) = (Vec::new(), Vec::new());
+    for path in &paths {
+        let kind = shell.world.look(|kernel| kernel.kind(shell.proc, path));
+        match kind {
+            Ok(Kind::Directory) if !letters.contains(&'d') => directories.push(*path),
+            Ok(kind) => files.push(Entry { name: (*path).to_owned(), kind }),
             Err(errno) => {
                 fail(&shell, "ls", &format!("cannot access '{path}': {errno}")).await;
                 status = 2;
-                continue;
             }
-        };
-        let shown =
-            entries.iter().filter(|entry| letters.contains(&'a') || !entry.name.starts_with('.'));
-        let shown: Vec<&Entry> = shown.collect();
-        let mut text = if many { format!("{path}:\n") } else { String::new() };
-        let terminal = matches!(shell.io.output, super::super::io::Sink::Terminal(_));
-        if letters.contains(&'l') {
-            shown.iter().for_each(|entry| text += &long(&shell, path, entry));
-        } else if terminal && !letters.contains(&'1') {
-            text += &columns(&shown.iter().map(|entry| entry.name.as_str()).collect::<Vec<_>>());
-        } else {
-            shown.iter().for_each(|entry| text += &format!("{}\n", entry.name));
         }
-        if many && at + 1 < paths.len() {
+    }
+    let mut text = shown(&shell, &letters, "", &files);
+    for path in directories {
+        if !text.is_empty() {
             text.push('\n');
         }
-        status = status.max(say(&shell, "ls", &text).await);
+        if paths.len() > 1 {
+            text += &format!("{path}:\n");
+        }
+        let entries = shell.world.look(|kernel| kernel.list(shell.proc, path)).unwrap_or_default();
+        let seen = |entry: &Entry| letters.contains(&'a') || !entry.name.starts_with('.');
+        text +=
+            &shown(&shell, &letters, path, &entries.into_iter().filter(seen).collect::<Vec<_>>());
     }
-    status
+    status.max(say(&shell, "ls", &text).await)
+}
+
+fn shown(shell: &Shell, letters: &[char], dir: &str, entries: &[Entry]) -> String {
+    let terminal = matches!(shell.io.output, super::super::io::Sink::Terminal(_));
+    if letters.contains(&'l') {
+        entries.iter().map(|entry| long(shell, dir, entry)).collect()
+    } else if terminal && !letters.contains(&'1') {
+        columns(&entries.iter().map(|entry| entry.name.as_str()).collect::<Vec<_>>())
+    } else {
+        entries.iter().map(|entry| format!("{}\n", entry.name)).collect()
+    }
 }
 
 fn long(shell: &Shell, dir: &str, entry: &Entry) -> String {
-    let path = format!("{dir}/{}", entry.name);
+    let path = if dir.is_empty() { entry.name.clone() } else { format!("{dir}/{}", entry.name) };
     let link = shell.world.look(|kernel| kernel.readlink(shell.proc, &path));
     let (mode, arrow) = match entry.kind {
         Kind::Directory => ("drwxr-xr-x", String::new()),
@@ -110,7 +114,7 @@ pub(super) async fn mkdir(shell: Shell, argv: Vec<String>) -> u8 {
     status
 }
 
-fn with_parents(shell: &Shell, path: &str) -> Result<(), super::super::super::errno::Errno> {
+fn with_parents(shell: &Shell, path: &str) -> Result<(), Errno> {
     let ends = path.char_indices().skip(1).filter(|(_, c)| *c == '/').map(|(at, _)| at);
     for end in ends.chain([path.len()]) {
         let here = &path[..end];
@@ -139,7 +143,7 @@ pub(super) async fn rm(shell: Shell, argv: Vec<String>) -> u8 {
     for path in paths {
         let removed = shell.world.act(|kernel| kernel.unlink(shell.proc, path));
         match removed {
-            Err(_) if letters.contains(&'f') => {}
+            Err(Errno::Enoent) if letters.contains(&'f') => {}
             Err(errno) => {
                 status = fail(&shell, "rm", &format!("cannot remove '{path}': {errno}")).await
             }
@@ -170,124 +174,4 @@ pub(super) async fn readlink(shell: Shell, argv: Vec<String>) -> u8 {
         };
     }
     status
-}
-
-/// Without arguments, or with `-t` alone: what is mounted.
-pub(super) async fn mount(shell: Shell, argv: Vec<String>) -> u8 {
-    let (mut kind, mut options, mut bind, mut words) = (None, String::new(), false, Vec::new());
-    let mut args = argv[1..].iter();
-    while let Some(arg) = args.next() {
-        match arg.as_str() {
-            "-t" => kind = args.next().map(String::as_str),
-            "-o" => options = args.next().cloned().unwrap_or_default(),
-            "--bind" | "-B" | "--rbind" | "-R" => bind = true,
-            // Every mount is private here.
-            "--make-private" | "--make-rprivate" => return 0,
-            other if other.starts_with('-') => {
-                return fail(&shell, "mount", &format!("the simulator has no option {other}"))
-                    .await;
-            }
-            other => words.push(other),
-        }
-    }
-    if words.is_empty() {
-        return list(&shell, kind).await;
-    }
-    let has = |word: &str| options.split(',').any(|option| option == word);
-    if let [target] = words[..]
-        && has("remount")
-    {
-        let made = shell.world.act(|kernel| kernel.remount(shell.proc, target, has("ro")));
-        return told(&shell, target, made).await;
-    }
-    let [source, target] = words[..] else {
-        return fail(&shell, "mount", "takes a source and a directory").await;
-    };
-    let what = if bind || has("bind") {
-        shell.world.look(|kernel| kernel.bind_of(shell.proc, source))
-    } else {
-        match new_mount(&shell, kind, &options) {
-            Some(what) => Ok(what),
-            None => {
-                let kind = kind.unwrap_or("(none)");
-                let what = format!("{target}: unknown filesystem type '{kind}'");
-                fail(&shell, "mount", &what).await;
-                return 32;
-            }
-        }
-    };
-    let made = what
-        .and_then(|what| shell.world.act(|kernel| kernel.mount(shell.proc, source, target, what)));
-    told(&shell, target, made).await
-}
-
-fn new_mount(shell: &Shell, kind: Option<&str>, options: &str) -> Option<MountWhat> {
-    shell.world.act(|kernel| match kind? {
-        "tmpfs" => Some(kernel.new_tmpfs()),
-        "sysfs" => Some(MountWhat::Sys),
-        "proc" => kernel.procs().space_of(shell.proc, Namespace::Pid).map(MountWhat::Proc),
-        "cgroup2" if kernel.groups().dialect() == Dialect::V2 => {
-            Some(MountWhat::Cgroup { hierarchy: 0 })
-        }
-        "cgroup" if kernel.groups().dialect() == Dialect::V1 => {
-            let named = options.split(',').find_map(Controller::named)?;
-            let hierarchies = kernel.groups().hierarchies();
-            let hierarchy = hierarchies.iter().position(|all| all.contains(&named))?;
-            Some(MountWhat::Cgroup { hierarchy })
-        }
-        _ => None,
-    })
-}
-
-async fn told(
-    shell: &Shell,
-    target: &str,
-    made: Result<(), super::super::super::errno::Errno>,
-) -> u8 {
-    use super::super::super::errno::Errno;
-    match made {
-        Ok(()) => 0,
-        Err(Errno::Eperm) => {
-            fail(shell, "mount", &format!("{target}: permission denied.")).await;
-            32
-        }
-        Err(Errno::Enoent) => {
-            fail(shell, "mount", &format!("{target}: mount point does not exist.")).await;
-            32
-        }
-        Err(errno) => {
-            fail(shell, "mount", &format!("{target}: {errno}")).await;
-            32
-        }
-    }
-}
-
-async fn list(shell: &Shell, kind: Option<&str>) -> u8 {
-    let text = shell.world.look(|kernel| kernel.read(shell.proc, "/proc/self/mounts"));
-    let Ok(text) = text else { return fail(shell, "mount", "/proc is not mounted").await };
-    let line = |line: &str| match line.split(' ').collect::<Vec<_>>()[..] {
-        [source, at, is, options, ..] if kind.is_none_or(|kind| kind == is) => {
-            Some(format!("{source} on {at} type {is} ({options})\n"))
-        }
-        _ => None,
-    };
-    say(shell, "mount", &text.lines().filter_map(line).collect::<String>()).await
-}
-
-pub(super) async fn umount(shell: Shell, argv: Vec<String>) -> u8 {
-    use super::super::super::errno::Errno;
-    let (_, paths) = options(&argv[1..]);
-    for path in paths {
-        let done = shell.world.act(|kernel| kernel.umount(shell.proc, path));
-        let what = match done {
-            Ok(()) => continue,
-            Err(Errno::Einval) => "not mounted.".to_owned(),
-            Err(Errno::Ebusy) => "target is busy.".to_owned(),
-            Err(Errno::Eperm) => "must be superuser to unmount.".to_owned(),
-            Err(errno) => errno.to_string(),
-        };
-        fail(&shell, "umount", &format!("{path}: {what}")).await;
-        return 32;
-    }
-    0
 }

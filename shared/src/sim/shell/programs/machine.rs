@@ -7,17 +7,21 @@ use super::{Shell, fail, kib, named, options, say, user_name};
 use crate::namespace::Namespace;
 
 /// Another shell: `-c` a line, a file, or whoever types.
-pub(super) async fn sh(mut shell: Shell, argv: Vec<String>) -> u8 {
-    shell.status = 0;
+pub(super) async fn sh(shell: Shell, argv: Vec<String>) -> u8 {
+    let mut shell = shell.anew(argv[0].clone());
     let args: Vec<&String> =
         argv[1..].iter().filter(|arg| !matches!(arg.as_str(), "-i" | "-l" | "-")).collect();
     match args[..] {
         [flag, line, ref rest @ ..] if flag == "-c" => {
             // The first word behind it is the shell's own name.
-            shell.args = rest.iter().skip(1).map(|arg| (*arg).clone()).collect();
+            if let Some((name, rest)) = rest.split_first() {
+                shell.name = (*name).clone();
+                shell.args = rest.iter().map(|arg| (*arg).clone()).collect();
+            }
             shell.script(line.clone()).await
         }
         [path, ref rest @ ..] => {
+            shell.name = path.clone();
             shell.args = rest.iter().map(|arg| (*arg).clone()).collect();
             match input(&shell, "sh", &[path.as_str()]).await {
                 Ok(text) => shell.script(text).await,
@@ -31,29 +35,57 @@ pub(super) async fn sh(mut shell: Shell, argv: Vec<String>) -> u8 {
 /// `busybox sh` and the like.
 pub(super) async fn busybox(shell: Shell, argv: Vec<String>) -> u8 {
     match argv.get(1).and_then(|name| named(name)) {
-        Some(program) => program(shell, argv[1..].to_vec()).await,
+        Some(program) => {
+            let applet = program(shell.clone(), argv[1..].to_vec());
+            shell.world.become_program(shell.proc, &argv, applet).await
+        }
         None => fail(&shell, "busybox", "applet not found").await,
     }
 }
 
-pub(super) async fn sleep(shell: Shell, argv: Vec<String>) -> u8 {
-    let Some(nsec) = argv.get(1).and_then(|word| seconds(word)) else {
-        return fail(&shell, "sleep", "takes a number of seconds").await;
-    };
-    shell.world.sleep(shell.proc, nsec).await;
-    0
+pub(super) async fn pwd(shell: Shell, _: Vec<String>) -> u8 {
+    let cwd = shell.world.look(|kernel| kernel.cwd(shell.proc));
+    say(&shell, "pwd", &format!("{cwd}\n")).await
 }
 
-/// `1`, `0.5`, `infinity`, in nanoseconds.
+pub(super) async fn sleep(shell: Shell, argv: Vec<String>) -> u8 {
+    let wrong = match argv.get(1) {
+        None => "missing operand".to_owned(),
+        Some(word) => {
+            match (word.strip_prefix('-').and_then(|it| it.chars().next()), seconds(word)) {
+                (Some(letter), _) => format!("invalid option -- '{letter}'"),
+                (None, None) => format!("invalid time interval '{word}'"),
+                (None, Some(nsec)) => {
+                    shell.world.sleep(shell.proc, nsec).await;
+                    return 0;
+                }
+            }
+        }
+    };
+    fail(&shell, "sleep", &wrong).await;
+    shell.say_error("Try 'sleep --help' for more information.\n").await;
+    1
+}
+
+/// `1`, `0.5`, `2m`, `infinity`, in nanoseconds.
 fn seconds(text: &str) -> Option<u64> {
     if text == "infinity" {
         return Some(u64::MAX);
     }
+    let (text, times) = match text.as_bytes().last()? {
+        b's' => (&text[..text.len() - 1], 1),
+        b'm' => (&text[..text.len() - 1], 60),
+        b'h' => (&text[..text.len() - 1], 3_600),
+        _ => (text, 1),
+    };
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    if whole.is_empty() && part.is_empty() {
+        return None;
+    }
     let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
     let digits = format!("{part:0<9}");
     let part: u64 = digits.get(..9)?.parse().ok()?;
-    whole.checked_mul(1_000_000_000)?.checked_add(part)
+    whole.checked_mul(1_000_000_000)?.checked_add(part)?.checked_mul(times)
 }
 
 pub(super) async fn hostname(shell: Shell, argv: Vec<String>) -> u8 {
@@ -66,6 +98,9 @@ pub(super) async fn hostname(shell: Shell, argv: Vec<String>) -> u8 {
         Ok(()) => 0,
         Err(super::super::super::errno::Errno::Eperm) => {
             fail(&shell, "hostname", "you must be root to change the host name").await
+        }
+        Err(super::super::super::errno::Errno::Einval) => {
+            fail(&shell, "hostname", "name too long").await
         }
         Err(errno) => fail(&shell, "hostname", &errno.to_string()).await,
     }
@@ -97,9 +132,12 @@ pub(super) async fn id(shell: Shell, argv: Vec<String>) -> u8 {
     let (letters, _) = options(&argv[1..]);
     let name = user_name(uid);
     let group = if uid == OVERFLOW_ID { "nogroup".to_owned() } else { name.clone() };
-    let text = match letters.contains(&'u') {
-        true => format!("{uid}\n"),
-        false => format!("uid={uid}({name}) gid={uid}({group}) groups={uid}({group})\n"),
+    let has = |letter| letters.contains(&letter);
+    let text = match (has('u') || has('g'), has('n')) {
+        (true, false) => format!("{uid}\n"),
+        (true, true) if has('g') => format!("{group}\n"),
+        (true, true) => format!("{name}\n"),
+        _ => format!("uid={uid}({name}) gid={uid}({group}) groups={uid}({group})\n"),
     };
     say(&shell, "id", &text).await
 }
@@ -278,35 +316,4 @@ fn size(text: &str) -> Option<u64> {
         _ => (text, 0),
     };
     digits.parse::<u64>().ok()?.checked_mul(1 << shift)
-}
-
-/// There is no Docker: what the line stands for is shown step by step, as commands that work here.
-pub(super) async fn docker(shell: Shell, argv: Vec<String>) -> u8 {
-    let value = |name: &str| {
-        argv.iter().find_map(|arg| arg.strip_prefix(name)?.strip_prefix('=')).map(str::to_owned)
-    };
-    if argv.get(1).map(String::as_str) != Some("run") {
-        return fail(&shell, "docker", "the simulator explains docker run").await;
-    }
-    let v1 = shell.world.look(|kernel| kernel.groups().dialect()) == crate::cgroup::Dialect::V1;
-    let (period, quota) = (value("--cpu-period"), value("--cpu-quota"));
-    let mut text = String::from("# There is no Docker here. What this line stands for:\n");
-    text +=
-        if v1 { "mkdir /sys/fs/cgroup/cpu/docker1\n" } else { "mkdir /sys/fs/cgroup/docker1\n" };
-    let period = period.unwrap_or_else(|| "100000".into());
-    if let Some(quota) = quota {
-        text += &match v1 {
-            true => format!(
-                "echo {period} > /sys/fs/cgroup/cpu/docker1/cpu.cfs_period_us\necho {quota} > /sys/fs/cgroup/cpu/docker1/cpu.cfs_quota_us\n"
-            ),
-            false => format!("echo {quota} {period} > /sys/fs/cgroup/docker1/cpu.max\n"),
-        };
-    }
-    text += if v1 {
-        "echo $$ > /sys/fs/cgroup/cpu/docker1/tasks\n"
-    } else {
-        "echo $$ > /sys/fs/cgroup/docker1/cgroup.procs\n"
-    };
-    text += "unshare --pid --fork --mount-proc --uts --ipc --net --cgroup sh\n";
-    say(&shell, "docker", &text).await
 }

@@ -60,6 +60,11 @@ pub(super) async fn ps(shell: Shell, argv: Vec<String>) -> u8 {
     let Some(rows) = rows(&shell) else {
         return fail(&shell, "ps", "/proc is not mounted").await;
     };
+    if let Some(at) = argv.iter().position(|arg| arg == "-o") {
+        let columns = argv.get(at + 1).map_or("", String::as_str);
+        let all = argv[1..].iter().any(|arg| arg == "-e" || arg == "-A");
+        return chosen(&shell, &rows, columns, all).await;
+    }
     // `ps aux` has no dash.
     let (mut letters, words) = options(&argv[1..]);
     letters.extend(words.first().into_iter().flat_map(|word| word.chars()));
@@ -103,6 +108,49 @@ pub(super) async fn ps(shell: Shell, argv: Vec<String>) -> u8 {
         }
     }
     say(&shell, "ps", &text).await
+}
+
+/// `ps -o pid,comm`: columns by their names, the last as long as it is.
+async fn chosen(shell: &Shell, rows: &[Row], columns: &str, all: bool) -> u8 {
+    let names: Vec<&str> = columns.split(',').collect();
+    let head = |name: &str| match name {
+        "pid" => Some((7, "PID")),
+        "ppid" => Some((7, "PPID")),
+        "user" => Some((0, "USER    ")),
+        "stat" | "s" | "state" => Some((0, "S")),
+        "time" => Some((8, "TIME")),
+        "rss" => Some((5, "RSS")),
+        "comm" => Some((0, "COMMAND        ")),
+        "args" | "cmd" => Some((0, "COMMAND")),
+        _ => None,
+    };
+    let Some(heads) = names.iter().map(|name| head(name)).collect::<Option<Vec<_>>>() else {
+        let what = "the simulator has -o pid,ppid,user,s,time,rss,comm,args";
+        return fail(shell, "ps", what).await;
+    };
+    let line = |cells: Vec<String>| {
+        let cells = cells.iter().zip(&heads);
+        let cells = cells.map(|(cell, (right, head))| match right {
+            0 => format!("{cell:<width$}", width = head.len()),
+            right => format!("{cell:>right$}"),
+        });
+        cells.collect::<Vec<_>>().join(" ").trim_end().to_owned() + "\n"
+    };
+    let mut text = line(heads.iter().map(|(_, head)| (*head).to_owned()).collect());
+    for row in rows.iter().filter(|row| all || row.name != "init") {
+        let cell = |name: &&str| match *name {
+            "pid" => row.pid.to_string(),
+            "ppid" => row.parent.to_string(),
+            "user" => user_name(row.uid),
+            "time" => time(row.ticks),
+            "rss" => row.rss_kib.to_string(),
+            "comm" => row.name.clone(),
+            "args" | "cmd" => row.command.clone(),
+            _ => row.state.clone(),
+        };
+        text += &line(names.iter().map(cell).collect());
+    }
+    say(shell, "ps", &text).await
 }
 
 /// `top`: `-b` without a terminal's tricks, `-n` so often, `-d` seconds apart, `-p` only this PID.

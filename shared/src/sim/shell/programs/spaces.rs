@@ -5,7 +5,7 @@ use super::super::super::kernel::MountWhat;
 use super::super::super::procs::{IdRange, Proc};
 use super::super::super::shell::run::status_of;
 use super::super::world::Program;
-use super::{Shell, fail, named, options, say};
+use super::{Missing, Shell, fail, find, options, say};
 use crate::namespace::{Namespace, NamespaceSet};
 
 /// The options of `unshare(1)` and `nsenter(1)` that name a type.
@@ -89,7 +89,7 @@ fn asked(args: &[String]) -> Result<Asked, String> {
             }
         }
     }
-    asked.program = args[at..].to_vec();
+    asked.program = args.get(at..).unwrap_or_default().to_vec();
     if asked.program.is_empty() {
         asked.program = vec!["sh".into()];
     }
@@ -98,8 +98,10 @@ fn asked(args: &[String]) -> Result<Asked, String> {
 
 /// The program of a command line, to be run by a process.
 fn program(shell: Shell, argv: Vec<String>) -> Result<Program, String> {
-    let run = named(&argv[0])
-        .ok_or_else(|| format!("failed to execute {}: No such file or directory", argv[0]))?;
+    let run = find(&shell, &argv[0]).map_err(|missing| match missing {
+        Missing::NotFound => format!("failed to execute {}: No such file or directory", argv[0]),
+        Missing::NoProgram => format!("failed to execute {}: {missing}", argv[0]),
+    })?;
     Ok(run(shell, argv))
 }
 
@@ -139,9 +141,8 @@ async fn in_place(shell: Shell, argv: Vec<String>, mount_proc: bool) -> u8 {
     if mount_proc && let Err(errno) = mount_own_proc(&shell) {
         return fail(&shell, "unshare", &format!("mount /proc failed: {errno}")).await;
     }
-    shell.world.act(|kernel| kernel.exec(shell.proc, &argv));
-    match program(shell.clone(), argv) {
-        Ok(program) => program.await,
+    match program(shell.clone(), argv.clone()) {
+        Ok(program) => shell.world.become_program(shell.proc, &argv, program).await,
         Err(what) => {
             fail(&shell, "unshare", &what).await;
             127
@@ -183,8 +184,15 @@ pub(super) async fn nsenter(shell: Shell, argv: Vec<String>) -> u8 {
         })
     });
     let Some(target) = found else {
-        return fail(&shell, "nsenter", "no target PID specified, or there is no such process")
-            .await;
+        let wanted = Namespace::ALL.into_iter().find(|kind| asked.all || asked.new.has(*kind));
+        let what = match (asked.target, wanted) {
+            (None, _) => "no target PID specified".to_owned(),
+            (Some(pid), kind) => {
+                let name = kind.unwrap_or(Namespace::Mount).proc_name();
+                format!("cannot open /proc/{pid}/ns/{name}: No such file or directory")
+            }
+        };
+        return fail(&shell, "nsenter", &what).await;
     };
     // The user namespace first: what it owns is open then.
     let order = [Namespace::User]
@@ -271,15 +279,14 @@ pub(super) async fn chroot(shell: Shell, argv: Vec<String>) -> u8 {
         rest => rest.iter().map(|word| (*word).to_owned()).collect(),
     };
     // A root without the program cannot run it.
-    let path = if argv[0].contains('/') { argv[0].clone() } else { format!("/bin/{}", argv[0]) };
-    if shell.world.look(|kernel| kernel.kind(shell.proc, &path)).is_err() {
-        fail(
-            &shell,
-            "chroot",
-            &format!("failed to run command '{}': No such file or directory", argv[0]),
-        )
-        .await;
-        return 127;
+    if let Err(missing) = find(&shell, &argv[0]) {
+        let why = if missing == Missing::NotFound {
+            "No such file or directory"
+        } else {
+            "Permission denied"
+        };
+        fail(&shell, "chroot", &format!("failed to run command '{}': {why}", argv[0])).await;
+        return missing.status();
     }
     in_place(shell, argv, false).await
 }
@@ -292,7 +299,7 @@ pub(super) async fn pivot_root(shell: Shell, argv: Vec<String>) -> u8 {
     match shell.world.act(|kernel| kernel.pivot_root(shell.proc, new, old)) {
         Ok(()) => 0,
         Err(errno) => {
-            let what = format!("failed to change root from '{new}' to '{old}': {errno}");
+            let what = format!("failed to change root from `{new}' to `{old}': {errno}");
             fail(&shell, "pivot_root", &what).await
         }
     }

@@ -43,15 +43,14 @@ pub(in super::super) fn printf(args: &[String]) -> String {
 
 /// `test` and `[`.
 pub(in super::super) fn test(shell: &Shell, args: &[String]) -> Result<bool, String> {
-    let words: Vec<&str> = args.iter().map(String::as_str).filter(|word| *word != "]").collect();
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    let n_not =
+        words.iter().take_while(|word| **word == "!").count().min(words.len().saturating_sub(1));
+    let words = &words[n_not..];
     let number = |word: &str| word.parse::<i64>().map_err(|_| format!("Illegal number: {word}"));
     let kind = |path: &str| shell.world.look(|kernel| kernel.kind(shell.proc, path)).ok();
-    Ok(match words[..] {
+    let is = match words[..] {
         [] => false,
-        ["!", ref rest @ ..] if !rest.is_empty() => {
-            let rest: Vec<String> = rest.iter().map(|word| (*word).to_owned()).collect();
-            !test(shell, &rest)?
-        }
         [one] => !one.is_empty(),
         ["-n", word] => !word.is_empty(),
         ["-z", word] => word.is_empty(),
@@ -67,7 +66,8 @@ pub(in super::super) fn test(shell: &Shell, args: &[String]) -> Result<bool, Str
         [a, "-gt", b] => number(a)? > number(b)?,
         [a, "-ge", b] => number(a)? >= number(b)?,
         _ => return Err("unexpected operator".into()),
-    })
+    };
+    Ok(is != (n_not % 2 == 1))
 }
 
 /// The text of files, or of standard input.
@@ -79,6 +79,10 @@ pub(super) async fn input(shell: &Shell, name: &str, paths: &[&str]) -> Result<S
     for path in paths {
         match shell.world.look(|kernel| kernel.read(shell.proc, path)) {
             Ok(text) => all += &text,
+            Err(errno) if matches!(name, "head" | "tail") => {
+                let what = format!("cannot open '{path}' for reading: {errno}");
+                status = fail(shell, name, &what).await;
+            }
             Err(errno) => status = fail(shell, name, &format!("{path}: {errno}")).await,
         }
     }
@@ -162,51 +166,18 @@ pub(super) async fn wc(shell: Shell, argv: Vec<String>) -> u8 {
     let counts =
         [('l', text.lines().count()), ('w', text.split_whitespace().count()), ('c', text.len())];
     let asked = |letter: char| letters.is_empty() || letters.contains(&letter);
-    let counts: Vec<String> = counts
-        .into_iter()
-        .filter(|(letter, _)| asked(*letter))
-        .map(|(_, count)| count.to_string())
-        .chain(paths.iter().map(|path| (*path).to_owned()))
-        .collect();
+    let asked: Vec<usize> =
+        counts.into_iter().filter(|(letter, _)| asked(*letter)).map(|(_, count)| count).collect();
+    // As wide as the size of the files; of a pipe nobody knows it before.
+    let width = match (&asked[..], paths.is_empty()) {
+        ([_], true) => 0,
+        (_, true) => 7,
+        ([_], false) if paths.len() == 1 => 0,
+        _ => text.len().to_string().len(),
+    };
+    let numbers = asked.iter().map(|count| format!("{count:>width$}"));
+    let counts: Vec<String> = numbers.chain(paths.iter().map(|path| (*path).to_owned())).collect();
     say(&shell, "wc", &(counts.join(" ") + "\n")).await
-}
-
-/// Lines that have a text in them; `^` and `$` at its ends mean the line's.
-pub(super) async fn grep(shell: Shell, argv: Vec<String>) -> u8 {
-    let (letters, words) = options(&argv[1..]);
-    let Some((pattern, paths)) = words.split_first() else {
-        fail(&shell, "grep", "no pattern").await;
-        return 2;
-    };
-    let text = match input(&shell, "grep", paths).await {
-        Ok(text) => text,
-        Err(_) => return 2,
-    };
-    let has = |letter| letters.contains(&letter);
-    let fold = |text: &str| if has('i') { text.to_lowercase() } else { text.to_owned() };
-    let begins = pattern.starts_with('^');
-    let ends = pattern.ends_with('$') && pattern.len() > 1;
-    let bare = fold(pattern.trim_start_matches('^').trim_end_matches('$'));
-    let fits = |line: &&str| {
-        let line = fold(line);
-        let found = match (begins || has('x'), ends || has('x')) {
-            (true, true) => line == bare,
-            (true, false) => line.starts_with(&bare),
-            (false, true) => line.ends_with(&bare),
-            (false, false) => line.contains(&bare),
-        };
-        found != has('v')
-    };
-    let lines: Vec<&str> = text.lines().filter(fits).collect();
-    let status = u8::from(lines.is_empty());
-    if has('q') {
-        return status;
-    }
-    let text = match has('c') {
-        true => format!("{}\n", lines.len()),
-        false => lines.iter().flat_map(|line| [line, "\n"]).collect(),
-    };
-    status.max(say(&shell, "grep", &text).await)
 }
 
 /// Whole numbers from one to another.
@@ -228,4 +199,28 @@ pub(super) async fn seq(shell: Shell, argv: Vec<String>) -> u8 {
         }
     }
     0
+}
+
+/// `/bin/echo`, which says by its own name what it cannot write.
+pub(super) async fn echo_program(shell: Shell, argv: Vec<String>) -> u8 {
+    say(&shell, &argv[0], &echo(&argv[1..])).await
+}
+
+pub(super) async fn printf_program(shell: Shell, argv: Vec<String>) -> u8 {
+    say(&shell, &argv[0], &printf(&argv[1..])).await
+}
+
+pub(super) async fn test_program(shell: Shell, argv: Vec<String>) -> u8 {
+    match test(&shell, &argv[1..]) {
+        Ok(is) => u8::from(!is),
+        Err(what) => fail(&shell, "test", &what).await + 1,
+    }
+}
+
+pub(super) async fn nothing(_: Shell, _: Vec<String>) -> u8 {
+    0
+}
+
+pub(super) async fn failure(_: Shell, _: Vec<String>) -> u8 {
+    1
 }
