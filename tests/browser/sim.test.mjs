@@ -119,6 +119,18 @@ for (const lang of ['en', 'zh']) {
       });
     }
 
+    here('on a phone too the ribbon fits, and its buttons are there', async (page) => {
+      await page.setViewportSize({ width: 320, height: 640 });
+      await page.evaluate(() => { location.hash = '#/?sim=v1'; });
+      await hook(page, 'start').waitFor();
+      await fits(page, 'a simulated server at 320 px');
+      for (const name of ['time-back', 'time-pause', 'time-step', 'time-pace', 'sim-leave']) {
+        await hook(page, name).scrollIntoViewIfNeeded();
+        assert.ok(await hook(page, name).isVisible(), name);
+      }
+      await page.setViewportSize({ width: 1366, height: 768 });
+    });
+
     here('and the way back is there', async (page) => {
       await hook(page, 'sim-leave').click();
       await hook(page, 'sim-offer').waitFor();

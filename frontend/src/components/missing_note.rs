@@ -24,7 +24,8 @@ pub(crate) fn MissingNote(props: &Props) -> Html {
     let read = use_state_eq(|| prefs::load(key::MISSING).unwrap_or_default());
     let known = props.state.host.as_deref();
     let print = known.map(|host| host::fingerprint(&host.missing)).unwrap_or_default();
-    let hidden = print.is_empty() || *read == print;
+    // What a simulated one does without, its ribbon has said.
+    let hidden = print.is_empty() || *read == print || props.state.simulated;
     let features: Vec<_> = known
         .map(|host| host.missing.iter().map(|missing| missing.feature).collect())
         .unwrap_or_default();

@@ -9,8 +9,8 @@ words! {
     step: "One period" / "走一个周期";
     pace: "Pace" / "快慢";
     pace_real: "real time" / "实时";
-    pace_slow: "10 times slower" / "慢 10 倍";
-    pace_slowest: "200 times slower: a period takes 20 s" / "慢 200 倍：一个周期走 20 秒";
+    pace_slow: "10× slower" / "慢 10 倍";
+    pace_slowest: "200× slower: 20 s a period" / "慢 200 倍：一个周期 20 秒";
 }
 
 /// "This browser keeps up 60 % of the pace."

@@ -388,6 +388,37 @@ fn commands_whose_output_is_the_answer() {
 }
 
 #[test]
+fn what_a_container_hides_is_judged_as_on_a_live_server() {
+    use crate::leaks::{Row, Verdict, judge};
+    let mut page = Page::open(Dialect::V1);
+    let (machine, container, _) = page.start(ContainerSpec::one_click());
+    let mut print = |container: Option<ContainerId>, probe: Probe| match page.ask(Command::Probe {
+        machine,
+        container,
+        probe,
+    }) {
+        Answer::Done { made: Some(Made::Output(output)), .. } => Some(output),
+        _ => None,
+    };
+    for row in Row::ALL {
+        let mut inside = std::collections::BTreeMap::new();
+        let mut outside = inside.clone();
+        for probe in row.probes() {
+            inside.insert(*probe, print(Some(container), *probe));
+            outside.insert(*probe, print(None, *probe));
+        }
+        let found = judge(
+            row,
+            true,
+            |probe| inside.get(&probe)?.as_ref(),
+            |probe| outside.get(&probe)?.as_ref(),
+        );
+        let verdict = found.unwrap_or_else(|| panic!("{row:?} cannot be told")).verdict;
+        assert!(matches!(verdict, Verdict::Hidden | Verdict::Alike), "{row:?}: {verdict:?}");
+    }
+}
+
+#[test]
 fn what_the_model_cannot_do_is_refused_by_name() {
     let mut page = Page::open(Dialect::V1);
     let (machine, container, _) = page.start(ContainerSpec::one_click());

@@ -10,7 +10,7 @@ const LINKS_MAX: usize = 40;
 /// The longest path.
 const PATH_MAX: usize = 4_096;
 /// Mounts of a namespace, at most.
-const MOUNTS_MAX: usize = 256;
+pub(super) const MOUNTS_MAX: usize = 256;
 
 /// A mount.
 #[derive(Clone, Debug, PartialEq, Eq)]

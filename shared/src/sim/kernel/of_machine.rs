@@ -1,7 +1,7 @@
 //! The files of `/proc` that are the whole machine's, and the lines that tell of mounts.
 
 use super::mounts::{Mount, MountWhat};
-use super::{Errno, Kernel, Proc};
+use super::{Errno, Kernel, Namespace, Proc};
 use crate::cgroup::Dialect;
 
 impl Kernel {
@@ -106,16 +106,28 @@ impl Kernel {
 
     /// What `/proc/PID/mountinfo` says.
     pub(super) fn mountinfo_lines(&self, of: Proc) -> Result<String, Errno> {
+        let first = self.first_mount_id(of)?;
         let line = |(number, mount, at): (usize, &Mount, String)| {
             let (kind, options) = self.kind_and_options(mount);
             let from = match &mount.what {
                 MountWhat::Tree { from, .. } if !from.is_empty() => from,
                 _ => "/",
             };
-            let id = 20 + number;
-            format!("{id} 1 0:{id} {from} {at} {options} - {kind} {} {options}\n", mount.source)
+            let id = first + number as u64;
+            let device = match &mount.what {
+                MountWhat::Tree { tree, .. } => 40 + tree,
+                _ => 20 + number,
+            };
+            format!("{id} 1 0:{device} {from} {at} {options} - {kind} {} {options}\n", mount.source)
         };
         Ok(self.mounts_seen(of)?.map(line).collect())
+    }
+
+    /// A mount has a number of its own in each mount namespace, also one that was copied.
+    fn first_mount_id(&self, of: Proc) -> Result<u64, Errno> {
+        let space = self.space(of, Namespace::Mount)?;
+        let made = self.procs.number_of(space);
+        Ok(20 + made * super::mounts::MOUNTS_MAX as u64)
     }
 
     /// The mounts at or below a process's root, with their paths seen from there.

@@ -25,6 +25,21 @@ const OF_THE_MACHINE: [&str; 8] =
 /// The namespaces of children that are not born yet.
 const FOR_CHILDREN: [(&str, Namespace); 2] =
     [("pid_for_children", Namespace::Pid), ("time_for_children", Namespace::Time)];
+/// System V IPC: nothing in the model makes any, so each table is a heading.
+const SYSVIPC: [(&str, &str); 3] = [
+    (
+        "msg",
+        "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime      rtime      ctime\n",
+    ),
+    (
+        "sem",
+        "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n",
+    ),
+    (
+        "shm",
+        "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      atime      dtime      ctime                   rss                  swap\n",
+    ),
+];
 /// Clock ticks of a second.
 const HZ: u64 = 100;
 
@@ -39,6 +54,8 @@ enum At<'a> {
     Machine(&'a str),
     Hostname,
     Sys(&'a str),
+    Ipc,
+    IpcTable(&'static str),
     Process,
     File(Proc, &'a str),
     Namespaces,
@@ -53,6 +70,11 @@ impl Kernel {
             [] => return Ok(At::Root),
             ["sys"] | ["sys", "kernel"] => return Ok(At::Sys(inner)),
             ["sys", "kernel", "hostname"] => return Ok(At::Hostname),
+            ["sysvipc"] => return Ok(At::Ipc),
+            ["sysvipc", name] => {
+                let table = SYSVIPC.iter().find(|(known, _)| *known == name);
+                return table.map(|(_, text)| At::IpcTable(text)).ok_or(Errno::Enoent);
+            }
             ["mounts"] => return Ok(At::File(proc, "mounts")),
             [name] if OF_THE_MACHINE.contains(&name) => return Ok(At::Machine(name)),
             _ => {}
@@ -82,7 +104,7 @@ impl Kernel {
         inner: &str,
     ) -> Result<Kind, Errno> {
         Ok(match self.proc_at(proc, space, inner)? {
-            At::Root | At::Sys(_) | At::Process | At::Namespaces => Kind::Directory,
+            At::Root | At::Sys(_) | At::Ipc | At::Process | At::Namespaces => Kind::Directory,
             At::Namespace(..) | At::ForChildren(..) => Kind::Link,
             _ => Kind::File,
         })
@@ -98,12 +120,14 @@ impl Kernel {
                 let others = [
                     Entry::new("self", Kind::Link),
                     Entry::new("sys", Kind::Directory),
+                    Entry::new("sysvipc", Kind::Directory),
                     file("mounts"),
                 ];
                 pids.chain(machine).chain(others).collect()
             }
             Ok(At::Sys("/sys")) => vec![Entry::new("kernel", Kind::Directory)],
             Ok(At::Sys(_)) => vec![file("hostname")],
+            Ok(At::Ipc) => SYSVIPC.iter().map(|(name, _)| file(name)).collect(),
             Ok(At::Process) => {
                 let files = OF_A_PROCESS.into_iter().map(file);
                 files.chain([Entry::new("ns", Kind::Directory)]).collect()
@@ -175,6 +199,7 @@ impl Kernel {
         match self.proc_at(proc, space, inner)? {
             At::Machine(name) => Ok(self.machine_file(name)),
             At::Hostname => Ok(format!("{}\n", self.procs.hostname(proc))),
+            At::IpcTable(text) => Ok(text.to_owned()),
             At::File(of, name) => self.process_file(proc, space, of, name),
             At::Namespace(..) | At::ForChildren(..) => Err(Errno::Einval),
             _ => Err(Errno::Eisdir),

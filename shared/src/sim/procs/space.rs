@@ -142,6 +142,12 @@ impl Procs {
         0
     }
 
+    /// How many namespaces were made before it since the machine started, itself among them; 0 for the
+    /// first ones.
+    pub fn number_of(&self, space: SpaceKey) -> u64 {
+        (space.0 + 1).saturating_sub(Namespace::ALL.len()) as u64
+    }
+
     /// The namespace that a new one was a copy of.
     pub fn made_from(&self, space: SpaceKey) -> Option<SpaceKey> {
         self.spaces.get(space.0)?.like
