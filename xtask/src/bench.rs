@@ -180,6 +180,11 @@ fn prepare(project: &Project, chosen: &[Bench]) -> Result<PathBuf> {
         setup::npm_packages(project)?;
         web::build(project, Kind::Small)?;
     }
+    // The model has nothing to do with the server.
+    if chosen == [Bench::Model] {
+        build(project, &["bench", "--quiet", "--package", "vitrine-tests", "--no-run"])?;
+        return Ok(project.server());
+    }
     let measured = dist::binary(project, &project.path("target/dist-out"))?;
     run::build_server(project, "release")?;
     build(project, &["build", "--release", "--package", "vitrine", "--example", "observer_bench"])?;

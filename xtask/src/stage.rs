@@ -193,6 +193,8 @@ fn browser(project: &Project) -> Result<()> {
     let chromium = setup::chromium().context("no chromium on PATH")?;
     let mut node = project.command("node");
     node.env("VITRINE_BIN", built(project)?).env("VITRINE_CHROMIUM", chromium);
+    let simulator = Compiler::find_or_install(project)?.simulator(project)?;
+    node.env("VITRINE_SIM_WASM", simulator);
     // One after another: they measure CPU shares.
     tool::run(node.args(NODE_TEST).arg("--test-concurrency=1").args(files))
 }

@@ -85,7 +85,7 @@ impl Compiler {
             Self::Debian { .. } => project.command(DEBIAN_CARGO),
         };
         command.args(["build", "--profile", profile]);
-        self.finish(project, &mut command);
+        self.finish(project, &mut command, &["--package", "vitrine-page"]);
         // Paths of this machine have no place in panic messages, and two machines build the same.
         command.env("CARGO_ENCODED_RUSTFLAGS", Self::remapped(project));
         command
@@ -104,12 +104,26 @@ impl Compiler {
         };
         // The profile of the page itself: macros and build scripts are then compiled already.
         command.args(["clippy", "--profile", "web"]);
-        self.finish(project, &mut command);
+        self.finish(project, &mut command, &["--package", "vitrine-page"]);
         Ok(command)
     }
 
-    fn finish(&self, project: &Project, command: &mut Command) {
-        command.args(["--package", "vitrine-page", "--target", TARGET, "--target-dir"]);
+    /// Builds the simulator for the test that compares it with the native one; tells where it is.
+    pub(crate) fn simulator(&self, project: &Project) -> Result<PathBuf> {
+        let mut command = match self {
+            Self::Active => project.cargo(),
+            Self::Debian { .. } => project.command(DEBIAN_CARGO),
+        };
+        command.args(["build", "--release"]);
+        let what = ["--package", "vitrine-shared", "--example", "sim_trace"];
+        self.finish(project, &mut command, &what);
+        tool::run(&mut command)?;
+        let built = Path::new(TARGET_DIR).join(TARGET).join("release/examples/sim_trace.wasm");
+        Ok(project.path(&built.to_string_lossy()))
+    }
+
+    fn finish(&self, project: &Project, command: &mut Command, what: &[&str]) {
+        command.args(what).args(["--target", TARGET, "--target-dir"]);
         command.arg(project.path(TARGET_DIR));
         if let Self::Debian { linker } = self {
             command.arg("-Zbuild-std=std,panic_abort");

@@ -104,7 +104,12 @@ impl Groups {
             _ => self.read_core(key, file),
         };
         // A file that is only written.
-        text.map(|text| text + "\n").ok_or(Errno::Einval)
+        let lists = ["cgroup.controllers", "cgroup.subtree_control"];
+        let line = |text: String| match text.is_empty() && lists.contains(&file) {
+            true => text,
+            false => text + "\n",
+        };
+        text.map(line).ok_or(Errno::Einval)
     }
 
     fn read_cpu(&self, cpus: &Cpus, key: GroupKey, file: &str) -> Option<String> {

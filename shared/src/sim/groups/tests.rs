@@ -178,7 +178,7 @@ fn v2_hands_controllers_on() {
     let (mut stage, group) = v2();
     let root = stage.groups.root(Controller::Cpu).unwrap();
     assert_eq!(stage.read(group, "cgroup.controllers"), "cpu cpuset memory pids\n");
-    assert_eq!(stage.read(group, "cgroup.subtree_control"), "\n");
+    assert_eq!(stage.read(group, "cgroup.subtree_control"), "");
     let child = stage.make(group, "child").unwrap();
     assert_eq!(stage.groups.files(child).iter().filter(|name| name.starts_with("cpu.")).count(), 0);
     refuses(&mut stage, group, "cgroup.subtree_control", "+io", Errno::Einval);

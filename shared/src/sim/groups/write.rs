@@ -136,7 +136,10 @@ impl Groups {
                     Some(word) => Some(number(word)?),
                     None => return Err(Errno::Einval),
                 };
-                period = words.next().map_or(Ok(period), number)?;
+                // As `sscanf` has it: what is no number is not there.
+                let digits =
+                    words.next().map(|word| word.trim_end_matches(|c: char| !c.is_ascii_digit()));
+                period = digits.and_then(|digits| digits.parse().ok()).unwrap_or(period);
             }
             _ => burst = number(text)?,
         }
