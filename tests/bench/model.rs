@@ -16,6 +16,7 @@ pub(crate) fn bench(_rounds: usize) {
     eprintln!("settings by VITRINE_SEED={}", dice.seed);
     let cpus = kernel::cpus();
     let (mut usage, mut throttled) = (Row::new("all"), Row::new("all"));
+    let mut points = (Vec::new(), Vec::new());
     let kinds = ["one group", "two beside each other", "below another one"];
     let mut by_kind = kinds.map(|kind| (Row::new(kind), Row::new(kind)));
     for number in 1..=SETTINGS {
@@ -25,9 +26,10 @@ pub(crate) fn bench(_rounds: usize) {
         for (group, (real, model)) in scene.groups.iter().zip(real.iter().zip(&model)) {
             let apart = real.apart(model);
             eprintln!("{number:3} {:5.1} {:5.1} | {real} | {model} | {group}", apart.0, apart.1);
-            for (row, points) in [(&mut usage, apart.0), (&mut throttled, apart.1)] {
-                row.push(points);
-            }
+            usage.push(apart.0);
+            throttled.push(apart.1);
+            points.0.push(apart.0);
+            points.1.push(apart.1);
             by_kind[kind].0.push(apart.0);
             by_kind[kind].1.push(apart.1);
         }
@@ -37,9 +39,18 @@ pub(crate) fn bench(_rounds: usize) {
          each {HOW_LONG:?} on the kernel, in groups that weigh more than all else on the machine.",
         dice.seed
     );
+    let largest = |all: &[f64]| {
+        let mut row = Row::new("the largest of all");
+        row.push(all.iter().copied().fold(0.0, f64::max));
+        row
+    };
+    let ends = [largest(&points.0), largest(&points.1)];
     let (mut used, mut waited): (Vec<Row>, Vec<Row>) = by_kind.into_iter().unzip();
     used.insert(0, usage.at_most("median", 2.0));
     waited.insert(0, throttled.at_most("median", 5.0));
+    for (rows, end) in [&mut used, &mut waited].into_iter().zip(ends) {
+        rows.push(end);
+    }
     for (title, unit, mut rows) in [
         ("simulator − kernel: CPU, without its sign", "points of one CPU", used),
         ("simulator − kernel: throttled periods, without its sign", "points", waited),

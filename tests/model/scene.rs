@@ -132,6 +132,9 @@ pub(crate) fn run(scene: &Scene, cpus: &[usize], how_long: Duration) -> Vec<Meas
             period_nsec: it.period_usec * 1_000,
             burst_nsec: it.burst_usec * 1_000,
         });
+        // As on the kernel: the quota first, then the burst.
+        let plain = limit.map(|limit| Bandwidth { burst_nsec: 0, ..limit });
+        model.set_bandwidth(group, plain).unwrap();
         model.set_bandwidth(group, limit).unwrap();
         let mask = it.cpus.iter().fold(0, |mask, cpu| mask | 1 << cpu);
         model.set_cpus(group, CpuMask(mask)).unwrap();

@@ -4,7 +4,7 @@
 //! domains of caches and without averages of the past.
 
 use super::queue::Child;
-use super::{Cpus, NICE_0_WEIGHT};
+use super::{CPUS_MAX, CpuMask, Cpus, NICE_0_WEIGHT};
 
 /// Ticks from one look at a CPU's load to the next, in the mean: 32 ms at 250 Hz, the kernel's for two busy CPUs.
 const BALANCE_TICKS: u64 = 8;
@@ -14,6 +14,36 @@ const PATIENCE: u32 = 1;
 const LOAD_SCALE: u64 = 1 << 20;
 
 impl Cpus {
+    /// The CPUs that a task may run on: its own, those of its groups that are there, or else all
+    /// that its groups allow.
+    pub(super) fn allowed(&self, task: usize) -> CpuMask {
+        let mut groups = u64::MAX >> (CPUS_MAX - self.hardware.n_cpus);
+        let mut at = Some(self.tasks[task].group);
+        while let Some(here) = at {
+            groups &= self.groups[here].allowed.0;
+            at = self.groups[here].parent;
+        }
+        if groups == 0 {
+            groups = u64::MAX >> (CPUS_MAX - self.hardware.n_cpus);
+        }
+        let own = groups & self.tasks[task].allowed.0;
+        CpuMask(if own == 0 { groups } else { own })
+    }
+
+    pub(super) fn is_frozen(&self, task: usize) -> bool {
+        if self.tasks[task].stopped {
+            return true;
+        }
+        let mut at = Some(self.tasks[task].group);
+        while let Some(here) = at {
+            if self.groups[here].frozen {
+                return true;
+            }
+            at = self.groups[here].parent;
+        }
+        false
+    }
+
     /// The CPU for a task that wakes: its last one if idle, any idle one, else the one with the least load.
     pub(super) fn choose_cpu(&self, task: usize) -> usize {
         let allowed = self.allowed(task);

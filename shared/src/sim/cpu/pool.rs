@@ -42,12 +42,15 @@ pub(super) enum Refilled {
 }
 
 impl Pool {
-    /// A full pool.
-    pub(super) fn new(limit: Bandwidth, alarm: u64) -> Self {
+    /// A pool that is filled, on top of what was left of the one before (`tg_set_cfs_bandwidth`): whoever
+    /// sets a quota and then a burst begins with both.
+    pub(super) fn new(limit: Bandwidth, left: u64, alarm: u64) -> Self {
+        let most = limit.quota_nsec.saturating_add(limit.burst_nsec);
+        let runtime = left.saturating_add(limit.quota_nsec).min(most);
         Pool {
             limit,
-            runtime: limit.quota_nsec,
-            snapshot: limit.quota_nsec,
+            runtime,
+            snapshot: runtime,
             idle: false,
             active: false,
             slack_armed: false,

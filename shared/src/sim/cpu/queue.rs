@@ -298,8 +298,9 @@ impl Cpus {
             self.account(cpu);
         }
         self.count += 1;
-        let waiting = self.groups[group].pool.take().map(|pool| pool.throttled).unwrap_or_default();
-        self.groups[group].pool = limit.map(|limit| Pool::new(limit, self.count));
+        let before = self.groups[group].pool.take().map(|pool| (pool.runtime, pool.throttled));
+        let (left, waiting) = before.unwrap_or_default();
+        self.groups[group].pool = limit.map(|limit| Pool::new(limit, left, self.count));
         if limit.is_some() {
             self.start_period(group);
         }
