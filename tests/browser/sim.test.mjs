@@ -130,6 +130,9 @@ for (const lang of ['en', 'zh']) {
         await show(page, server, view);
         await labelled(page);
         await oneLanguage(page, lang, view.name);
+        // Legends and rows too: "no number here is measured" is the ribbon's.
+        const said = (await page.locator('main').allInnerTexts()).join(' ');
+        assert.doesNotMatch(said, /\bmeasured\b|实测/, view.name);
         if (lang === 'en') await axe(page, `${view.name} of a simulated server`);
         if (process.env.VITRINE_SHOTS) await page.screenshot({ path: `${process.env.VITRINE_SHOTS}/${view.name}-${lang}.png` });
         if (view.name !== 'forge') await leave(page, server, view);

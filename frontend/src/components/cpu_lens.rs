@@ -29,6 +29,7 @@ use crate::kinds::is_running;
 use crate::lens::Scene;
 use crate::place::{Place, Trouble};
 use crate::route;
+use crate::sim;
 use crate::tap::{Near, Tap};
 use crate::text::cpu_lens::{self as text, words};
 use crate::text::host::why_missing;
@@ -140,7 +141,7 @@ fn CpuLens(props: &Props) -> Html {
         <section class="cpu-lens" data-test="cpu-lens" aria-labelledby="figure-title">
             <div class="cpu-charts" ref={region}>
                 {picture::overview(&ui, &paint, (plot, scale), want_line)}
-                <h2 class="cpu-head">{w.periods}<span class="muted">{w.close_only}</span><span class="muted">{w.measured}</span><span class="muted">{w.modelled}</span></h2>
+                <h2 class="cpu-head">{w.periods}<span class="muted">{w.close_only}</span><span class="muted">{if sim::is_on() { w.counted } else { w.measured }}</span><span class="muted">{w.modelled}</span></h2>
                 <p class="muted" hidden={props.may_focus}>{w.viewer}</p>
                 {picture::periods(&ui, &paint, &lanes, scale)}
                 <p class="muted cpu-note" hidden={props.group.dialect == Dialect::V1} data-test="no-cpus">{w.no_cpus}</p>

@@ -24,6 +24,9 @@ words! {
     row_modelled: "modelled" / "（推算）";
     row_wait: "wait, modelled" / "等待（推算）";
     row_used: "used, measured" / "用掉（实测）";
+    // Of a simulated server, where nothing is.
+    counted: "solid: the simulator’s count" / "实线与实心：模拟器的计数";
+    row_counted: "used, counted" / "用掉（计数）";
     no_cpus: "cgroup v2 does not count time for each CPU." / "cgroup v2 不按 CPU 分别计时。";
     not_read: "Nothing was read then." / "那时没有读数。";
     no_quota: "No quota: no periods are counted, and there is no tank to run empty. Drag the line down." / "没有配额：内核不计周期，也没有会流空的水箱。把那条线往下拖。";

@@ -222,6 +222,16 @@ impl Host {
         }
     }
 
+    /// Reads every machine once, so that the first sample of whoever comes next has something to take its
+    /// rates from.
+    fn read_all(&mut self) {
+        let machines: Vec<MachineId> = self.boxes.iter().map(|it| it.record.id).collect();
+        for id in machines {
+            // Only the reading counts.
+            drop(self.sample(id, 1));
+        }
+    }
+
     /// A command; its answer, and what else is to be told, now or by [`Host::advance`].
     pub fn hear(&mut self, message: &ClientMessage) -> Vec<ServerMessage> {
         let ClientMessage { id, command } = message;

@@ -91,7 +91,7 @@ fn marks(w: &'static Text, lanes: &[Lane]) -> Html {
             {mark((TANK.0, middle), modelled, w.row_tank.into())}
             {mark((middle, TANK.1), modelled, w.row_modelled.into())}
             {mark(STRIP, modelled, w.row_wait.into())}
-            {mark(COLUMNS, None, w.row_used.into())}
+            {mark(COLUMNS, None, if crate::sim::is_on() { w.row_counted } else { w.row_used }.into())}
             {for lanes.iter().enumerate().map(|(at, lane)| {
                 #[allow(clippy::cast_precision_loss)] // At most fourteen.
                 let top = ROWS + LANE * at as f64;

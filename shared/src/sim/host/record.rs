@@ -8,6 +8,9 @@ use crate::message::{ClientMessage, Command, ServerMessage};
 /// What is kept, at most; a server that was told more cannot be taken back.
 const SAID_MAX: usize = 50_000;
 
+/// What rates are taken of after going back, as at four samples a second.
+const RATE_NSEC: u64 = 250_000_000;
+
 /// Something that was said.
 #[derive(Clone, Debug)]
 enum Said {
@@ -111,6 +114,9 @@ impl Recorded {
                 Said::Frame(id, frame) => host.terminal_frame(*id, frame),
             }
         }
+        let before = to_nsec.saturating_sub(RATE_NSEC);
+        host.advance(before.saturating_sub(host.now_nsec()));
+        host.read_all();
         host.advance(to_nsec.saturating_sub(host.now_nsec()));
         self.host = host;
         true
@@ -167,6 +173,14 @@ mod tests {
             .into_iter()
             .filter(|message| matches!(message, ServerMessage::Event(Event::Machine(_))));
         assert_eq!(machines.count(), 1, "what was said later is forgotten");
+        let machine = it.host.boxes[0].record.id;
+        let command = Command::Subscribe { machine: Some(machine), hertz: 4 };
+        it.hear(&ClientMessage { id: 2, command });
+        let rates = it.advance(0).into_iter().find_map(|message| match message {
+            ServerMessage::Event(Event::Sample(sample)) => Some(sample.groups[0].cpu_permille),
+            _ => None,
+        });
+        assert!(rates.is_some_and(|permille| permille > 1_000), "{rates:?}: three tasks at work");
         it.advance(500 * MSEC);
         assert_eq!(it.trace_hash(), later);
         assert!(!it.go_back(9_000 * MSEC), "that is not back");
