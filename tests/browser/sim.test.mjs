@@ -5,6 +5,7 @@ import { after, before, describe } from 'node:test';
 
 import { axe, tellViolations, until, watch } from './harness.mjs';
 import { BIRTH_MSEC, LOCALE, ask, cpuNow, fits, hook, mayStart, open, prompt, screen, setQuota, spec } from './lab.mjs';
+import { Server } from './server.mjs';
 import { browser, onStage, server } from './stage.mjs';
 import { VIEWS, leave, oneLanguage, show } from './views.mjs';
 
@@ -32,6 +33,19 @@ async function passes(page, msec) {
   const [before, from] = [await now(page), Date.now()];
   await wait(msec);
   return (await now(page) - before) / (Date.now() - from);
+}
+
+/** Milliseconds a second that the page's own thread is at work. */
+async function atWork(page, msec) {
+  const debug = await page.context().newCDPSession(page);
+  await debug.send('Performance.enable');
+  const taken = async () => (await debug.send('Performance.getMetrics')).metrics
+    .find(({ name }) => name === 'TaskDuration').value * 1000;
+  const [before, from] = [await taken(), Date.now()];
+  await wait(msec);
+  const share = (await taken() - before) / (Date.now() - from);
+  await debug.detach();
+  return share * 1000;
 }
 
 for (const lang of ['en', 'zh']) {
@@ -79,6 +93,9 @@ for (const lang of ['en', 'zh']) {
     here('its time is held, goes on by a period, and is slowed', async (page, note) => {
       const real = await passes(page, 1500);
       note(`real time: ${real.toFixed(2)} simulated seconds a second`);
+      const busy = await atWork(page, 2000);
+      note(`the page is at work ${busy.toFixed(0)} ms a second`);
+      assert.ok(busy < 500, `${busy} ms a second`);
       assert.ok(real > 0.5 && real < 1.3, `${real}`);
       await hook(page, 'time-pause').click();
       const held = await until('it stands still', async () => {
@@ -166,5 +183,35 @@ describe('with a session', () => {
     await hook(page, 'start').click();
     await prompt(page);
     assert.equal(await ask(page, 'cat /proc/self/cgroup'), '0::/');
+  });
+});
+
+describe('when the line breaks', () => {
+  let desk; let own;
+  before(async () => {
+    own = await Server.start();
+    desk = await open(own, browser, { allow: /ERR_|WebSocket connection to/ });
+  });
+  after(async () => {
+    await desk?.context.close();
+    await own?.stop();
+  });
+
+  spec('the simulator is there, though its server is not', () => desk, async (page) => {
+    await mayStart(page);
+    // Its file comes last, while the page rests.
+    await until('all of the page is there', () => page.evaluate(() => performance.getEntriesByType('resource')
+      .some(({ name, responseEnd }) => /split_sim/.test(name) && responseEnd > 0)));
+    await page.context().setOffline(true);
+    process.kill(own.web(), 'SIGKILL');
+    await hook(page, 'sim-offer').waitFor();
+    await hook(page, 'sim-enter').click();
+    await mayStart(page);
+    await hook(page, 'start').click();
+    await hook(page, 'time-now').waitFor();
+    await until('PID 1 inside', async () => /init/.test(await hook(page, 'eye-host').innerText()));
+    await page.context().setOffline(false);
+    await hook(page, 'sim-leave').click();
+    await until('live', async () => await hook(page, 'status').locator('[role="status"]').innerText() === 'live', { msec: BIRTH_MSEC });
   });
 });

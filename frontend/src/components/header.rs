@@ -49,7 +49,9 @@ fn skip_to_main() -> Callback<MouseEvent> {
 /// The connection in one word; the milliseconds stand outside the part that is read aloud.
 fn connection(ui: &Ui, state: &State) -> Html {
     let (class, word) = status(state, ui.t());
-    let latency = state.latency_msec.map(|msec| format!("{msec} ms"));
+    // A simulated server is at no distance.
+    let latency = state.latency_msec.filter(|_| !state.simulated);
+    let latency = latency.map(|msec| format!("{msec} ms"));
     html! {
         <div class={classes!("status", class)} data-test="status">
             <span class="dot" aria-hidden="true"></span>

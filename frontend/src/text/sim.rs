@@ -6,7 +6,7 @@ words! {
     time: "Time of the simulator" / "模拟器的时间";
     back: "Back 1 s" / "退回 1 秒";
     pause: "Hold" / "停住";
-    step: "One period" / "走一个周期";
+    step: "A period: 100 ms" / "走一个周期：100 毫秒";
     pace: "Pace" / "快慢";
     pace_real: "real time" / "实时";
     pace_slow: "10× slower" / "慢 10 倍";
