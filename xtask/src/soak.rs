@@ -46,6 +46,6 @@ fn simulator(project: &Project, measured: &Path) -> Result<()> {
     test.args(["test", "--package", "vitrine-tests", "--test", "it", "transcripts::"]);
     tool::run(test.env("VITRINE_TRANSCRIPTS", "all").env("VITRINE_BIN", measured))?;
     let mut any = project.cargo();
-    any.args(["test", "--release", "--package", "vitrine-shared", "--lib", "shell::tests::any"]);
+    any.args(["test", "--package", "vitrine-shared", "--lib", "shell::tests::any"]);
     tool::run(any.env("VITRINE_SCRIPTS", "5000"))
 }

@@ -10,7 +10,7 @@ use crate::sim::kernel::{Kernel, Setup};
 /// Simulated time of each.
 const HOW_LONG_NSEC: u64 = 200_000_000;
 /// Scripts of a run without being told.
-const SCRIPTS: u64 = 150;
+const SCRIPTS: u64 = 600;
 
 const WORDS: [&str; 96] = [
     "echo",
