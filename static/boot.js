@@ -75,6 +75,17 @@
     return { socket, take: () => (socket.removeEventListener('message', listen), heard) };
   };
 
+  const meta = (name) => document.querySelector(`meta[name="vitrine-${name}"]`)?.content;
+  const here = (path) => new URL(path, document.baseURI).href;
+
+  /** On a host that only hands out files everything is simulated, and kept for when there is no network. */
+  if (meta('server') === 'none') {
+    const hash = location.hash || '#/';
+    if (!/[?&]sim=/.test(hash)) history.replaceState(null, '', `${hash}${hash.includes('?') ? '&' : '?'}sim=v1`);
+    // Without a worker (plain http, a private window) the page works, but not offline.
+    navigator.serviceWorker?.register(here(meta('worker'))).catch(() => {});
+  }
+
   /** Asks who we are while the program is still on its way. A token must be exchanged first, and who
    *  wants the simulator asks nobody. */
   const ask = async () => {
@@ -90,8 +101,6 @@
 
   globalThis.vitrine = { crashed, load: (url) => import(url), early: takeEarly };
 
-  const meta = (name) => document.querySelector(`meta[name="vitrine-${name}"]`)?.content;
-  const here = (path) => new URL(path, document.baseURI).href;
   const shell = new Promise((then) => document.addEventListener('DOMContentLoaded', then));
 
   (async () => {

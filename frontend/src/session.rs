@@ -8,6 +8,13 @@ use crate::state::Session;
 
 const PATH: &str = "/api/session";
 
+/// Is this page on a host that only hands out files? `cargo xtask dist --static` says so in it.
+pub(crate) fn is_static() -> bool {
+    let document = web_sys::window().and_then(|window| window.document());
+    let note = document.map(|d| d.query_selector("meta[name=vitrine-server][content=none]"));
+    matches!(note, Some(Ok(Some(_))))
+}
+
 /// Exchanges the token of the link for a cookie.
 pub(crate) async fn redeem(token: &str) -> Session {
     let init = RequestInit::new();

@@ -12,6 +12,7 @@ mod deb;
 mod notices;
 mod sbom;
 mod shipped;
+pub(crate) mod still;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};

@@ -113,6 +113,9 @@ struct Dist {
     /// A Debian package too, unpacked and started once
     #[arg(long)]
     deb: bool,
+    /// Only the page, for a host that hands out files and no more: it runs on the simulator
+    #[arg(long = "static", value_name = "DIR", conflicts_with_all = ["deb", "out"])]
+    still: Option<std::path::PathBuf>,
     /// Where everything goes [default: target/dist-out]
     #[arg(long, value_name = "DIR")]
     out: Option<std::path::PathBuf>,
@@ -168,6 +171,9 @@ fn main() -> ExitCode {
             let project = Project::find(measure.consent.yes);
             let effort = bench::Effort { rounds: measure.rounds.into(), minutes: measure.minutes };
             bench::bench(&project, &measure.only, effort)
+        }
+        Command::Dist(Dist { consent, still: Some(dir), .. }) => {
+            dist::still::export(&Project::find(consent.yes), &dir)
         }
         Command::Dist(dist) => dist::dist(&Project::find(dist.consent.yes), dist.out, dist.deb),
         Command::Soak(soak) => {

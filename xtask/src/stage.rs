@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum;
 
+use crate::dist::still;
 use crate::project::{self, Project};
 use crate::setup::{self, Need};
 use crate::wasm::Compiler;
@@ -191,8 +192,11 @@ fn browser(project: &Project) -> Result<()> {
         bail!("tests/browser has no *.test.mjs: nothing was tested in a browser");
     }
     let chromium = setup::chromium().context("no chromium on PATH")?;
+    let still = project.path("target/static");
+    still::page(project, &still)?;
     let mut node = project.command("node");
     node.env("VITRINE_BIN", built(project)?).env("VITRINE_CHROMIUM", chromium);
+    node.env("VITRINE_STATIC", still);
     let simulator = Compiler::find_or_install(project)?.simulator(project)?;
     node.env("VITRINE_SIM_WASM", simulator);
     // One after another: they measure CPU shares.

@@ -11,6 +11,7 @@ use yew::prelude::*;
 use crate::lens::{self, Lens, Scene};
 use crate::place::{Place, Trouble};
 use crate::route;
+use crate::session;
 use crate::state::{Link, Session, State};
 use crate::text::Text;
 use crate::ui::{Desk, Ui};
@@ -31,7 +32,8 @@ pub(crate) fn sim_bar(ui: &Ui, desk: &Desk, state: &Rc<State>) -> Html {
             <strong class="sim-badge">{t.sim_badge}</strong>
             <span class="sim-words">{t.sim_words}</span>
             {lens::show_if_there(&scene, Lens::Time)}
-            <button type="button" class="plain" data-test="sim-leave" onclick={leave}>{t.sim_leave}</button>
+            <button type="button" class="plain" data-test="sim-leave" onclick={leave}
+                hidden={session::is_static()}>{t.sim_leave}</button>
         </aside>
     }
 }
