@@ -96,6 +96,14 @@ const NO_SERVER: &str = r#"<meta name="vitrine-server" content="none">"#;
 /// Where `boot.js` finds the service worker.
 const WORKER_AT: &str = r#"<meta name="vitrine-worker" content="./sw.js">"#;
 
+/// What the page's shell says until its program is there, and what is true without a server.
+const SAID: [(&str, &str); 4] = [
+    ("starts a real Linux container on this server", "starts a simulated container in this page"),
+    ("就在这台服务器上启动一个真正的 Linux 容器", "就在本页里启动一个模拟的容器"),
+    ("Start a real container", "Start a simulated container"),
+    ("启动一个真正的容器", "启动一个模拟的容器"),
+];
+
 /// The page's own, with what it has to know on a static host.
 fn index(text: &str, hash_of: impl Fn(&str) -> Result<String>) -> Result<String> {
     let policy = format!(r#"<meta http-equiv="Content-Security-Policy" content="{POLICY}">"#);
@@ -121,7 +129,10 @@ fn index(text: &str, hash_of: impl Fn(&str) -> Result<String>) -> Result<String>
             lines.push(line.to_owned());
         }
     }
-    let text = lines.join("\n") + "\n";
+    let mut text = lines.join("\n") + "\n";
+    for (real, simulated) in SAID {
+        text = text.replace(real, simulated);
+    }
     match text.contains(NO_SERVER) && text.contains("integrity=") {
         true => Ok(text),
         false => bail!("index.html has no {charset}, or names no script"),
@@ -153,6 +164,17 @@ mod tests {
         assert!(text.contains("<link rel=\"icon\" href=\"./i.svg\">") && text.contains(NO_SERVER));
         assert!(index("<head></head>", |_| Ok(String::new())).is_err());
         assert!(index("<script src=\"/absolute.js\">", |_| Ok(String::new())).is_err());
+    }
+
+    #[test]
+    fn nothing_is_called_real() {
+        let shell = include_str!("../../../static/index.html");
+        for (real, simulated) in SAID {
+            assert!(shell.contains(real), "index.html says it in other words: {real}");
+            assert!(!simulated.contains("real") && !simulated.contains("真正"));
+        }
+        let text = index(&shell.replace("{{", "./").replace("}}", ""), |_| Ok("x".into())).unwrap();
+        assert!(!text.contains(" real ") && !text.contains("真正"), "{text}");
     }
 
     #[test]
