@@ -11,7 +11,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, OpenHow, ResolveFlag, openat2};
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, OpenHow, ResolveFlag};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::{FchmodatFlags, Mode, SFlag, fchmodat, fstat, lstat, makedev, mkdirat, mknod};
@@ -267,7 +267,7 @@ pub(crate) fn check_proc(path: &Path) -> nix::Result<OwnedFd> {
     const ROOT_INODE: u64 = 1;
     let how = OpenHow::new().flags(OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC);
     let no_links = ResolveFlag::RESOLVE_NO_SYMLINKS | ResolveFlag::RESOLVE_NO_MAGICLINKS;
-    let proc = openat2(AT_FDCWD, path, how.resolve(no_links))?;
+    let proc = sys::openat2(AT_FDCWD, path, how.resolve(no_links))?;
     let is_root = fstat(&proc)?.st_ino == ROOT_INODE;
     if fstatfs(&proc)?.filesystem_type() != PROC_SUPER_MAGIC || !is_root {
         return Err(Errno::ENODEV);
@@ -400,8 +400,8 @@ fn open_device(path: &Path, device: libc::dev_t) -> nix::Result<OwnedFd> {
         if fits { Ok(()) } else { Err(Errno::ENODEV) }
     };
     // Looked at before it is opened, and again: in between it may have become something else.
-    is_it(&openat2(AT_FDCWD, path, how.resolve(no_links))?)?;
-    let opened = openat2(AT_FDCWD, path, how.flags(flags).resolve(no_links))?;
+    is_it(&sys::openat2(AT_FDCWD, path, how.resolve(no_links))?)?;
+    let opened = sys::openat2(AT_FDCWD, path, how.flags(flags).resolve(no_links))?;
     is_it(&opened)?;
     Ok(opened)
 }
@@ -410,21 +410,21 @@ fn open_device(path: &Path, device: libc::dev_t) -> nix::Result<OwnedFd> {
 pub(crate) fn directory_in(root: BorrowedFd<'_>, path: &str) -> nix::Result<OwnedFd> {
     let how = OpenHow::new().flags(OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC);
     let inside = ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS;
-    openat2(root, path, how.resolve(inside))
+    sys::openat2(root, path, how.resolve(inside))
 }
 
 /// Is there such a file below a root? Links are followed, but not out of it.
 pub(crate) fn is_there(root: BorrowedFd<'_>, path: &str) -> bool {
     let how = OpenHow::new().flags(OFlag::O_PATH | OFlag::O_CLOEXEC);
     let inside = ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS;
-    openat2(root, path, how.resolve(inside)).is_ok()
+    sys::openat2(root, path, how.resolve(inside)).is_ok()
 }
 
 /// Are two paths below a root the same file? Links are followed, but not out of it.
 pub(crate) fn is_same(root: BorrowedFd<'_>, one: &str, other: &str) -> bool {
     let how = OpenHow::new().flags(OFlag::O_PATH | OFlag::O_CLOEXEC);
     let inside = ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS;
-    let file = |path| openat2(root, path, how.resolve(inside)).and_then(fstat);
+    let file = |path| sys::openat2(root, path, how.resolve(inside)).and_then(fstat);
     matches!((file(one), file(other)), (Ok(one), Ok(other))
         if (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino))
 }

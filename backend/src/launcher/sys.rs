@@ -11,7 +11,9 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
+use nix::NixPath;
 use nix::errno::Errno;
+use nix::fcntl::OpenHow;
 
 pub(crate) use mount::{
     MOUNT_ATTR_NODEV, MOUNT_ATTR_NOSUID, MOUNT_ATTR_OBSERVER, MOUNT_ATTR_RDONLY, clone_mount,
@@ -44,6 +46,25 @@ fn close_range(first: u32, last: u32) -> nix::Result<()> {
     // SAFETY: the caller's process is about to `execve` or `_exit` and uses none of these again;
     // values that own them are never dropped there.
     Errno::result(unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) }).map(drop)
+}
+
+/// Times that a path is walked anew.
+const WALKS: u32 = 1_000;
+
+/// `openat2(2)`, done again as long as the kernel asks for that: it says `EAGAIN` where a path with
+/// `..` must stay inside and something was renamed or mounted meanwhile, anywhere on the host.
+pub(crate) fn openat2<P: ?Sized + NixPath>(
+    at: impl AsFd,
+    path: &P,
+    how: OpenHow,
+) -> nix::Result<OwnedFd> {
+    for _ in 0..WALKS {
+        match nix::fcntl::openat2(at.as_fd(), path, how) {
+            Err(Errno::EAGAIN) => {}
+            opened => return opened,
+        }
+    }
+    Err(Errno::EAGAIN)
 }
 
 /// Does an extended attribute of a file have this value?
@@ -188,4 +209,40 @@ unsafe fn new_fd(result: libc::c_long) -> nix::Result<OwnedFd> {
     let fd = RawFd::try_from(Errno::result(result)?).map_err(|_| Errno::EBADF)?;
     // SAFETY: promised by the caller.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
+
+    use nix::fcntl::{OFlag, ResolveFlag};
+
+    use super::*;
+
+    #[test]
+    fn a_path_with_dots_is_found_while_others_rename() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        fs::create_dir_all(path("root/in")).unwrap();
+        fs::write(path("root/file"), "").unwrap();
+        fs::write(path("one"), "").unwrap();
+        let root = fs::File::open(path("root")).unwrap();
+        let how = OpenHow::new()
+            .flags(OFlag::O_PATH | OFlag::O_CLOEXEC)
+            .resolve(ResolveFlag::RESOLVE_IN_ROOT);
+        let is_over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    fs::rename(path("one"), path("other")).unwrap();
+                    fs::rename(path("other"), path("one")).unwrap();
+                }
+            });
+            let found = (0..20_000).all(|_| openat2(&root, "in/../../../file", how).is_ok());
+            is_over.store(true, Ordering::Relaxed);
+            assert!(found);
+        });
+    }
 }

@@ -13,7 +13,7 @@ use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::{Component, Path};
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open, openat2};
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, open};
 use nix::sys::stat::{Mode, SFlag, fstat, mkdirat};
 use nix::unistd::{Gid, Uid, fchdir, fchown, setgroups, setresgid, setresuid};
 use vitrine_shared::message::StepName;
@@ -158,7 +158,7 @@ fn read_list(root: &OwnedFd, path: &str) -> Result<Vec<u8>, StepError> {
     let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     let how = OpenHow::new().flags(flags).resolve(inside() | ResolveFlag::RESOLVE_NO_XDEV);
     let what = || format!("read /{path} of the image");
-    let file = match openat2(root, path, how) {
+    let file = match sys::openat2(root, path, how) {
         Err(Errno::ENOENT | Errno::ENOTDIR) => return Ok(Vec::new()),
         other => other.at(STEP, what())?,
     };
@@ -181,7 +181,7 @@ fn directory(path: &str) -> nix::Result<OwnedFd> {
     let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
     let how = OpenHow::new().flags(flags).resolve(inside());
     let root = open("/", flags, Mode::empty())?;
-    match openat2(&root, path, how) {
+    match sys::openat2(&root, path, how) {
         Err(Errno::ENOENT) => {}
         other => return other,
     }
@@ -190,10 +190,10 @@ fn directory(path: &str) -> nix::Result<OwnedFd> {
     let mut above = root.try_clone().map_err(|_| Errno::EMFILE)?;
     for part in Path::new(path).components() {
         walked.push(part);
-        let next = match (openat2(&root, &walked, how), part) {
+        let next = match (sys::openat2(&root, &walked, how), part) {
             (Err(Errno::ENOENT), Component::Normal(name)) => {
                 mkdirat(above.as_fd(), name, Mode::from_bits_truncate(0o755))?;
-                openat2(&root, &walked, how)
+                sys::openat2(&root, &walked, how)
             }
             (found, _) => found,
         };

@@ -10,10 +10,11 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag};
 use tar::{Archive, EntryType};
 use vitrine_shared::limits::IMAGE_MANIFEST_BYTES;
 
+use super::super::super::sys;
 use super::blob::{self, Packing};
 use super::entries::{self, unreadable};
 use super::tree::plain;
@@ -167,7 +168,7 @@ impl Files {
                 let how = OpenHow::new()
                     .flags(OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC)
                     .resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_MAGICLINKS);
-                let file = match openat2(directory, name, how) {
+                let file = match sys::openat2(directory, name, how) {
                     Err(Errno::ENOENT | Errno::ENOTDIR) => return Ok(None),
                     // It leads out of the layout.
                     Err(Errno::EXDEV | Errno::ELOOP) => {

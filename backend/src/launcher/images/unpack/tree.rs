@@ -9,12 +9,13 @@ use std::rc::Rc;
 
 use nix::dir::Dir;
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat, openat2};
+use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, openat};
 use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, fstatat, futimens, mkdirat};
 use nix::sys::time::TimeSpec;
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, fchownat, linkat, symlinkat, unlinkat};
 use vitrine_shared::limits::IMAGE_DEPTH;
 
+use super::super::super::sys;
 use super::{Bounds, Doing as _, Report, UnpackError, below};
 
 /// Most ids that a machine has; the last two stay nobody's.
@@ -113,7 +114,7 @@ impl Tree {
         let how = OpenHow::new()
             .flags(OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC)
             .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
-        openat2(&self.root, path, how)
+        sys::openat2(&self.root, path, how)
     }
 
     /// The directory that an entry is in; made when it is missing.
