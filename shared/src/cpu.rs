@@ -11,6 +11,7 @@ pub mod overview;
 pub mod phase;
 pub mod ring;
 pub mod shares;
+pub mod spell;
 pub mod tank;
 
 use crate::cgroup::CgroupSample;

@@ -23,7 +23,7 @@ use crate::id::ContainerId;
 use crate::message::{Answer, Command};
 use crate::spec::ContainerSpec;
 
-pub use lines::{nsenter_line, unshare_line};
+pub use lines::{born_deeds, nsenter_line, unshare_line};
 pub use note::Note;
 pub use quote::{comment, quote};
 pub use single::single;

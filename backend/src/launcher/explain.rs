@@ -1,9 +1,8 @@
 //! "Explain my click": what was really done, and the shell lines that do the same.
 
-use vitrine_shared::message::{Act, Deed, Step};
-pub(crate) use vitrine_shared::script::nsenter_line;
-use vitrine_shared::script::{quote, unshare_line};
-use vitrine_shared::spec::{ContainerSpec, Rootfs};
+use vitrine_shared::message::{Act, Deed};
+use vitrine_shared::script::quote;
+pub(crate) use vitrine_shared::script::{born_deeds, nsenter_line};
 use vitrine_shared::truth::{LXCFS_DIRECTORY, LXCFS_FILES, OWN_FILES, ProcView};
 
 use super::cgroup::{Did, Wrote};
@@ -34,20 +33,6 @@ pub(crate) fn did(did: &Did) -> Deed {
         Did::Rmdir(path) => dir("rmdir", path),
         Did::Wrote(one) => wrote(one),
     }
-}
-
-/// The steps of a birth in the machine with this PID 1, the first with the shell line for the
-/// whole of it.
-pub(crate) fn born(steps: &[Step], spec: &ContainerSpec, init_pid: u32) -> Vec<Deed> {
-    let mut shell = match spec.rootfs {
-        Rootfs::Machine => nsenter_line(init_pid, &spec.argv),
-        _ => unshare_line(spec),
-    };
-    let deed = |step: &Step| Deed {
-        act: Act::Syscall { call: step.call.clone() },
-        shell: std::mem::take(&mut shell),
-    };
-    steps.iter().map(deed).collect()
 }
 
 /// A process that was killed, by its PID on the host.

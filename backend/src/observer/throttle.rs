@@ -6,13 +6,11 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use vitrine_shared::cgroup::{Controller, FILES, GroupId};
+use vitrine_shared::cpu::spell::{Counters, Run};
 use vitrine_shared::message::Spell;
 
 use super::{file, group, parse};
 use crate::ipc::ObservedMachine;
-
-/// A spell is over when no period was throttled for so long.
-const QUIET_NSEC: u64 = 3_000_000_000;
 
 /// A turn of a group's fate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,56 +38,6 @@ struct Watched {
     run: Run,
 }
 
-/// What the counters have said so far.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Run {
-    last: Option<Counters>,
-    spell: Option<Open>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Counters {
-    periods: u64,
-    throttled: u64,
-}
-
-/// A spell that is not over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Open {
-    from: Counters,
-    from_nsec: u64,
-    /// At the last reading that had throttled periods.
-    to: Counters,
-    to_nsec: u64,
-}
-
-impl Run {
-    /// Hears the counters; says what began or ended.
-    fn hear(&mut self, now: Counters, now_nsec: u64) -> Option<Option<Spell>> {
-        // The first reading of a group that was there before says nothing new.
-        let last = self.last.replace(now)?;
-        if now.throttled > last.throttled {
-            let open = Open { from: last, from_nsec: now_nsec, to: now, to_nsec: now_nsec };
-            let known = self.spell.is_some();
-            let spell = self.spell.get_or_insert(open);
-            (spell.to, spell.to_nsec) = (now, now_nsec);
-            return (!known).then_some(None);
-        }
-        let over = |open: &mut Open| now_nsec.saturating_sub(open.to_nsec) >= QUIET_NSEC;
-        self.spell.take_if(over).map(|open| Some(open.close()))
-    }
-}
-
-impl Open {
-    fn close(self) -> Spell {
-        Spell {
-            lasted_msec: self.to_nsec.saturating_sub(self.from_nsec) / 1_000_000,
-            periods: self.to.periods.saturating_sub(self.from.periods),
-            throttled: self.to.throttled.saturating_sub(self.from.throttled),
-        }
-    }
-}
-
 impl ThrottleWatch {
     /// Follows a change of the machine's groups.
     pub(super) fn follow(&mut self, machine: &ObservedMachine) {
@@ -112,8 +60,7 @@ impl ThrottleWatch {
                     let file_path = group::directory(hierarchy, path).join("cpu.stat");
                     // A group that is being made may not have it yet: it is tried again.
                     let file = file::open(&file_path).ok();
-                    // In a group that is added later everything is new.
-                    let run = Run { last: (!first).then(Counters::default), spell: None };
+                    let run = if first { Run::default() } else { Run::of_new_group() };
                     Watched { group: *group, path: path.clone(), file_path, file, run }
                 }
             };

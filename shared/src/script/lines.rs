@@ -1,6 +1,7 @@
 //! What was done as one line of a shell: nearly the same, and shorter than the script.
 
 use super::quote::quote;
+use crate::message::{Act, Deed, Step};
 use crate::namespace::{Namespace, NamespaceSet};
 use crate::spec::{ContainerSpec, Rootfs};
 
@@ -8,6 +9,20 @@ use crate::spec::{ContainerSpec, Rootfs};
 pub fn nsenter_line(pid: u32, argv: &[String]) -> String {
     let words: Vec<_> = argv.iter().map(|word| quote(word)).collect();
     format!("nsenter --target {pid} --all {}", words.join(" "))
+}
+
+/// The steps of a birth in the machine with this PID 1, the first with the shell line for the
+/// whole of it.
+pub fn born_deeds(steps: &[Step], spec: &ContainerSpec, init_pid: u32) -> Vec<Deed> {
+    let mut shell = match spec.rootfs {
+        Rootfs::Machine => nsenter_line(init_pid, &spec.argv),
+        _ => unshare_line(spec),
+    };
+    let deed = |step: &Step| Deed {
+        act: Act::Syscall { call: step.call.clone() },
+        shell: std::mem::take(&mut shell),
+    };
+    steps.iter().map(deed).collect()
 }
 
 /// `unshare(1)` for a spec.

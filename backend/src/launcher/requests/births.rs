@@ -105,7 +105,7 @@ impl State {
         }
         news.push(News::Machine(id));
         let steps = machine.record.containers.last().map_or(&[][..], |record| &record.steps);
-        let deeds = explain::born(steps, spec, machine.record.init_pid);
+        let deeds = explain::born_deeds(steps, spec, machine.record.init_pid);
         let terminal = spec.tty.then_some(terminal);
         if terminal.is_some() {
             news.push(News::Terminal(id, container));

@@ -26,13 +26,11 @@ fn cpu(kernel: &Kernel, focus: Focus, place: &Place, at_nsec: u64) -> Option<Cpu
     let key = place.of(kernel, Controller::Cpu)?;
     let (stat, by_cpu) = kernel.group_cpu(key)?;
     let groups = kernel.groups();
+    let hierarchy = super::groups::hierarchy_of(kernel, Controller::Cpu).unwrap_or(0);
     let mut inside: Vec<Proc> = kernel
         .procs()
         .all()
-        .filter(|proc| {
-            let hierarchy = super::groups::hierarchy_of(kernel, Controller::Cpu).unwrap_or(0);
-            groups.group_of(*proc, hierarchy).is_some_and(|at| groups.is_below(at, key))
-        })
+        .filter(|proc| groups.group_of(*proc, hierarchy).is_some_and(|at| groups.is_below(at, key)))
         .collect();
     inside.sort_by_key(|proc| kernel.procs().pids(*proc).first().copied());
     let thread = |proc: &Proc| ThreadTime {

@@ -3,7 +3,7 @@
 use super::birth::{IDS, enter, witness};
 use super::groups::{self, Place};
 use super::machine::{Live, at, call, killed, within};
-use super::root::{born_deeds, enter_root, go_to, has_view, init_of, modelled};
+use super::root::{enter_root, go_to, has_view, init_of, modelled};
 use super::steps::{Steps, took_usec};
 use super::{Host, Not, Outcome};
 use crate::birth::Attempt;
@@ -12,7 +12,7 @@ use crate::id::{ContainerId, MachineId};
 use crate::limits::{CONTAINERS_PER_MACHINE, EXECS_PER_CONTAINER, SHELLS_PER_MACHINE};
 use crate::message::{Container, ContainerState, Happening, Made, Profile, StepName};
 use crate::namespace::{Namespace, NamespaceSet};
-use crate::script::nsenter_line;
+use crate::script::{born_deeds, nsenter_line};
 use crate::sim::errno::Errno;
 use crate::sim::kernel::Kernel;
 use crate::sim::procs::{IdRange, Proc, Signal};

@@ -3,10 +3,9 @@
 use super::Not;
 use super::machine::at;
 use super::steps::Steps;
-use crate::message::{Act, Deed, Step, StepName};
+use crate::message::StepName;
 use crate::namespace::Namespace;
 use crate::refusal::{Lacking, Refusal, Unmodelled};
-use crate::script::{nsenter_line, unshare_line};
 use crate::sim::errno::Errno;
 use crate::sim::kernel::Kernel;
 use crate::sim::procs::Proc;
@@ -91,19 +90,6 @@ pub(super) fn go_to(kernel: &mut Kernel, proc: Proc, path: &str) -> Result<(), E
         }
     }
     kernel.chdir(proc, path)
-}
-
-/// The steps of a birth, the first with the shell line for the whole of it.
-pub(super) fn born_deeds(steps: &[Step], spec: &ContainerSpec, init_pid: u32) -> Vec<Deed> {
-    let mut shell = match spec.rootfs {
-        Rootfs::Machine => nsenter_line(init_pid, &spec.argv),
-        _ => unshare_line(spec),
-    };
-    let deed = |step: &Step| Deed {
-        act: Act::Syscall { call: step.call.clone() },
-        shell: std::mem::take(&mut shell),
-    };
-    steps.iter().map(deed).collect()
 }
 
 /// What an init does: it waits for its child, and ends as that did.
