@@ -5,6 +5,8 @@
 //! when the quota is used up, its threads wait for the next refill.
 
 pub mod cpu;
+#[cfg(test)]
+mod dice;
 pub mod errno;
 pub mod groups;
 pub mod host;

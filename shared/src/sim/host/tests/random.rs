@@ -1,23 +1,7 @@
 //! Whatever anybody may send: no panic, and one answer each.
 
 use super::*;
-
-/// xorshift64.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
-    }
-
-    fn pick<T: Clone>(&mut self, from: &[T]) -> T {
-        let at = usize::try_from(self.below(from.len() as u64)).unwrap_or(0);
-        from[at].clone()
-    }
-}
+use crate::sim::dice::Dice;
 
 fn any_argv(dice: &mut Dice) -> Vec<String> {
     let lines = [
@@ -146,7 +130,7 @@ fn any_command(dice: &mut Dice, page: &Page) -> Command {
 #[test]
 fn no_command_makes_it_panic_and_each_has_one_answer() {
     for seed in 1..=24_u64 {
-        let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        let mut dice = Dice::new(seed);
         let mut page = Page::open(DIALECTS[usize::from(seed % 2 == 0)]);
         let mut asked = 0;
         for _ in 0..150 {

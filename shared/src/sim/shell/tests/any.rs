@@ -5,6 +5,7 @@
 
 use super::super::Terminal;
 use crate::cgroup::Dialect;
+use crate::sim::dice::Dice;
 use crate::sim::kernel::{Kernel, Setup};
 
 /// Simulated time of each.
@@ -153,15 +154,9 @@ const SIGNS: [&str; 40] = [
     "é",
 ];
 
-/// xorshift (Marsaglia 2003).
-struct Dice(u64);
-
 impl Dice {
     fn roll(&mut self, below: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % below as u64).unwrap()
+        usize::try_from(self.below(below as u64)).unwrap()
     }
 
     fn script(&mut self) -> String {
@@ -206,7 +201,7 @@ fn number(name: &str, usual: u64) -> u64 {
 fn no_script_makes_it_panic_and_each_goes_one_way() {
     let first = number("VITRINE_SEED", 20_261_130);
     for seed in first..first + number("VITRINE_SCRIPTS", SCRIPTS) {
-        let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        let mut dice = Dice::new(seed);
         let text = if seed % 2 == 0 { dice.script() } else { dice.tidy() };
         let dialect = if dice.roll(2) == 0 { Dialect::V1 } else { Dialect::V2 };
         let mut setup = Setup { dialect, ..Setup::default() };
@@ -221,7 +216,7 @@ fn no_script_makes_it_panic_and_each_goes_one_way() {
 #[test]
 fn no_typed_line_makes_it_panic() {
     let terminal = Terminal::new(Setup::default());
-    let mut dice = Dice(number("VITRINE_SEED", 7) | 1);
+    let mut dice = Dice::new(number("VITRINE_SEED", 7));
     for _ in 0..60 {
         let text = dice.script();
         terminal.line(&text, HOW_LONG_NSEC / 10);
